@@ -1,0 +1,180 @@
+"""One batch-norm layer, forward and backward, term by term.
+
+Equations: S. Ioffe and C. Szegedy, "Batch Normalization", 2015,
+arXiv 1502.03167; the forward pass is its Algorithm 1, the backward pass the
+six equations of its section 3, in their order.
+
+Every column is worked on in units of its own: x and ∂L/∂y are first multiplied
+by a power of two, and the results are multiplied back. That changes no digit of
+ordinary numbers, and it keeps σ² of values like 1e200 inside float64. Only σ²
+itself, ∂L/∂σ² and other results that truly lie outside float64 leave as inf or 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bnviz.scenario import DEFAULT_EPS, eps_value, per_neuron, table
+
+Array = NDArray[np.float64]
+Exponent = NDArray[np.int32]
+
+
+def _exponent(magnitude: Array) -> Exponent:
+    """The e of m·2^e with ½ ≤ m < 1; 0 for zero, nan and inf."""
+    return np.frexp(np.where(np.isfinite(magnitude), magnitude, 0.0))[1].astype(np.int32)
+
+
+def _in_units(values: Array) -> tuple[Array, Exponent]:
+    """The columns divided by a power of two that brings them to at most 1."""
+    exponent = _exponent(np.abs(values).max(axis=0))
+    return np.ldexp(values, -exponent), exponent
+
+
+def _poison(values: Array) -> Array:
+    """A copy in which a column with a nan or an inf is nan throughout."""
+    return np.where(np.isfinite(values).all(axis=0), values, np.nan)
+
+
+@dataclass(frozen=True)
+class _Centred:
+    """x about its mean, in units of 2^exponent a column."""
+
+    mean: Array  # (k,), in the units of x
+    deviation: Array  # (N, k), x - mean
+    var: Array  # (k,)
+    eps: Array  # (k,)
+    inv_std: Array  # (k,)
+    exponent: Exponent  # (k,)
+
+
+def _centre(x: Array, eps: float) -> _Centred:
+    """Mean, deviations and biased variance, careful about offset and size."""
+    scaled, coarse = _in_units(_poison(x))
+    # About the first row, a constant column is exactly 0 and a large offset is gone.
+    mean = scaled[0] + (scaled - scaled[0]).mean(axis=0)
+    deviation = scaled - mean
+    rest = deviation.mean(axis=0)  # what rounding left of the mean
+    deviation -= rest
+
+    fine = _exponent(np.abs(deviation).max(axis=0))
+    half = (np.frexp(eps)[1] + 1) // 2
+    # The larger of the spread and √ε sets the unit, so that neither underflows.
+    spread = np.where(deviation.any(axis=0), coarse + fine, half if eps > 0 else 0)
+    exponent = (np.maximum(spread, half) if eps > 0 else spread).astype(np.int32)
+    deviation = np.ldexp(deviation, coarse - exponent)
+    var = np.square(deviation).mean(axis=0)
+    scaled_eps = np.ldexp(eps, -2 * exponent)
+    total = var + scaled_eps
+    # A constant column at ε = 0 has no direction: its gradient is defined as 0.
+    inv_std = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total != 0)
+    return _Centred(np.ldexp(mean + rest, coarse), deviation, var, scaled_eps, inv_std, exponent)
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """All terms of one layer; names and shapes as in `bnviz.Trace`."""
+
+    mean: Array
+    var: Array
+    inv_std: Array
+    x_hat: Array
+    y: Array
+    dbeta: Array
+    dgamma: Array
+    dx_hat: Array
+    dvar: Array
+    dmean_direct: Array
+    dmean_via_var: Array
+    dmean: Array
+    dx_direct: Array
+    dx_via_var: Array
+    dx_via_mean: Array
+    dx: Array
+    dx_simplified: Array
+
+
+def _closed_form(g: Array, x_hat: Array, inv_std: Array) -> Array:
+    """∂L/∂x = s · (g − mean g − x̂ · mean(g x̂)), with g = ∂L/∂x̂ and s = 1/√(σ²+ε)."""
+    return inv_std * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def batchnorm(x: Array, dy: Array, gamma: Array, beta: Array, eps: float) -> BatchNorm:
+    """Forward and backward. x, dy (N, k); gamma, beta (k,); eps a number."""
+    n = x.shape[0]
+    centred = _centre(x, eps)
+    deviation, s = centred.deviation, centred.inv_std
+    x_hat = deviation * s
+
+    upstream, dy_exponent = _in_units(_poison(dy))
+    scale, gamma_exponent = np.frexp(gamma)
+    g_exponent = dy_exponent + gamma_exponent.astype(np.int32)
+    dx_exponent = g_exponent - centred.exponent
+
+    g = upstream * scale  # equation 1
+    dvar = (g * deviation).sum(axis=0) * (-0.5) * s**3  # equation 2
+    dmean_direct = (g * -s).sum(axis=0)  # equation 3, its first piece
+    dmean_via_var = dvar * (-2.0 * deviation).sum(axis=0) / n  # and its second
+    dmean = dmean_direct + dmean_via_var
+    dx_direct = g * s  # equation 4, its three paths
+    dx_via_var = dvar * 2.0 * deviation / n
+    dx_via_mean = np.broadcast_to(dmean / n, g.shape)
+    dx = dx_direct + dx_via_var + dx_via_mean
+    dgamma = (upstream * x_hat).sum(axis=0)  # equation 5
+    dbeta = upstream.sum(axis=0)  # equation 6
+
+    def to_dx_units(values: Array) -> Array:
+        return cast(Array, np.ldexp(values, dx_exponent))
+
+    return BatchNorm(
+        mean=centred.mean,
+        var=np.ldexp(centred.var, 2 * centred.exponent),
+        inv_std=np.ldexp(s, -centred.exponent),
+        x_hat=x_hat,
+        y=gamma * x_hat + beta,
+        dbeta=np.ldexp(dbeta, dy_exponent),
+        dgamma=np.ldexp(dgamma, dy_exponent),
+        dx_hat=np.ldexp(g, g_exponent),
+        dvar=np.ldexp(dvar, dx_exponent - centred.exponent),
+        dmean_direct=to_dx_units(dmean_direct),
+        dmean_via_var=to_dx_units(dmean_via_var),
+        dmean=to_dx_units(dmean),
+        dx_direct=to_dx_units(dx_direct),
+        dx_via_var=to_dx_units(dx_via_var),
+        dx_via_mean=to_dx_units(dx_via_mean),
+        dx=to_dx_units(dx),
+        dx_simplified=to_dx_units(_closed_form(g, x_hat, s)),
+    )
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def gradients(
+    x: ArrayLike, dy: ArrayLike, gamma: ArrayLike | None = None, eps: float = DEFAULT_EPS
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """The closed form alone: (dx (N, k), dgamma (k,), dbeta (k,)).
+
+    For large arrays: the results have the dtype of x where that is float32, and
+    float64 otherwise; all sums are float64. Raises ValueError as `bnviz.trace`.
+    """
+    dtype = np.float32 if getattr(x, "dtype", None) == np.float32 else np.float64
+    x_, dy_ = table("x", x, "N", "k"), table("dy", dy, "N", "k")
+    if x_.shape != dy_.shape:
+        raise ValueError(
+            f"dy must have shape {x_.shape}, the shape of x; its shape is {dy_.shape}."
+        )
+    gamma_ = per_neuron("gamma", gamma, x_.shape[1], 1.0)
+
+    centred = _centre(x_, eps_value(eps))
+    x_hat = centred.deviation * centred.inv_std
+    upstream, dy_exponent = _in_units(_poison(dy_))
+    scale, gamma_exponent = np.frexp(gamma_)
+    dx_exponent = dy_exponent + gamma_exponent.astype(np.int32) - centred.exponent
+    dx = np.ldexp(_closed_form(upstream * scale, x_hat, centred.inv_std), dx_exponent)
+    dgamma = np.ldexp((upstream * x_hat).sum(axis=0), dy_exponent)
+    dbeta = np.ldexp(upstream.sum(axis=0), dy_exponent)
+    return dx.astype(dtype), dgamma.astype(dtype), dbeta.astype(dtype)
