@@ -100,7 +100,8 @@ class BatchNorm:
 
 def _closed_form(g: Array, x_hat: Array, inv_std: Array) -> Array:
     """∂L/∂x = s · (g − mean g − x̂ · mean(g x̂)), with g = ∂L/∂x̂ and s = 1/√(σ²+ε)."""
-    return inv_std * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+    dx: Array = inv_std * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+    return dx
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

@@ -28,7 +28,8 @@ def dweight(a: Array, dx: Array) -> Array:
 
 def dbias(dx: Array) -> Array:
     """∂L/∂b = Σᵢ ∂L/∂xᵢ. -> (k,)."""
-    return dx.sum(axis=0)
+    sums: Array = dx.sum(axis=0)
+    return sums
 
 
 def da(dx: Array, weight: Array) -> Array:

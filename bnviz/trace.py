@@ -47,7 +47,8 @@ class Trace:
     @property
     def undefined(self) -> NDArray[np.bool_]:
         """Flags, (k,): a constant column at eps = 0, whose gradient is 0 by definition."""
-        return self.inv_std == 0
+        flags: NDArray[np.bool_] = self.inv_std == 0
+        return flags
 
     @property
     def dweight_per_sample(self) -> Array | None:
