@@ -30,6 +30,7 @@ class Term:
     worked: str = ""
     row_parts: tuple[str, ...] = ()
     column_parts: tuple[str, ...] = ()
+    short: str = ""
 
 
 def _forward(line: int) -> str:
@@ -52,6 +53,7 @@ _TERMS = {
         r"x_i",
         _GIVEN,
         "The batch: one row for each sample, one column for each neuron.",
+        short="the batch",
     ),
     "dy": Term(
         "∂L/∂y",
@@ -60,6 +62,7 @@ _TERMS = {
         r"\frac{\partial L}{\partial y_i}",
         _GIVEN,
         "The upstream gradient: how the loss changes with each output of the norm.",
+        short="upstream",
     ),
     "gamma": Term("γ", r"\gamma", "(k,)", r"\gamma", _GIVEN, "The scale that the norm learns."),
     "beta": Term("β", r"\beta", "(k,)", r"\beta", _GIVEN, "The shift that the norm learns."),
@@ -78,6 +81,7 @@ _TERMS = {
         r"a_i",
         _GIVEN,
         "What enters the layer in front: one row for each sample, one column for each input.",
+        short="layer input",
     ),
     "weight": Term("W", "W", "(d, k)", "W", _GIVEN, "The weights of the layer in front."),
     "bias": Term("b", "b", "(k,)", "b", _GIVEN, "The bias of the layer in front."),
@@ -119,6 +123,7 @@ _TERMS = {
         "(x − μ) · 1/√(σ²+ε) = ({x} − {mean}) · {inv_std} = {x_hat}",
         ("x",),
         ("x",),
+        short="normalised",
     ),
     "y": Term(
         "y",
@@ -138,6 +143,7 @@ _TERMS = {
         "The upstream gradient, taken back through the scale γ.",
         "γ · ∂L/∂y = {gamma} · {dy} = {dx_hat}",
         ("dy",),
+        short="γ · ∂L/∂y",
     ),
     "dvar": Term(
         "∂L/∂σ²",
@@ -188,6 +194,7 @@ _TERMS = {
         "∂L/∂x̂ · 1/√(σ²+ε) = {dx_hat} · {inv_std} = {dx_direct}",
         ("dx_hat",),
         ("x",),
+        short="∂L/∂x̂ · 1/√(σ²+ε)",
     ),
     "dx_via_var": Term(
         "② via σ²",
@@ -200,6 +207,7 @@ _TERMS = {
         "∂L/∂σ² · 2(x − μ)/N = {dvar} · 2 · ({x} − {mean}) / {n} = {dx_via_var}",
         ("x",),
         ("dx_hat", "x"),
+        short="∂L/∂σ² · 2(x−μ)/N",
     ),
     "dx_via_mean": Term(
         "③ via μ",
@@ -211,6 +219,7 @@ _TERMS = {
         "∂L/∂μ · 1/N = {dmean} / {n} = {dx_via_mean}",
         (),
         ("dx_hat",),
+        short="∂L/∂μ · 1/N",
     ),
     "dx": Term(
         "∂L/∂x",
@@ -223,6 +232,7 @@ _TERMS = {
         "The gradient of one sample: its three paths added.",
         "① + ② + ③ = {dx_direct} + {dx_via_var} + {dx_via_mean} = {dx}",
         ("dx_direct", "dx_via_var", "dx_via_mean"),
+        short="① + ② + ③",
     ),
     "dx_simplified": Term(
         "∂L/∂x, simplified",
@@ -261,6 +271,7 @@ _TERMS = {
         "What one sample adds to the weight gradient: its gradient, weighed by its own input.",
         "a · ∂L/∂x = {a} · {dx} = {dweight}",
         ("a", "dx"),
+        short="adds to ∂L/∂W",
     ),
     "dweight": Term(
         "∂L/∂W",

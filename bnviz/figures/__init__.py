@@ -1,0 +1,1 @@
+"""Trace -> plotly Figure: pure functions, and the size and look they share."""

@@ -1,0 +1,108 @@
+"""Two running sums over the samples: ∂L/∂x comes back to zero, a·∂L/∂x does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bnviz.identities import Sum, column_sums
+from bnviz.palette import sample_colors
+from bnviz.scenario import Array
+from bnviz.share import View
+from bnviz.terms import TERMS
+from bnviz.text import number
+from bnviz.trace import Trace
+
+_NEUTRAL = "rgba(128, 128, 128, 0.75)"
+
+
+def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
+    """A waterfall: each sample's bar starts where the one before it ended."""
+    n = values.size
+    ends = np.cumsum(values)
+    starts = ends - values
+    samples = [str(i + 1) for i in range(n)]
+    end = 0.0 if total.vanishes else total.value
+    figure = go.Figure()
+    for i, level in enumerate(ends):
+        figure.add_shape(
+            type="line",
+            x0=i,
+            x1=i + 1,
+            y0=level,
+            y1=level,
+            line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
+            layer="below",
+        )
+    figure.add_bar(
+        x=samples,
+        base=starts,
+        y=values,
+        marker_color=sample_colors(n),
+        text=[number(float(v), signed=True) for v in values] if n <= 8 else None,
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[
+            [number(float(v), signed=True), number(float(e), signed=True)]
+            for v, e in zip(values, ends, strict=True)
+        ],
+        hovertemplate=(
+            f"sample %{{x}}: {name} = %{{customdata[0]}}<br>"
+            "so far %{customdata[1]}<extra></extra>"
+        ),
+    )
+    figure.add_scatter(
+        x=["Σ"],
+        y=[total.value],
+        mode="markers+text",
+        marker={"symbol": "diamond", "size": 12, "color": _NEUTRAL},
+        text=[f"<b>{number(end, signed=True)}</b>"],
+        textposition="top center" if end >= 0 else "bottom center",
+        cliponaxis=False,
+        hovertemplate=f"Σ = {number(total.value, signed=True)}<extra></extra>",
+    )
+    figure.update_layout(
+        template="none",
+        height=260,
+        margin={"l": 46, "r": 10, "t": 16, "b": 34},
+        showlegend=False,
+        bargap=0.35,
+        xaxis={"type": "category", "showgrid": False, "fixedrange": True},
+        yaxis={"zeroline": True, "zerolinewidth": 2, "nticks": 6},
+        uirevision=name,
+    )
+    return figure
+
+
+def dx_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
+    """The running sum of ∂L/∂x, with its title and its alt text."""
+    total = column_sums(t, view.neuron, view.unit)["dx"]
+    symbol = TERMS["dx"].symbol
+    title = (
+        f"Added up, {symbol} comes back to 0"
+        if total.vanishes
+        else f"Added up, {symbol} ends at {number(total.value)}"
+    )
+    if not np.abs(t.dx[:, view.neuron]).max() > total.bound:
+        title = f"{symbol} is 0 from the start"
+    alt = (
+        f"Running sum of {symbol} over {t.dx.shape[0]} samples, neuron {view.neuron + 1}: it ends "
+        f"at {number(total.value)}; rounding allows {number(total.bound)}."
+    )
+    return running_sum(t.dx[:, view.neuron], total, symbol), title, alt
+
+
+def dweight_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
+    """The running sum of a·∂L/∂x, with its title and its alt text; it needs a."""
+    products = t.dweight_per_sample
+    assert products is not None
+    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    symbol, goal = TERMS["dweight_per_sample"].symbol, TERMS["dweight"].symbol
+    values = products[:, view.unit, view.neuron]
+    ends = "0" if total.vanishes else number(total.value, signed=True)
+    title = f"Weighed by a, it ends at {goal} = {ends}"
+    alt = (
+        f"Running sum of {symbol} over {values.size} samples for input {view.unit + 1} and neuron "
+        f"{view.neuron + 1}: it ends at {goal} = {number(total.value)}."
+    )
+    return running_sum(values, total, symbol), title, alt

@@ -1,0 +1,225 @@
+"""Trace -> what the ledger shows: values, their texts, the row of sums, the scales.
+
+Pure data, ready for JSON. The browser only places it: every number and every
+verdict is made here, from the core.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bnviz.cells import cell, cell_name
+from bnviz.identities import Sum, column_sums, identities
+from bnviz.palette import sample_colors
+from bnviz.scenario import Array
+from bnviz.share import View
+from bnviz.story import tell
+from bnviz.terms import TERMS, Term
+from bnviz.text import exact, number
+from bnviz.trace import Trace
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Forward", ("a", "x", "x_hat")),
+    ("Upstream", ("dy", "dx_hat")),
+    ("Three paths back to x", ("dx_direct", "dx_via_var", "dx_via_mean")),
+    ("Gradient", ("dx",)),
+    ("Weight", ("dweight",)),
+)
+PATHS = ("dx_direct", "dx_via_var", "dx_via_mean", "dx")
+# One number for each neuron, shown over the column in which it meets every row.
+_NUMBERS = {
+    "x": "mean",
+    "x_hat": "inv_std",
+    "dx_hat": "gamma",
+    "dx_via_var": "dvar",
+    "dx_via_mean": "dmean",
+}
+MAX_SHOWN = 16
+
+
+def term_of(column: str) -> Term:
+    """The glossary entry of a ledger column; a row of the last is one sample's share."""
+    return TERMS["dweight_per_sample" if column == "dweight" else column]
+
+
+def nice(size: float) -> float:
+    """The next round number at or above the size: what a scale may end at."""
+    if not (np.isfinite(size) and size > 0):
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(size))
+    return float(
+        next((m * power for m in (1, 1.5, 2, 3, 4, 5, 6, 8) if m * power >= size), 10 * power)
+    )
+
+
+def _value(value: float) -> float | str:
+    """The number for JSON, which has no nan and no inf."""
+    return float(value) if np.isfinite(value) else str(float(value))
+
+
+def _columns(t: Trace, view: View) -> dict[str, Array]:
+    s, j = t.scenario, view.neuron
+    columns = {
+        "x": s.x[:, j],
+        "x_hat": t.x_hat[:, j],
+        "dy": s.dy[:, j],
+        "dx_hat": t.dx_hat[:, j],
+        "dx_direct": t.dx_direct[:, j],
+        "dx_via_var": t.dx_via_var[:, j],
+        "dx_via_mean": t.dx_via_mean[:, j],
+        "dx": t.dx[:, j],
+    }
+    if s.a is not None and t.dweight_per_sample is not None:
+        columns["a"] = s.a[:, view.unit]
+        columns["dweight"] = t.dweight_per_sample[:, view.unit, j]
+    return columns
+
+
+def _scales(columns: dict[str, Array]) -> dict[str, float]:
+    """The value at the edge of a cell; the paths and ∂L/∂x share theirs."""
+    size = {name: float(np.abs(values).max()) for name, values in columns.items()}
+    shared = max(size[name] for name in PATHS)
+    return {name: nice(shared if name in PATHS else size[name]) for name in columns}
+
+
+def _sum_cell(column: str, total: Sum, t: Trace, view: View) -> dict[str, Any]:
+    """The text of one sum. `tone` is zero, alive, alarm or plain."""
+    residue = [f"rounding {number(total.value)}", f"bound {number(total.bound)}"]
+    if total.value == 0:
+        residue[0] = "exactly 0"
+    notes = {
+        "x": "= N · μ",
+        "dy": f"= {TERMS['dbeta'].symbol}",
+        "dx": f"= {TERMS['dbias'].symbol}",
+        "dweight": f"= {TERMS['dweight'].symbol}",
+    }
+    if identities(t)["direct_and_mean"].holds[view.neuron]:
+        notes |= {"dx_direct": "cancels ③", "dx_via_mean": "cancels ①"}
+    text, tone, small = f"Σ = {number(total.value, signed=True)}", "plain", []
+    if total.vanishes:
+        text, small = "Σ = 0", residue
+        tone = "zero" if total.by_algebra or column == "dweight" else "plain"
+        if not total.by_algebra:
+            small = ["for these numbers", residue[0]]
+        if column == "dweight":
+            small = [f"= {TERMS['dweight'].symbol}, zero here", residue[0]]
+    elif total.by_algebra:
+        tone, small = "alarm", ["should be 0", residue[1]]
+    elif column == "dweight":
+        tone, small = "alive", [f"= {TERMS['dweight'].symbol} ≠ 0"]
+    elif column in notes:
+        small = [notes[column]]
+    return {"v": _value(total.value), "t": text, "tone": tone, "small": small}
+
+
+def heads(layer: bool) -> list[dict[str, Any]]:
+    """The column groups with their columns, in order: symbols, hints and equations."""
+    return [
+        {
+            "title": title,
+            "columns": [
+                {
+                    "term": name,
+                    "symbol": TERMS[name].symbol if name != "dweight" else term_of(name).symbol,
+                    "short": "= aW + b" if name == "x" and layer else term_of(name).short,
+                    "sentence": term_of(name).sentence,
+                    "worked": term_of(name).worked,
+                    "row": term_of(name).row_parts,
+                    "column": term_of(name).column_parts,
+                    "total": TERMS["dweight"].symbol if name == "dweight" else "",
+                }
+                for name in columns
+            ],
+        }
+        for title, columns in GROUPS
+    ]
+
+
+def shown_rows(t: Trace, view: View) -> list[int]:
+    """The rows on the screen: all, or those with the largest gradients."""
+    size = np.abs(t.dx[:, view.neuron])
+    if size.size <= MAX_SHOWN:
+        return list(range(size.size))
+    return sorted(int(i) for i in np.argsort(-size, kind="stable")[:MAX_SHOWN])
+
+
+def _step(scale: float) -> float:
+    """How far one arrow key goes: a power of ten, at most a twentieth of the scale."""
+    return float(10.0 ** np.floor(np.log10(scale / 20)))
+
+
+def _knobs(t: Trace, view: View) -> list[dict[str, Any]]:
+    """The numbers of the neuron, not of a row, that can be dragged."""
+    s = t.scenario
+    places = [("gamma", 0), ("eps", 0)]
+    if s.layer:
+        places += [("weight", p) for p in range(s.d)] + [("bias", 0)]
+
+    def knob(term: str, row: int) -> dict[str, Any]:
+        value = cell(s, term, row, view.neuron)
+        return {
+            "term": term,
+            "row": row,
+            "symbol": TERMS[term].symbol + (f" {row + 1}" if term == "weight" else ""),
+            "name": cell_name(term, row, view.neuron),
+            "v": value,
+            "t": number(value, signed=term != "eps"),
+            "step": _step(nice(max(abs(value), 1.0))),
+            "log": term == "eps",
+        }
+
+    return [knob(term, row) for term, row in places]
+
+
+def payload(t: Trace, view: View) -> dict[str, Any]:
+    """Everything that changes with a number; `heads` is the rest."""
+    s, j = t.scenario, view.neuron
+    columns = _columns(t, view)
+    sums = column_sums(t, view.neuron, view.unit)
+    story = tell(t, view.neuron, view.unit)
+    rows = shown_rows(t, view)
+    per_neuron = {
+        "mean": t.mean[j],
+        "inv_std": t.inv_std[j],
+        "gamma": s.gamma[j],
+        "dvar": t.dvar[j],
+        "dmean": t.dmean[j],
+    }
+    scales = _scales(columns)
+    return {
+        "claim": story.claim,
+        "why": story.why,
+        "n": s.shape[0],
+        "gamma": exact(s.gamma[j]),
+        "eps": exact(s.eps),
+        "neuron": view.neuron,
+        "input": view.unit,
+        "layer": s.layer,
+        "rows": rows,
+        "colors": [sample_colors(s.shape[0])[i] for i in rows],
+        "cells": {
+            name: {
+                "v": [_value(values[i]) for i in rows],
+                "t": [number(float(values[i]), signed=True) for i in rows],
+            }
+            for name, values in columns.items()
+        },
+        "sums": {name: _sum_cell(name, sums[name], t, view) for name in columns},
+        "numbers": {
+            column: {
+                "term": name,
+                "symbol": TERMS[name].symbol,
+                "v": _value(per_neuron[name]),
+                "t": number(float(per_neuron[name])),
+            }
+            for column, name in _NUMBERS.items()
+        },
+        "scales": scales,
+        "steps": {name: _step(scale) for name, scale in scales.items()},
+        "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
+        "editable": ["a", "dy"] if s.layer else ["a", "x", "dy"],
+        "locked": {"x": "It is computed from a, W and b here: drag those."} if s.layer else {},
+        "knobs": _knobs(t, view),
+    }

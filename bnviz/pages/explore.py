@@ -1,0 +1,252 @@
+"""Explore: the ledger, the two running sums, and the numbers to set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from bnviz import ledger as ledger_component
+from bnviz.cells import CellError, cell, cell_name, parse_cell, with_cell
+from bnviz.figures.sums import dweight_sum, dx_sum
+from bnviz.figures.weights import dweight_heatmap
+from bnviz.pages import session
+from bnviz.pages.tables import tables
+from bnviz.plot import plot
+from bnviz.presets import PRESETS, matching
+from bnviz.scenario import (
+    MAX_INPUTS,
+    MAX_NEURONS,
+    MAX_ROWS,
+    Scenario,
+    random_scenario,
+    resized,
+)
+from bnviz.share import View
+from bnviz.terms import TERMS
+from bnviz.text import exact
+from bnviz.trace import run
+
+OWN = "own"
+KINDS = {False: "x set by hand", True: "x = aW + b"}
+
+
+# ---- The ledger -----------------------------------------------------------------
+
+
+def _place(event: dict[str, Any], s: Scenario) -> tuple[str, int, int]:
+    """The cell that an event of the ledger is about; ValueError if there is none."""
+    view = session.view()
+    term, row = event.get("term"), event.get("row")
+    columns = {"a": view.unit, "eps": 0}
+    settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if s.layer else {"x"})
+    rows = {"a": s.shape[0], "x": s.shape[0], "dy": s.shape[0], "weight": s.d}
+    if term not in settable or not isinstance(row, int) or not 0 <= row < rows.get(term, 1):
+        raise ValueError("no such cell")
+    return term, row, columns.get(term, view.neuron)
+
+
+def _set(event: dict[str, Any], text: object) -> None:
+    """Put a number into a cell: while it is dragged, undo keeps what was there before."""
+    state = st.session_state
+    s = session.scenario()
+    place = _place(event, s)
+    value = parse_cell(text, cell_name(*place), exact(cell(s, *place)))
+    if event["kind"] == "move":
+        if state.get("before") is None:
+            state.before = s
+        state.scenario = with_cell(s, *place, value)
+    else:
+        session.change(with_cell(s, *place, value))
+
+
+def _home(event: dict[str, Any]) -> None:
+    s, home = session.scenario(), session.home()
+    place = _place(event, s)
+    if home.layer == s.layer and home.shape == s.shape and home.d == s.d:
+        session.change(with_cell(s, *place, cell(home, *place)))
+
+
+def _on_ledger_event() -> None:
+    """What people did in the ledger; anything that isn't an event of its own is ignored."""
+    state = st.session_state
+    event = state[ledger_component.KEY].event
+    if not isinstance(event, dict):
+        return
+    kind = event.get("kind")
+    state.answered = event.get("seq")
+    state.settled = kind != "move"
+    before = state.get("before")
+    try:
+        if kind == "move":
+            _set(event, event.get("value"))
+            return
+        state.before = None
+        if before is not None:
+            dragged = session.scenario()
+            session.change(before if kind == "cancel" else dragged, before=before)
+        if kind == "type":
+            _set(event, event.get("text"))
+        elif kind == "home":
+            _home(event)
+        elif kind == "undo":
+            session.undo()
+        elif kind == "redo":
+            session.redo()
+    except CellError as error:
+        session.say(str(error))
+    except ValueError:
+        return
+
+
+@st.fragment
+def _ledger() -> None:
+    state = st.session_state
+    reply = {
+        "seq": state.get("answered"),
+        "notice": session.notice(),
+        "undo": session.can_undo(),
+        "redo": session.can_redo(),
+    }
+    ledger_component.ledger(
+        run(session.scenario()),
+        session.view(),
+        reply=reply,
+        on_event=session.callback(_on_ledger_event),
+    )
+    # While a bar is held only the ledger answers; let go, and the page follows.
+    if state.pop("settled", False):
+        st.rerun()
+
+
+# ---- What stands above it -------------------------------------------------------
+
+
+def _choose_preset() -> None:
+    name = st.session_state.preset
+    if name in PRESETS:
+        session.change(PRESETS[name].scenario, view=View(), opened=True)
+
+
+def _choose_view() -> None:
+    state = st.session_state
+    state.view = View(state.neuron, state.input)
+
+
+def _toolbar(s: Scenario) -> None:
+    state = st.session_state
+    name = matching(s)
+    state.preset = name or OWN
+    view = session.view()
+    state.neuron, state.input = view.neuron, view.unit
+    with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
+        st.selectbox(
+            "Scenario",
+            [*PRESETS, *([] if name else [OWN])],
+            format_func=lambda key: PRESETS[key].title if key in PRESETS else "Your own numbers",
+            key="preset",
+            on_change=session.callback(_choose_preset),
+            width=230,
+        )
+        for label, key, count in (("Neuron", "neuron", s.shape[1]), ("Input", "input", s.d)):
+            st.segmented_control(
+                label,
+                range(count),
+                format_func=lambda i: str(i + 1),
+                key=key,
+                required=True,
+                on_change=session.callback(_choose_view),
+            )
+        if name:
+            st.markdown(PRESETS[name].surprise)
+
+
+# ---- What stands below it -------------------------------------------------------
+
+
+def _figures() -> None:
+    t, view = run(session.scenario()), session.view()
+    figures = (dx_sum, dweight_sum, dweight_heatmap)
+    for column, draw in zip(st.columns(3, gap="medium"), figures, strict=True):
+        with column:
+            plot(*draw(t, view), key=draw.__name__)
+
+
+def _resize() -> None:
+    state = st.session_state
+    sizes = (state.n, state.k, state.d)
+    if None not in sizes:
+        session.change(resized(session.scenario(), *sizes))
+
+
+def _set_eps() -> None:
+    if st.session_state.eps is not None:
+        session.change(session.scenario().edit(eps=st.session_state.eps))
+
+
+def _set_kind() -> None:
+    s = session.scenario()
+    if st.session_state.layer and not s.layer:
+        weight = random_scenario(0, 1, s.shape[1], s.d, layer=True).weight
+        session.change(s.edit(x=None, weight=weight, bias=None))
+    elif not st.session_state.layer and s.layer:
+        session.change(Scenario(s.x, s.dy, s.gamma, s.beta, s.eps, s.a))
+
+
+def _draw_batch() -> None:
+    s, seed = session.scenario(), st.session_state.seed
+    if seed is not None:
+        new = random_scenario(seed, *s.shape, s.d, layer=s.layer)
+        session.change(new.edit(gamma=s.gamma, beta=s.beta, eps=s.eps), opened=True)
+
+
+def _numbers(s: Scenario) -> None:
+    state = st.session_state
+    state.n, state.k, state.d, state.eps, state.layer = *s.shape, s.d, s.eps, s.layer
+    state.setdefault("seed", 1)
+    st.subheader("Set the numbers", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="numbers"):
+        for label, key, most in (
+            ("N, samples", "n", MAX_ROWS),
+            ("k, neurons", "k", MAX_NEURONS),
+            ("d, inputs", "d", MAX_INPUTS),
+        ):
+            st.number_input(
+                label,
+                min_value=1,
+                max_value=most,
+                step=1,
+                key=key,
+                on_change=session.callback(_resize),
+                width=140,
+            )
+        st.number_input(
+            f"{TERMS['eps'].symbol}, added to {TERMS['var'].symbol}",
+            min_value=0.0,
+            max_value=1e100,
+            step=1e-5,
+            format="%g",
+            key="eps",
+            on_change=session.callback(_set_eps),
+            width=150,
+        )
+        st.segmented_control(
+            "Where x comes from",
+            list(KINDS),
+            format_func=KINDS.__getitem__,
+            key="layer",
+            required=True,
+            on_change=session.callback(_set_kind),
+        )
+        st.number_input("Seed", min_value=0, max_value=2**31, step=1, key="seed", width=140)
+        st.button("Draw a random batch", on_click=session.callback(_draw_batch))
+    tables()
+    st.caption("The address of this page holds everything on it: copy it to share these numbers.")
+
+
+session.start()
+_toolbar(session.scenario())
+_ledger()
+_figures()
+_numbers(session.scenario())
+session.save()

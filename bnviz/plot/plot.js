@@ -1,0 +1,80 @@
+// One Plotly picture, drawn into the same place again and again.
+
+const plots = new WeakMap();
+let library;
+
+// 4.7 MB: it is fetched when the page is otherwise at rest, and once for all pictures.
+function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("../bnviz.plotly/plotly.min.js", import.meta.url);
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly.min.js did not load"));
+    document.head.append(script);
+  });
+  return library;
+}
+
+const whenIdle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 50));
+
+export default function ({ data, parentElement }) {
+  let plot = plots.get(parentElement);
+  if (!plot) {
+    plot = build(parentElement);
+    plots.set(parentElement, plot);
+  }
+  plot.data = data;
+  plot.title.textContent = data.title;
+  plot.picture.setAttribute("aria-label", data.alt);
+  plot.picture.style.height = `${data.figure.layout.height}px`;
+  if (!plot.planned) {
+    plot.planned = true;
+    plot.root.setAttribute("data-busy", "");
+    whenIdle(() => draw(plot), { timeout: 1500 });
+  }
+  return () => window.Plotly?.purge(plot.picture);
+}
+
+function build(parent) {
+  const root = document.createElement("figure");
+  root.className = "bnp";
+  root.setAttribute("data-plot", "");
+  const title = document.createElement("figcaption");
+  const picture = document.createElement("div");
+  picture.setAttribute("role", "img");
+  root.append(title, picture);
+  parent.append(root);
+  return { root, title, picture, planned: false };
+}
+
+async function draw(plot) {
+  const Plotly = await plotly().catch((error) => {
+    plot.picture.textContent = `The picture is missing: ${error.message}.`;
+  });
+  plot.planned = false;
+  if (Plotly && plot.picture.isConnected) {
+    const { figure } = plot.data;
+    await Plotly.react(plot.picture, figure.data, themed(figure.layout, plot.root), {
+      displayModeBar: false,
+      responsive: true,
+    });
+  }
+  if (!plot.planned) plot.root.removeAttribute("data-busy");
+}
+
+// The colours of the page, light or dark.
+function themed(layout, element) {
+  const style = getComputedStyle(element);
+  const rule = style.getPropertyValue("--st-border-color").trim();
+  const ink = style.color;
+  const themedLayout = {
+    ...layout,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: style.fontFamily, size: 13, color: ink, ...layout.font },
+  };
+  for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
+    themedLayout[name] = { gridcolor: rule, zerolinecolor: ink, linecolor: rule, ...layout[name] };
+  }
+  return themedLayout;
+}
