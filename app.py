@@ -4,7 +4,7 @@ import streamlit as st
 
 st.set_page_config(
     page_title="bnviz: the gradient of batch norm",
-    page_icon=":material/balance:",
+    page_icon="bnviz/pages/icon.svg",
     layout="wide",
     initial_sidebar_state="collapsed",
 )

@@ -61,10 +61,9 @@ def _centre(x: Array, eps: float) -> _Centred:
     rest = deviation.mean(axis=0)  # what rounding left of the mean
     deviation -= rest
 
-    fine = _exponent(np.abs(deviation).max(axis=0))
     half = (np.frexp(eps)[1] + 1) // 2
-    # The larger of the spread and √ε sets the unit, so that neither underflows.
-    spread = np.where(deviation.any(axis=0), coarse + fine, half if eps > 0 else 0)
+    # The larger of the column and √ε sets the unit, so that neither underflows.
+    spread = np.where(deviation.any(axis=0), coarse, half if eps > 0 else 0)
     exponent = (np.maximum(spread, half) if eps > 0 else spread).astype(np.int32)
     deviation = np.ldexp(deviation, coarse - exponent)
     var = np.square(deviation).mean(axis=0)

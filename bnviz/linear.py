@@ -28,7 +28,8 @@ def dweight(a: Array, dx: Array) -> Array:
 
 def dbias(dx: Array) -> Array:
     """∂L/∂b = Σᵢ ∂L/∂xᵢ. -> (k,)."""
-    sums: Array = dx.sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums: Array = dx.sum(axis=0)
     return sums
 
 

@@ -31,7 +31,8 @@ def real_array(name: str, value: ArrayLike) -> Array:
         raise ValueError(f"{name} must be real; it is complex ({array.dtype}).")
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be numbers; it holds {array.dtype}.")
-    return array.astype(np.float64)
+    with np.errstate(over="ignore"):  # a longdouble may be larger than any float64
+        return array.astype(np.float64)
 
 
 def table(name: str, value: ArrayLike, rows: str, columns: str) -> Array:

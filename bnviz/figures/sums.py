@@ -36,8 +36,8 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
         )
     figure.add_bar(
         x=samples,
-        base=starts,
-        y=values,
+        base=starts.tolist(),
+        y=values.tolist(),
         marker_color=sample_colors(n),
         text=[number(float(v), signed=True) for v in values] if n <= 8 else None,
         textposition="outside",

@@ -173,6 +173,7 @@ def _knobs(t: Trace, view: View) -> list[dict[str, Any]]:
     return [knob(term, row) for term, row in places]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def payload(t: Trace, view: View) -> dict[str, Any]:
     """Everything that changes with a number; `heads` is the rest."""
     s, j = t.scenario, view.neuron

@@ -204,7 +204,7 @@ def _numbers(s: Scenario) -> None:
     state = st.session_state
     state.n, state.k, state.d, state.eps, state.layer = *s.shape, s.d, s.eps, s.layer
     state.setdefault("seed", 1)
-    st.subheader("Set the numbers", anchor=False)
+    st.header("Set the numbers", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", key="numbers"):
         for label, key, most in (
             ("N, samples", "n", MAX_ROWS),

@@ -58,7 +58,7 @@ def _apply(key: str, columns: list[str], places: list[list[Place]]) -> None:
         session.say(" ".join(complaints[:3]))
 
 
-def _table(name: str, places: tuple[list[str], list[str], list[list[Place]]]) -> None:
+def _table(name: str, corner: str, places: tuple[list[str], list[str], list[list[Place]]]) -> None:
     rows, columns, cells = places
     key = f"{name}-{session.revision()}"
     # The editor keeps what was typed as edits of the table it was first given.
@@ -67,7 +67,7 @@ def _table(name: str, places: tuple[list[str], list[str], list[list[Place]]]) ->
         s = session.scenario()
         texts = [[exact(cell(s, *place)) for place in line] for line in cells]
         st.session_state.tables = {k: v for k, v in first.items() if not k.startswith(name)} | {
-            key: pd.DataFrame(texts, index=rows, columns=columns, dtype="str")
+            key: pd.DataFrame(texts, pd.Index(rows, name=corner), columns, dtype="str")
         }
     st.data_editor(
         st.session_state.tables[key],
@@ -85,7 +85,7 @@ def tables() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**The batch**: a row for each sample. Type, or paste from a spreadsheet.")
-        _table("batch", _batch_places(s))
+        _table("batch", "sample", _batch_places(s))
     with right:
         st.markdown("**The parameters**: a column for each neuron.")
-        _table("parameters", _neuron_places(s))
+        _table("parameters", "parameter", _neuron_places(s))

@@ -1,0 +1,65 @@
+"""Everything that must hold, from a fresh clone: `python3 tests/run.py`.
+
+Sets up a virtual environment (.venv, unless one is active), the packages and a
+browser, then runs the linter, the type checker and all tests. Arguments go on
+to pytest: `python3 tests/run.py -k share`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def run(*command: str | Path) -> None:
+    """Run a command in the checkout; end with its exit code if it fails."""
+    print("+", *command, flush=True)
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def python() -> Path:
+    """The Python of the active virtual environment, else of the checkout's own."""
+    if sys.prefix != sys.base_prefix:
+        return Path(sys.executable)
+    folder = ROOT / ".venv"
+    if not folder.exists():
+        print(f"making {folder}", flush=True)
+        venv.create(folder, with_pip=True)
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def browser(interpreter: Path) -> None:
+    """See to it that there is a browser, and say which."""
+    if not any(map(shutil.which, BROWSERS)):
+        if shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+            run("apt-get", "update", "-qq")
+            run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+        else:
+            run(interpreter, "-m", "playwright", "install", "chromium")
+    found = next(filter(None, map(shutil.which, BROWSERS)), "the one Playwright installed")
+    print(f"browser: {found}", flush=True)
+
+
+def main() -> None:
+    """Set up, then check."""
+    interpreter = python()
+    packages = ("-r", "requirements.txt", "-r", "tests/requirements.txt")
+    run(interpreter, "-m", "pip", "install", "--quiet", *packages)
+    browser(interpreter)
+    run(interpreter, "-m", "ruff", "check", ".")
+    run(interpreter, "-m", "ruff", "format", "--check", ".")
+    run(interpreter, "-m", "mypy")
+    run(interpreter, "-m", "pytest", *sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
