@@ -200,12 +200,12 @@ class Scenario:
 
 
 # What the app accepts; the core itself has no such limits.
-MAX_ROWS, MAX_NEURONS, MAX_INPUTS = 16, 4, 4
+MAX_ROWS, MAX_NEURONS, MAX_INPUTS = 64, 4, 4
 
 
 def _filler(shape: tuple[int, int]) -> Array:
     """Numbers for new cells, the same ones each time a cell comes and goes."""
-    pool = np.random.default_rng(7).normal(0.0, 1.0, (max(MAX_ROWS, *shape), MAX_ROWS))
+    pool = np.random.default_rng(7).normal(0.0, 1.0, (max(MAX_ROWS, shape[0]), max(8, shape[1])))
     return np.round(pool[: shape[0], : shape[1]], 1) + 0.0
 
 

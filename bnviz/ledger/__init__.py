@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bnviz.assets import component
-from bnviz.ledger.view import heads, payload
+from bnviz.ledger.view import payload, still
 from bnviz.share import View
 from bnviz.trace import Trace
 
@@ -21,11 +22,18 @@ def ledger(
     view: View,
     *,
     reply: dict[str, Any],
+    rows: list[int] | None,
     on_event: Callable[[], None],
 ) -> None:
-    """Draw the ledger of the trace. What people do to it arrives in the session
-    state as `st.session_state[KEY].event`, and `on_event` is called. `reply` goes
-    to the browser with the numbers: what they answer, and a notice if there is one.
+    """Draw the ledger of the trace.
+
+    What people do to it arrives in the session state as
+    `st.session_state[KEY].event`, and `on_event` is called. `reply` goes to the
+    browser with the numbers: what they answer, and a notice if there is one.
+    rows: the samples to show while one of them is held; None where none is.
     """
-    data = payload(t, view) | {"heads": heads(t.scenario.layer), "reply": reply}
-    _mount()(key=KEY, data=data, on_event_change=on_event)
+    data = payload(t, view, rows) | {"reply": reply}
+    if rows is None:
+        data |= still()  # the browser keeps it while a bar is held
+    # Bytes pass through as they are; a dictionary is searched for tables first.
+    _mount()(key=KEY, data=json.dumps(data, ensure_ascii=False).encode(), on_event_change=on_event)

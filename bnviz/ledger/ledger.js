@@ -16,7 +16,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     ledgers.set(parentElement, ledger);
   }
   ledger.post = (event) => setTriggerValue("event", event);
-  ledger.update(data);
+  ledger.update(JSON.parse(new TextDecoder().decode(data)));
   return () => ledger.destroy();
 }
 
@@ -48,20 +48,23 @@ class Ledger {
     this.root = make("section", "bnl", parent);
     this.root.setAttribute("data-ledger", "");
     this.root.setAttribute("aria-label", "Gradient ledger");
-    const top = make("div", "bnl-top", this.root);
-    const words = make("div", "", top);
-    this.claim = make("h1", "bnl-claim", words);
-    this.why = make("p", "bnl-why", words);
-    const undoRedo = make("div", "bnl-undo", top);
+    this.bar = make("div", "bnl-bar-top", this.root);
+    this.preset = this.select(this.bar, "Scenario");
+    this.neurons = this.radios(this.bar, "Neuron", "neuron");
+    this.inputs = this.radios(this.bar, "Input", "input");
+    this.knobs = make("div", "bnl-knobs", this.bar);
+    const undoRedo = make("div", "bnl-undo", this.bar);
     this.undo = this.button(undoRedo, "Undo", "undo");
     this.redo = this.button(undoRedo, "Redo", "redo");
-    this.knobs = make("div", "bnl-knobs", this.root);
+    this.claim = make("h1", "bnl-claim", this.root);
+    this.why = make("p", "bnl-why", this.root);
     this.tabs = make("div", "bnl-tabs", this.root);
     this.tabs.setAttribute("role", "group");
     this.tabs.setAttribute("aria-label", "Columns shown");
     this.tableBox = make("div", "bnl-table", this.root);
     this.results = make("div", "bnl-results", this.root);
     this.results.setAttribute("aria-hidden", "true"); // the row of sums says it already
+    this.hidden = make("p", "bnl-help", this.root);
     this.explain = make("p", "bnl-explain", this.root);
     this.explain.setAttribute("role", "status");
     this.notice = make("p", "bnl-notice", this.root);
@@ -95,6 +98,54 @@ class Ledger {
     return button;
   }
 
+  select(parent, label) {
+    const box = make("label", "bnl-field", parent);
+    make("span", "", box, label);
+    const select = make("select", "bnl-select", box);
+    select.onchange = () => this.send({ kind: "preset", name: select.value });
+    return select;
+  }
+
+  radios(parent, label, name) {
+    const box = make("fieldset", "bnl-field", parent);
+    make("legend", "", box, label);
+    const choices = make("div", "bnl-choices", box);
+    choices.onchange = () => {
+      const chosen = choices.querySelector("input:checked");
+      const { neuron, input } = this.data;
+      this.send({ kind: "view", neuron, input, [name]: Number(chosen.value) });
+    };
+    return choices;
+  }
+
+  drawRadios(choices, name, count, chosen) {
+    if (choices.children.length !== count) {
+      choices.replaceChildren();
+      for (let i = 0; i < count; i += 1) {
+        const label = make("label", "", choices);
+        const radio = make("input", "", label);
+        radio.type = "radio";
+        radio.name = `bnl-${name}`;
+        radio.value = i;
+        make("span", "", label, String(i + 1));
+      }
+    }
+    choices.querySelectorAll("input").forEach((radio, i) => {
+      radio.checked = i === chosen;
+    });
+  }
+
+  drawPreset() {
+    const { presets, preset } = this.data;
+    const own = preset ? [] : [{ name: "", title: "Your own numbers" }];
+    const options = [...presets, ...own];
+    if (this.preset.children.length !== options.length) {
+      this.preset.replaceChildren();
+      for (const { name, title } of options) make("option", "", this.preset, title).value = name;
+    }
+    this.preset.value = preset ?? "";
+  }
+
   // ---- Python ------------------------------------------------------------------
 
   send(event) {
@@ -124,8 +175,11 @@ class Ledger {
     this.post({ ...event, seq: this.waiting });
   }
 
-  update(data) {
-    const shape = JSON.stringify([data.rows, data.heads, data.neuron, data.input]);
+  update(answer) {
+    // What never changes is sent only when no bar is held.
+    const data = { ...this.still, ...answer };
+    this.still = { heads: data.heads, presets: data.presets };
+    const shape = JSON.stringify([data.rows, data.editable, data.neuron, data.input]);
     const knobShape = JSON.stringify(data.knobs.map((knob) => [knob.term, knob.row, knob.symbol]));
     this.data = data;
     if (shape !== this.shape) {
@@ -169,6 +223,12 @@ class Ledger {
 
     const table = make("table", "", this.tableBox);
     this.caption = make("caption", "bnl-hidden", table);
+    // The first row spans groups, so the widths stand in columns of their own.
+    const widths = make("colgroup", "", table);
+    make("col", "bnl-narrow", widths);
+    for (const { group } of this.columns) {
+      make("col", group > 2 ? "bnl-wide" : "", widths).dataset.group = this.tabOf(group);
+    }
     const thead = make("thead", "", table);
     const groupRow = make("tr", "bnl-groups", thead);
     make("td", "", groupRow);
@@ -192,7 +252,7 @@ class Ledger {
       th.dataset.group = this.tabOf(column.group);
       th.title = column.sentence;
       make("span", "bnl-symbol", th, column.symbol);
-      make("span", "bnl-short", th, column.short);
+      make("span", "bnl-short", th, this.data.shorts[column.term] ?? column.short);
       this.headCells[column.term] = th;
       const td = make("td", first, numberRow);
       td.dataset.group = this.tabOf(column.group);
@@ -303,7 +363,7 @@ class Ledger {
   buildTabs() {
     this.tabs.replaceChildren();
     const titles = this.data.heads.map((group) => group.title);
-    const names = [titles[0], titles[1], "Three paths", "Gradient, weight"];
+    const names = [titles[0], titles[1], "Paths", "Result"];
     this.tab ??= 3;
     names.forEach((name, index) => {
       const button = make("button", "bnl-button", this.tabs, name);
@@ -328,7 +388,11 @@ class Ledger {
   draw() {
     const { data, root } = this;
     setText(this.claim, data.claim);
-    setText(this.why, data.why);
+    setText(this.why, `${data.surprise} ${data.why}`.trim());
+    this.drawPreset();
+    this.drawRadios(this.neurons, "neuron", data.k, data.neuron);
+    this.drawRadios(this.inputs, "input", data.d, data.input);
+    setText(this.hidden, data.hidden);
     for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
       setAttribute(root, `data-${name}`, data[name]);
     }
@@ -385,8 +449,10 @@ class Ledger {
 
   placeBar(cell, value, scale) {
     const share = Math.max(-1, Math.min(1, Number(value) / scale || 0));
+    if (cell.share === share) return;
+    cell.share = share;
     const width = Math.abs(share) * 50;
-    cell.bar.style.left = `${share < 0 ? 50 - width : 50}%`;
+    cell.bar.style.marginLeft = `${share < 0 ? 50 - width : 50}%`;
     cell.bar.style.width = `${width}%`;
     cell.bar.classList.toggle("bnl-over", Math.abs(Number(value)) > scale * 1.0001);
   }

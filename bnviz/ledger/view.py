@@ -13,6 +13,7 @@ import numpy as np
 from bnviz.cells import cell, cell_name
 from bnviz.identities import Sum, column_sums, identities
 from bnviz.palette import sample_colors
+from bnviz.presets import PRESETS, matching
 from bnviz.scenario import Array
 from bnviz.share import View
 from bnviz.story import tell
@@ -84,7 +85,7 @@ def _scales(columns: dict[str, Array]) -> dict[str, float]:
     return {name: nice(shared if name in PATHS else size[name]) for name in columns}
 
 
-def _sum_cell(column: str, total: Sum, t: Trace, view: View) -> dict[str, Any]:
+def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
     """The text of one sum. `tone` is zero, alive, alarm or plain."""
     residue = [f"rounding {number(total.value)}", f"bound {number(total.bound)}"]
     if total.value == 0:
@@ -95,7 +96,7 @@ def _sum_cell(column: str, total: Sum, t: Trace, view: View) -> dict[str, Any]:
         "dx": f"= {TERMS['dbias'].symbol}",
         "dweight": f"= {TERMS['dweight'].symbol}",
     }
-    if identities(t)["direct_and_mean"].holds[view.neuron]:
+    if paths_cancel:
         notes |= {"dx_direct": "cancels ③", "dx_via_mean": "cancels ①"}
     text, tone, small = f"Σ = {number(total.value, signed=True)}", "plain", []
     if total.vanishes:
@@ -114,27 +115,30 @@ def _sum_cell(column: str, total: Sum, t: Trace, view: View) -> dict[str, Any]:
     return {"v": _value(total.value), "t": text, "tone": tone, "small": small}
 
 
-def heads(layer: bool) -> list[dict[str, Any]]:
-    """The column groups with their columns, in order: symbols, hints and equations."""
-    return [
-        {
-            "title": title,
-            "columns": [
-                {
-                    "term": name,
-                    "symbol": TERMS[name].symbol if name != "dweight" else term_of(name).symbol,
-                    "short": "= aW + b" if name == "x" and layer else term_of(name).short,
-                    "sentence": term_of(name).sentence,
-                    "worked": term_of(name).worked,
-                    "row": term_of(name).row_parts,
-                    "column": term_of(name).column_parts,
-                    "total": TERMS["dweight"].symbol if name == "dweight" else "",
-                }
-                for name in columns
-            ],
-        }
-        for title, columns in GROUPS
-    ]
+def still() -> dict[str, Any]:
+    """What never changes: the names of the scenarios and the columns, in order."""
+    return {
+        "presets": [{"name": name, "title": preset.title} for name, preset in PRESETS.items()],
+        "heads": [
+            {
+                "title": title,
+                "columns": [
+                    {
+                        "term": name,
+                        "symbol": term_of(name).symbol,
+                        "short": term_of(name).short,
+                        "sentence": term_of(name).sentence,
+                        "worked": term_of(name).worked,
+                        "row": term_of(name).row_parts,
+                        "column": term_of(name).column_parts,
+                        "total": TERMS["dweight"].symbol if name == "dweight" else "",
+                    }
+                    for name in columns
+                ],
+            }
+            for title, columns in GROUPS
+        ],
+    }
 
 
 def shown_rows(t: Trace, view: View) -> list[int]:
@@ -174,13 +178,21 @@ def _knobs(t: Trace, view: View) -> list[dict[str, Any]]:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def payload(t: Trace, view: View) -> dict[str, Any]:
-    """Everything that changes with a number; `heads` is the rest."""
+def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, Any]:
+    """Everything that changes with a number; `still` is the rest.
+
+    rows: the samples to show, where they must not change while one is dragged.
+    """
     s, j = t.scenario, view.neuron
     columns = _columns(t, view)
     sums = column_sums(t, view.neuron, view.unit)
     story = tell(t, view.neuron, view.unit)
-    rows = shown_rows(t, view)
+    rows = shown_rows(t, view) if rows is None else rows
+    preset = matching(s)
+    hidden = (
+        f"{len(rows)} of {s.shape[0]} samples are shown, those with the largest "
+        f"{TERMS['dx'].symbol}. The sums are of all {s.shape[0]}."
+    )
     per_neuron = {
         "mean": t.mean[j],
         "inv_std": t.inv_std[j],
@@ -189,16 +201,22 @@ def payload(t: Trace, view: View) -> dict[str, Any]:
         "dmean": t.dmean[j],
     }
     scales = _scales(columns)
+    paths_cancel = bool(identities(t)["direct_and_mean"].holds[j])
     return {
         "claim": story.claim,
         "why": story.why,
+        "preset": preset,
+        "surprise": PRESETS[preset].surprise if preset else "",
         "n": s.shape[0],
+        "k": s.shape[1],
+        "d": s.d,
         "gamma": exact(s.gamma[j]),
         "eps": exact(s.eps),
         "neuron": view.neuron,
         "input": view.unit,
         "layer": s.layer,
         "rows": rows,
+        "hidden": hidden if len(rows) < s.shape[0] else "",
         "colors": [sample_colors(s.shape[0])[i] for i in rows],
         "cells": {
             name: {
@@ -207,7 +225,7 @@ def payload(t: Trace, view: View) -> dict[str, Any]:
             }
             for name, values in columns.items()
         },
-        "sums": {name: _sum_cell(name, sums[name], t, view) for name in columns},
+        "sums": {name: _sum_cell(name, sums[name], paths_cancel) for name in columns},
         "numbers": {
             column: {
                 "term": name,
@@ -221,6 +239,7 @@ def payload(t: Trace, view: View) -> dict[str, Any]:
         "steps": {name: _step(scale) for name, scale in scales.items()},
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
         "editable": ["a", "dy"] if s.layer else ["a", "x", "dy"],
+        "shorts": {"x": "= aW + b"} if s.layer else {},
         "locked": {"x": "It is computed from a, W and b here: drag those."} if s.layer else {},
         "knobs": _knobs(t, view),
     }

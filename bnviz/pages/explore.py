@@ -10,10 +10,11 @@ from bnviz import ledger as ledger_component
 from bnviz.cells import CellError, cell, cell_name, parse_cell, with_cell
 from bnviz.figures.sums import dweight_sum, dx_sum
 from bnviz.figures.weights import dweight_heatmap
+from bnviz.ledger.view import shown_rows
 from bnviz.pages import session
 from bnviz.pages.tables import tables
-from bnviz.plot import plot
-from bnviz.presets import PRESETS, matching
+from bnviz.plot import plots
+from bnviz.presets import PRESETS
 from bnviz.scenario import (
     MAX_INPUTS,
     MAX_NEURONS,
@@ -27,7 +28,6 @@ from bnviz.terms import TERMS
 from bnviz.text import exact
 from bnviz.trace import run
 
-OWN = "own"
 KINDS = {False: "x set by hand", True: "x = aW + b"}
 
 
@@ -89,13 +89,17 @@ def _on_ledger_event() -> None:
             _set(event, event.get("text"))
         elif kind == "home":
             _home(event)
+        elif kind == "preset":
+            session.change(PRESETS[event["name"]].scenario, view=View(), opened=True)
+        elif kind == "view":
+            state.view = View(int(event["neuron"]), int(event["input"]))
         elif kind == "undo":
             session.undo()
         elif kind == "redo":
             session.redo()
     except CellError as error:
         session.say(str(error))
-    except ValueError:
+    except (ValueError, TypeError, KeyError):
         return
 
 
@@ -108,10 +112,13 @@ def _ledger() -> None:
         "undo": session.can_undo(),
         "redo": session.can_redo(),
     }
+    held = state.get("before")
+    view = session.view()
     ledger_component.ledger(
         run(session.scenario()),
-        session.view(),
+        view,
         reply=reply,
+        rows=None if held is None else shown_rows(run(held), view),
         on_event=session.callback(_on_ledger_event),
     )
     # While a bar is held only the ledger answers; let go, and the page follows.
@@ -119,57 +126,12 @@ def _ledger() -> None:
         st.rerun()
 
 
-# ---- What stands above it -------------------------------------------------------
-
-
-def _choose_preset() -> None:
-    name = st.session_state.preset
-    if name in PRESETS:
-        session.change(PRESETS[name].scenario, view=View(), opened=True)
-
-
-def _choose_view() -> None:
-    state = st.session_state
-    state.view = View(state.neuron, state.input)
-
-
-def _toolbar(s: Scenario) -> None:
-    state = st.session_state
-    name = matching(s)
-    state.preset = name or OWN
-    view = session.view()
-    state.neuron, state.input = view.neuron, view.unit
-    with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
-        st.selectbox(
-            "Scenario",
-            [*PRESETS, *([] if name else [OWN])],
-            format_func=lambda key: PRESETS[key].title if key in PRESETS else "Your own numbers",
-            key="preset",
-            on_change=session.callback(_choose_preset),
-            width=230,
-        )
-        for label, key, count in (("Neuron", "neuron", s.shape[1]), ("Input", "input", s.d)):
-            st.segmented_control(
-                label,
-                range(count),
-                format_func=lambda i: str(i + 1),
-                key=key,
-                required=True,
-                on_change=session.callback(_choose_view),
-            )
-        if name:
-            st.markdown(PRESETS[name].surprise)
-
-
 # ---- What stands below it -------------------------------------------------------
 
 
 def _figures() -> None:
     t, view = run(session.scenario()), session.view()
-    figures = (dx_sum, dweight_sum, dweight_heatmap)
-    for column, draw in zip(st.columns(3, gap="medium"), figures, strict=True):
-        with column:
-            plot(*draw(t, view), key=draw.__name__)
+    plots([draw(t, view) for draw in (dx_sum, dweight_sum, dweight_heatmap)], key="figures")
 
 
 def _resize() -> None:
@@ -204,7 +166,6 @@ def _numbers(s: Scenario) -> None:
     state = st.session_state
     state.n, state.k, state.d, state.eps, state.layer = *s.shape, s.d, s.eps, s.layer
     state.setdefault("seed", 1)
-    st.header("Set the numbers", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", key="numbers"):
         for label, key, most in (
             ("N, samples", "n", MAX_ROWS),
@@ -244,9 +205,21 @@ def _numbers(s: Scenario) -> None:
     st.caption("The address of this page holds everything on it: copy it to share these numbers.")
 
 
+def _drawer() -> None:
+    """The numbers to set, drawn only when opened: a closed drawer costs the drag nothing."""
+    drawer = st.expander(
+        "Set the numbers: sizes, ε, a random batch, tables to type or paste",
+        key="drawer",
+        on_change=session.callback(lambda: None),
+    )
+    if drawer.open:
+        with drawer:
+            _numbers(session.scenario())
+
+
 session.start()
-_toolbar(session.scenario())
 _ledger()
 _figures()
-_numbers(session.scenario())
+_drawer()
 session.save()
+session.settle_memory()

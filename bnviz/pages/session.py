@@ -7,6 +7,7 @@ changed from outside: a link, a reload, the back button.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,16 @@ from bnviz.scenario import Scenario
 from bnviz.share import ShareError, View, decode, encode, own
 
 _HISTORY = 200
+
+
+@st.cache_resource
+def settle_memory() -> None:
+    """Once a server: what the libraries hold need not be searched for garbage again.
+
+    Searching all of it costs more than answering a drag.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def scenario() -> Scenario:

@@ -1,6 +1,6 @@
-// One Plotly picture, drawn into the same place again and again.
+// Plotly pictures side by side, drawn into the same places again and again.
 
-const plots = new WeakMap();
+const rows = new WeakMap();
 let library;
 
 // 4.7 MB: it is fetched when the page is otherwise at rest, and once for all pictures.
@@ -18,21 +18,28 @@ function plotly() {
 const whenIdle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 50));
 
 export default function ({ data, parentElement }) {
-  let plot = plots.get(parentElement);
-  if (!plot) {
-    plot = build(parentElement);
-    plots.set(parentElement, plot);
+  const pictures = JSON.parse(new TextDecoder().decode(data));
+  let row = rows.get(parentElement);
+  if (!row) {
+    row = { root: document.createElement("div"), plots: [] };
+    row.root.className = "bnp-row";
+    parentElement.append(row.root);
+    rows.set(parentElement, row);
   }
-  plot.data = data;
-  plot.title.textContent = data.title;
-  plot.picture.setAttribute("aria-label", data.alt);
-  plot.picture.style.height = `${data.figure.layout.height}px`;
-  if (!plot.planned) {
-    plot.planned = true;
-    plot.root.setAttribute("data-busy", "");
-    whenIdle(() => draw(plot), { timeout: 1500 });
-  }
-  return () => window.Plotly?.purge(plot.picture);
+  while (row.plots.length > pictures.length) row.plots.pop().root.remove();
+  pictures.forEach((picture, index) => show((row.plots[index] ??= build(row.root)), picture));
+  return () => row.plots.forEach((plot) => window.Plotly?.purge(plot.picture));
+}
+
+function show(plot, picture) {
+  plot.figure = picture.figure;
+  plot.title.textContent = picture.title;
+  plot.picture.setAttribute("aria-label", picture.alt);
+  plot.picture.style.height = `${picture.figure.layout.height}px`;
+  if (plot.planned) return;
+  plot.planned = true;
+  plot.root.setAttribute("data-busy", "");
+  whenIdle(() => draw(plot), { timeout: 1500 });
 }
 
 function build(parent) {
@@ -53,8 +60,8 @@ async function draw(plot) {
   });
   plot.planned = false;
   if (Plotly && plot.picture.isConnected) {
-    const { figure } = plot.data;
-    await Plotly.react(plot.picture, figure.data, themed(figure.layout, plot.root), {
+    const { data, layout } = plot.figure;
+    await Plotly.react(plot.picture, data, themed(layout, plot.root), {
       displayModeBar: false,
       responsive: true,
     });

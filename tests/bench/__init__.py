@@ -1,0 +1,1 @@
+"""Measurements: ratios against yardsticks that are measured in the same run."""
