@@ -22,7 +22,13 @@ def start(query: dict[str, str] | None = None) -> AppTest:
 def ledger(at: AppTest) -> dict:
     assert not at.exception
     protos = [element.proto for element in at.get("bidi_component")]
-    return json.loads(next(p.json for p in protos if p.component_name == "bnviz.ledger"))
+    return json.loads(next(p.bytes for p in protos if p.component_name == "bnviz.ledger"))
+
+
+def drawer(at: AppTest) -> AppTest:
+    """The app with its drawer of numbers open."""
+    at.session_state["drawer"] = True
+    return at.run()
 
 
 def test_the_first_screen() -> None:
@@ -34,15 +40,15 @@ def test_the_first_screen() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_opens(name: str) -> None:
-    at = start()
-    at.selectbox(key="preset").set_value(name).run()
-    data = ledger(at)
+    data = ledger(start(encode(PRESETS[name].scenario, View())))
     assert data["n"] == PRESETS[name].scenario.shape[0]
-    assert PRESETS[name].surprise in [m.value for m in at.markdown]
+    assert data["preset"] == name
+    assert data["surprise"] == PRESETS[name].surprise
+    assert {preset["name"] for preset in data["presets"]} == set(PRESETS)
 
 
 def test_sizes_keep_the_numbers_that_still_fit() -> None:
-    at = start()
+    at = drawer(start())
     before = ledger(at)["cells"]["x"]["v"]
     at.number_input(key="n").set_value(16).run()
     grown = ledger(at)["cells"]["x"]["v"]
@@ -53,17 +59,18 @@ def test_sizes_keep_the_numbers_that_still_fit() -> None:
     at.number_input(key="n").set_value(3).run()
     data = ledger(at)
     assert data["cells"]["x"]["v"] == before[:3]
-    assert "Your own numbers" in at.selectbox(key="preset").options
+    assert data["preset"] is None
+    assert data["surprise"] == ""
 
 
 def test_eps_may_be_zero() -> None:
-    at = start()
+    at = drawer(start())
     at.number_input(key="eps").set_value(0.0).run()
     assert ledger(at)["eps"] == "0"
 
 
 def test_a_layer_and_back() -> None:
-    at = start()
+    at = drawer(start())
     x = ledger(at)["cells"]["x"]["v"]
     at.segmented_control(key="layer").set_value(True).run()
     data = ledger(at)
@@ -79,7 +86,7 @@ def test_a_layer_and_back() -> None:
 
 
 def test_the_same_seed_draws_the_same_batch() -> None:
-    at, other = start(), start()
+    at, other = drawer(start()), drawer(start())
     for each in (at, other):
         each.number_input(key="seed").set_value(5).run()
         each.button[0].click().run()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bnviz.ledger.view import MAX_SHOWN, heads, nice, payload
+from bnviz.ledger.view import MAX_SHOWN, nice, payload, still
 from bnviz.presets import PRESETS
 from bnviz.scenario import Scenario, random_scenario
 from bnviz.share import View
@@ -29,7 +29,7 @@ def test_cells_are_the_trace() -> None:
         "dx": t.dx[:, 1],
         "dweight": s.a[:, 2] * t.dx[:, 1],
     }
-    assert list(expected) == [c["term"] for group in heads(False) for c in group["columns"]]
+    assert list(expected) == [c["term"] for group in still()["heads"] for c in group["columns"]]
     for term, values in expected.items():
         assert data["cells"][term]["v"] == values.tolist()
         assert data["cells"][term]["t"] == [number(v, signed=True) for v in values]
@@ -78,6 +78,8 @@ def test_a_large_batch_shows_the_rows_that_matter_and_sums_all() -> None:
     data = payload(t, View())
     assert len(data["rows"]) == MAX_SHOWN
     assert data["n"] == 40
+    assert data["hidden"].startswith("16 of 40 samples are shown")
+    assert payload(t, View(), rows=[3, 5])["rows"] == [3, 5]
     hidden = set(range(40)) - set(data["rows"])
     size = np.abs(t.dx[:, 0])
     assert size[data["rows"]].min() >= size[list(hidden)].max()

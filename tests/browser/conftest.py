@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -157,6 +157,17 @@ class App:
         box.fill(text)
         box.press("Enter")
         self.idle()
+
+    def open_drawer(self) -> None:
+        """Open the drawer with the sizes and the tables."""
+        self.page.get_by_text("Set the numbers").click()
+        self.page.get_by_test_id("stDataFrame").first.locator("canvas").first.wait_for()
+        self.idle()
+
+    def settled(self, cell: Locator, value: str) -> App:
+        """Wait until a cell has a value and the page has followed."""
+        expect(cell).to_have_attribute("data-value", value)
+        return self.idle()
 
     def assert_consistent(self) -> None:
         """Every number on the screen follows from a, x, ∂L/∂y, γ and ε by the textbook."""

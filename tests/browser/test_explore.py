@@ -25,6 +25,7 @@ def in_sight(app: App, selector: str) -> bool:
 
 def type_into_table(app: App, column: int, text: str) -> None:
     """Put a text into a cell of the first row of the batch table."""
+    app.open_drawer()
     table = app.page.get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
@@ -81,8 +82,7 @@ def test_a_number_typed_into_the_ledger_changes_both_sums(app: App) -> None:
 
 
 def test_presets_open_and_say_their_surprise(app: App) -> None:
-    app.page.get_by_role("combobox").first.click()
-    app.page.get_by_role("option", name="One sample").click()
+    app.page.get_by_label("Scenario").select_option(label="One sample")
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-n", "1")
     app.idle()
     assert app.claim == "No sample gets a gradient here."
@@ -92,9 +92,9 @@ def test_presets_open_and_say_their_surprise(app: App) -> None:
 
 def test_neuron_and_input_are_chosen_above_the_table(app: App) -> None:
     s = PRESETS["puzzle"].scenario
-    app.page.get_by_role("radiogroup", name="Neuron").get_by_text("2", exact=True).click()
+    app.page.get_by_role("group", name="Neuron").get_by_label("2").check()
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-neuron", "1")
-    app.page.get_by_role("radiogroup", name="Input").get_by_text("3", exact=True).click()
+    app.page.get_by_role("group", name="Input").get_by_label("3").check()
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-input", "2")
     app.idle()
     np.testing.assert_array_equal(app.column("x"), s.x[:, 1])
@@ -201,6 +201,7 @@ def test_a_cut_link_is_noticed(app: App) -> None:
 
 def test_a_larger_batch_keeps_its_numbers(app: App) -> None:
     before = app.column("x").tolist()
+    app.open_drawer()
     count = app.page.get_by_label("N, samples")
     count.fill("16")
     count.press("Enter")
