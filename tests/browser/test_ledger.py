@@ -1,0 +1,187 @@
+"""The live ledger: drag, step, type, undo, by mouse, by finger and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from bnviz.presets import PRESETS
+from bnviz.scenario import random_scenario
+from bnviz.share import View, encode
+
+from .conftest import App
+
+
+def link(name: str) -> str:
+    """The query that opens a preset."""
+    params = encode(PRESETS[name].scenario, View())
+    return "?" + "&".join(f"{key}={value}" for key, value in params.items())
+
+
+def hold(app: App, term: str, row: int, way: int) -> None:
+    """Take a bar with the mouse and move it, without letting go."""
+    box = app.slider(term, row).bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    app.page.mouse.move(x, y)
+    app.page.mouse.down()
+    app.page.mouse.move(x + way, y, steps=6)
+
+
+@pytest.mark.parametrize("term", ["x", "dy", "a"])
+def test_a_dragged_bar_takes_everything_along(app: App, term: str) -> None:
+    before = app.numbers()
+    hold(app, term, 2, 25)
+    app.page.wait_for_function("!document.querySelector('[data-ledger][data-busy]')")
+    during = app.numbers()
+    assert during[term][2] > before[term][2]
+    assert during["dweight"] != before["dweight"]
+    app.assert_consistent()
+    app.page.mouse.up()
+    assert app.idle().numbers() == during
+    assert "check=" in app.page.url
+
+
+def test_escape_lets_go_of_a_drag(app: App) -> None:
+    before = app.numbers()
+    hold(app, "x", 2, 25)
+    app.page.keyboard.press("Escape")
+    app.page.mouse.up()
+    app.settled(app.cell("x", 2), str(before["x"][2]))
+    assert app.numbers() == before
+    assert app.page.get_by_role("button", name="Undo").is_disabled()
+
+
+def test_scales_hold_still_while_dragging_and_settle_after(app: App) -> None:
+    width = "bar => bar.getBoundingClientRect().width"
+    other = app.cell("x", 3).locator(".bnl-bar")
+    before = other.evaluate(width)
+    hold(app, "x", 2, 120)
+    app.page.wait_for_function("!document.querySelector('[data-ledger][data-busy]')")
+    assert other.evaluate(width) == before
+    app.page.mouse.up()
+    app.idle()
+    app.page.wait_for_function(
+        "before => document.querySelector(\"td[data-term=x][data-row='3'] .bnl-bar\")"
+        ".getBoundingClientRect().width < before",
+        arg=before,
+    )
+
+
+def test_keys_step_the_bar_and_home_brings_it_back(app: App) -> None:
+    slider = app.slider("x", 1)
+    slider.focus()
+    for key, value in (
+        ("ArrowRight", 0.4),
+        ("Shift+ArrowRight", 1.4),
+        ("ArrowDown", 1.3),
+        ("Alt+ArrowUp", 1.31),
+    ):
+        slider.press(key)
+        app.settled(app.cell("x", 1), str(value))
+    expect(slider).to_have_attribute("aria-valuenow", "1.31")
+    app.assert_consistent()
+    slider.press("Home")
+    app.settled(app.cell("x", 1), "0.3")
+
+
+def test_undo_and_redo_by_key_and_by_button(app: App) -> None:
+    app.type_into("x", 0, "3.5")
+    app.type_into("a", 0, "2.5")
+    app.page.keyboard.press("Control+z")
+    app.settled(app.cell("a", 0), "0.4")
+    app.page.get_by_role("button", name="Undo").click()
+    app.settled(app.cell("x", 0), "-1.2")
+    app.page.keyboard.press("Control+Shift+z")
+    app.settled(app.cell("x", 0), "3.5")
+    app.page.get_by_role("button", name="Redo").click()
+    app.settled(app.cell("a", 0), "2.5")
+    app.assert_consistent()
+
+
+def test_a_typed_digit_opens_the_cell_and_escape_closes_it(app: App) -> None:
+    slider = app.slider("dy", 0)
+    slider.focus()
+    app.page.keyboard.type("-2.5")
+    app.page.keyboard.press("Enter")
+    app.settled(app.cell("dy", 0), "-2.5")
+    app.page.keyboard.type("7")
+    app.page.keyboard.press("Escape")
+    app.settled(app.cell("dy", 0), "-2.5")
+
+
+def test_pointing_explains_with_this_rows_numbers(app: App) -> None:
+    explain = app.page.locator(".bnl-explain")
+    app.cell("dx", 3).hover()
+    expect(explain).to_contain_text("Sample 4")
+    expect(explain).to_contain_text("① + ② + ③ = 0.84 + 0.28 + (−0.09) = +1.03")
+    expect(app.page.locator("td.bnl-lit")).to_have_count(3)
+    app.cell("dx_via_var", 3).hover()
+    expect(explain).to_contain_text("0.43 · 2 · (2.10 − 0.15) / 6 = +0.28")
+    app.sum_cell("dx").focus()
+    expect(explain).to_contain_text("Σ ∂L/∂x = 0.67 − 0.70 + 0.15 + 1.03 − 1.13 − 0.03")
+    app.page.keyboard.press("Control+ArrowRight")
+    expect(explain).to_contain_text("Σ a · ∂L/∂x")
+
+
+def test_in_a_layer_x_says_why_it_is_fixed_and_the_weights_move(app: App) -> None:
+    app.open(link("layer"))
+    assert app.slider("x", 0).count() == 0
+    app.cell("x", 0).hover()
+    expect(app.page.locator(".bnl-explain")).to_contain_text("computed from a, W and b")
+    before = app.numbers()
+    knob = app.page.get_by_role("slider", name="W, input 1, neuron 1")
+    knob.focus()
+    knob.press("Shift+ArrowRight")
+    expect(app.cell("x", 0)).not_to_have_attribute("data-value", str(before["x"][0]))
+    app.idle()
+    app.assert_consistent()
+    assert app.numbers()["a"] == before["a"]
+
+
+def test_a_finger_drags_at_390_pixels(new_app: Callable[..., App]) -> None:
+    app = new_app(390, touch=True).open()
+    app.page.get_by_role("button", name="Forward").tap()
+    slider = app.slider("x", 2)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    finger = app.page.context.new_cdp_session(app.page)
+
+    def touch(kind: str, *points: dict[str, float]) -> None:
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+    touch("touchStart", {"x": x, "y": y})
+    for way in (6, 12, 18, 24, 30):
+        touch("touchMove", {"x": x + way, "y": y})
+    touch("touchEnd")
+    expect(app.cell("x", 2)).not_to_have_attribute("data-value", "-0.4")
+    app.idle()
+    app.assert_consistent()
+    expect(app.page.locator(".bnl-results")).to_be_visible()
+    expect(app.page.locator(".bnl-results")).to_contain_text("∂L/∂W")
+
+
+def test_a_large_batch_says_how_many_it_sums_over(app: App) -> None:
+    params = encode(random_scenario(1, 40, 1, 1), View())
+    app.open("?" + "&".join(f"{key}={value}" for key, value in params.items()))
+    expect(app.page.get_by_text("16 of 40 samples are shown")).to_be_visible()
+    assert len(app.column("x")) == 16
+
+
+def test_figures_keep_their_place_while_numbers_change(app: App) -> None:
+    app.page.evaluate(
+        """() => {
+            window.first = document.querySelector('[data-plot] .plot-container');
+            window.blanks = 0;
+            new MutationObserver(() => {
+              if (!document.querySelector('[data-plot] .plot-container')) window.blanks += 1;
+            }).observe(document.body, { childList: true, subtree: true });
+        }"""
+    )
+    app.type_into("x", 0, "3.5")
+    assert app.page.evaluate("document.querySelector('[data-plot] .plot-container') === first")
+    assert app.page.evaluate("blanks") == 0
