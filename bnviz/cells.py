@@ -59,8 +59,12 @@ def cell(scenario: Scenario, term: str, row: int, column: int) -> float:
 
 
 def with_cell(scenario: Scenario, term: str, row: int, column: int, value: float) -> Scenario:
-    """The scenario with that one number changed."""
+    """The scenario with that one number changed; CellError for a negative ε."""
     if term == "eps":
+        if value < 0:
+            raise CellError(
+                f"{TERMS[term].symbol} must be zero or more. It stays {scenario.eps:g}."
+            )
         return scenario.edit(eps=value)
     values = scenario.given()[term].copy()
     values[(row, column) if values.ndim == 2 else column] = value

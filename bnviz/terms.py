@@ -18,7 +18,8 @@ class Term:
     `worked` is the equation of one sample with slots for numbers: "{x}" stands
     for this row's x, "{mean}" for this neuron's μ, "{n}" for N. `row_parts` names
     the quantities of the same row in it, `column_parts` those that it takes
-    from all rows at once.
+    from all rows at once. `short` is the equation as it fits over a column, `total`
+    what the column adds up to.
     """
 
     symbol: str
@@ -31,6 +32,7 @@ class Term:
     row_parts: tuple[str, ...] = ()
     column_parts: tuple[str, ...] = ()
     short: str = ""
+    total: str = ""
 
 
 def _forward(line: int) -> str:
@@ -44,6 +46,9 @@ def _backward(number: int) -> str:
 _GIVEN = "given"
 _FRONT = "the layer in front"
 
+# Where x is not given: what stands over its column then.
+LAYER_X = "= aW + b"
+
 _TERMS = {
     # What is given.
     "x": Term(
@@ -54,6 +59,7 @@ _TERMS = {
         _GIVEN,
         "The batch: one row for each sample, one column for each neuron.",
         short="the batch",
+        total="= N · μ",
     ),
     "dy": Term(
         "∂L/∂y",
@@ -63,6 +69,7 @@ _TERMS = {
         _GIVEN,
         "The upstream gradient: how the loss changes with each output of the norm.",
         short="upstream",
+        total="= ∂L/∂β",
     ),
     "gamma": Term("γ", r"\gamma", "(k,)", r"\gamma", _GIVEN, "The scale that the norm learns."),
     "beta": Term("β", r"\beta", "(k,)", r"\beta", _GIVEN, "The shift that the norm learns."),
@@ -272,6 +279,7 @@ _TERMS = {
         "a · ∂L/∂x = {a} · {dx} = {dweight}",
         ("a", "dx"),
         short="adds to ∂L/∂W",
+        total="= ∂L/∂W",
     ),
     "dweight": Term(
         "∂L/∂W",

@@ -59,6 +59,11 @@ def test_one_cell_changes_and_no_other(place: tuple[str, int, int]) -> None:
     assert with_cell(after, *place, cell(before, *place)) == before
 
 
+def test_a_negative_eps_is_refused_in_a_sentence() -> None:
+    with pytest.raises(CellError, match="ε must be zero or more. It stays 1e-05."):
+        with_cell(PRESETS["puzzle"].scenario, "eps", 0, 0, -1.0)
+
+
 @pytest.mark.parametrize("place", [*PLACES, ("weight", 2, 1), ("bias", 0, 1)])
 def test_the_same_in_a_layer(place: tuple[str, int, int]) -> None:
     before = PRESETS["layer"].scenario

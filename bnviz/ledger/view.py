@@ -17,7 +17,7 @@ from bnviz.presets import PRESETS, matching
 from bnviz.scenario import Array
 from bnviz.share import View
 from bnviz.story import tell
-from bnviz.terms import TERMS, Term
+from bnviz.terms import LAYER_X, TERMS, Term
 from bnviz.text import exact, number
 from bnviz.trace import Trace
 
@@ -90,14 +90,9 @@ def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
     residue = [f"rounding {number(total.value)}", f"bound {number(total.bound)}"]
     if total.value == 0:
         residue[0] = "exactly 0"
-    notes = {
-        "x": "= N · μ",
-        "dy": f"= {TERMS['dbeta'].symbol}",
-        "dx": f"= {TERMS['dbias'].symbol}",
-        "dweight": f"= {TERMS['dweight'].symbol}",
-    }
+    note = term_of(column).total
     if paths_cancel:
-        notes |= {"dx_direct": "cancels ③", "dx_via_mean": "cancels ①"}
+        note = {"dx_direct": "cancels ③", "dx_via_mean": "cancels ①"}.get(column, note)
     text, tone, small = f"Σ = {number(total.value, signed=True)}", "plain", []
     if total.vanishes:
         text, small = "Σ = 0", residue
@@ -105,13 +100,13 @@ def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
         if not total.by_algebra:
             small = ["for these numbers", residue[0]]
         if column == "dweight":
-            small = [f"= {TERMS['dweight'].symbol}, zero here", residue[0]]
+            small = [f"{note}, zero here", residue[0]]
     elif total.by_algebra:
         tone, small = "alarm", ["should be 0", residue[1]]
     elif column == "dweight":
-        tone, small = "alive", [f"= {TERMS['dweight'].symbol} ≠ 0"]
-    elif column in notes:
-        small = [notes[column]]
+        tone, small = "alive", [f"{note} ≠ 0"]
+    elif note:
+        small = [note]
     return {"v": _value(total.value), "t": text, "tone": tone, "small": small}
 
 
@@ -239,7 +234,7 @@ def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, An
         "steps": {name: _step(scale) for name, scale in scales.items()},
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
         "editable": ["a", "dy"] if s.layer else ["a", "x", "dy"],
-        "shorts": {"x": "= aW + b"} if s.layer else {},
+        "shorts": {"x": LAYER_X} if s.layer else {},
         "locked": {"x": "It is computed from a, W and b here: drag those."} if s.layer else {},
         "knobs": _knobs(t, view),
     }

@@ -24,11 +24,11 @@ from bnviz.scenario import (
     resized,
 )
 from bnviz.share import View
-from bnviz.terms import TERMS
+from bnviz.terms import LAYER_X, TERMS
 from bnviz.text import exact
 from bnviz.trace import run
 
-KINDS = {False: "x set by hand", True: "x = aW + b"}
+KINDS = {False: "x set by hand", True: f"x {LAYER_X}"}
 
 
 # ---- The ledger -----------------------------------------------------------------
