@@ -60,7 +60,7 @@ def test_one_cell_changes_and_no_other(place: tuple[str, int, int]) -> None:
 
 
 def test_a_negative_eps_is_refused_in_a_sentence() -> None:
-    with pytest.raises(CellError, match="ε must be zero or more. It stays 1e-05."):
+    with pytest.raises(CellError, match=r"^ε must be zero or more\. It stays 1e-05\.$"):
         with_cell(PRESETS["puzzle"].scenario, "eps", 0, 0, -1.0)
 
 
