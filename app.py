@@ -2,13 +2,16 @@
 
 import streamlit as st
 
+from bnviz.pages import frame
+
 st.set_page_config(
     page_title="bnviz: the gradient of batch norm",
     page_icon="bnviz/pages/icon.svg",
     layout="wide",
     initial_sidebar_state="collapsed",
 )
-st.navigation(
-    [st.Page("bnviz/pages/explore.py", title="Explore", default=True)],
-    position="hidden",
-).run()
+pages = [
+    st.Page("bnviz/pages/explore.py", title="Explore", default=True),
+    st.Page("bnviz/pages/derive.py", title="Derive", url_path="derive"),
+]
+frame.show(st.navigation(pages, position="hidden"), pages)

@@ -25,6 +25,12 @@ _KEYS = (*_TABLES.values(), *_ROWS.values(), "eps", "neuron", "input", _CHECK)
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)(e-?\d+)?", re.ASCII)
 _LONGEST = 20_000
 
+# What a page keeps in the URL beside the scenario: its default, and what it may be.
+OPTIONS = {
+    "sample": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
+    "step": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
+}
+
 
 class ShareError(ValueError):
     """A link that can't be read; the message is for the person who opened it."""
@@ -81,7 +87,24 @@ def encode(scenario: Scenario, view: View) -> dict[str, str]:
 
 def own(params: Mapping[str, str]) -> dict[str, str]:
     """Of all parameters of a URL, those that are this codec's."""
-    return {key: params[key] for key in _KEYS if key in params}
+    return {key: params[key] for key in (*_KEYS, *OPTIONS) if key in params}
+
+
+def encode_options(options: Mapping[str, str]) -> dict[str, str]:
+    """The query parameters of what differs from its default."""
+    return {
+        key: options[key]
+        for key, (default, _) in OPTIONS.items()
+        if options.get(key, default) != default
+    }
+
+
+def decode_options(params: Mapping[str, str]) -> dict[str, str]:
+    """Every option, by name; one that is missing or can't be read has its default."""
+    return {
+        key: params[key] if pattern.fullmatch(params.get(key, "")) else default
+        for key, (default, pattern) in OPTIONS.items()
+    }
 
 
 def _read_number(text: str) -> float:
@@ -108,7 +131,7 @@ def _read_index(text: str) -> int:
 
 def decode(params: Mapping[str, str]) -> tuple[Scenario, View]:
     """The scenario and the view of a link; ShareError says why there is none."""
-    mine = own(params)
+    mine = {key: params[key] for key in _KEYS if key in params}
     if not mine:
         return PRESETS[DEFAULT].scenario, View()
     if sum(map(len, mine.values())) > _LONGEST:

@@ -36,6 +36,9 @@ function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
+// ∂L/∂W must not be torn at its slash.
+const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
+
 // A dragged number without the dust of binary fractions.
 const tidy = (value) => Number(value.toPrecision(12));
 
@@ -54,8 +57,8 @@ class Ledger {
     this.inputs = this.radios(this.bar, "Input", "input");
     this.knobs = make("div", "bnl-knobs", this.bar);
     const undoRedo = make("div", "bnl-undo", this.bar);
-    this.undo = this.button(undoRedo, "Undo", "undo");
-    this.redo = this.button(undoRedo, "Redo", "redo");
+    this.undo = this.button(undoRedo, "↶", "Undo", "undo");
+    this.redo = this.button(undoRedo, "↷", "Redo", "redo");
     this.claim = make("h1", "bnl-claim", this.root);
     this.why = make("p", "bnl-why", this.root);
     this.tabs = make("div", "bnl-tabs", this.root);
@@ -91,9 +94,11 @@ class Ledger {
     clearTimeout(this.lostTimer);
   }
 
-  button(parent, label, kind) {
-    const button = make("button", "bnl-button", parent, label);
+  button(parent, sign, label, kind) {
+    const button = make("button", "bnl-button", parent, sign);
     button.type = "button";
+    button.title = label;
+    button.setAttribute("aria-label", label);
     button.onclick = () => this.send({ kind });
     return button;
   }
@@ -387,8 +392,8 @@ class Ledger {
 
   draw() {
     const { data, root } = this;
-    setText(this.claim, data.claim);
-    setText(this.why, `${data.surprise} ${data.why}`.trim());
+    setText(this.claim, unbroken(data.claim));
+    setText(this.why, unbroken(`${data.surprise} ${data.why}`.trim()));
     this.drawPreset();
     this.drawRadios(this.neurons, "neuron", data.k, data.neuron);
     this.drawRadios(this.inputs, "input", data.d, data.input);

@@ -217,9 +217,6 @@ def _drawer() -> None:
             _numbers(session.scenario())
 
 
-session.start()
 _ledger()
 _figures()
 _drawer()
-session.save()
-session.settle_memory()

@@ -15,7 +15,15 @@ import streamlit as st
 
 from bnviz.presets import DEFAULT, PRESETS
 from bnviz.scenario import Scenario
-from bnviz.share import ShareError, View, decode, encode, own
+from bnviz.share import (
+    ShareError,
+    View,
+    decode,
+    decode_options,
+    encode,
+    encode_options,
+    own,
+)
 
 _HISTORY = 200
 
@@ -48,6 +56,21 @@ def home() -> Scenario:
     return opened
 
 
+def option(name: str) -> str:
+    """What a page was left at, as the URL has it; see `bnviz.share.OPTIONS`."""
+    return str(st.session_state.options[name])
+
+
+def choose(name: str, value: object) -> None:
+    """Set such an option."""
+    st.session_state.options = st.session_state.options | {name: str(value)}
+
+
+def sample() -> int:
+    """The sample that is looked at, from 0, within the scenario."""
+    return min(int(option("sample")), scenario().shape[0]) - 1
+
+
 def notice() -> str:
     """What went wrong with the last thing done, or nothing."""
     return str(st.session_state.get("notice", ""))
@@ -76,6 +99,7 @@ def start() -> None:
     if "scenario" in state and (touched or here == state.link):
         return
     state.link = here
+    state.options = decode_options(here)
     try:
         found, looked_at = decode(here)
     except ShareError as error:
@@ -89,16 +113,21 @@ def start() -> None:
 def _open(found: Scenario, looked_at: View) -> None:
     state = st.session_state
     if "scenario" in state:
-        change(found, view=looked_at, opened=True)
+        change(found, view=looked_at, opened=found != state.scenario)
     else:
         state.update(
             scenario=found, view=looked_at, home=found, past=[], future=[], revision=0, notice=""
         )
 
 
+def link() -> dict[str, str]:
+    """The query of a URL that holds everything on the screen."""
+    return encode(scenario(), view()) | encode_options(st.session_state.options)
+
+
 def save() -> None:
     """Once a run, last of all: bring the URL up to date."""
-    params = encode(scenario(), view())
+    params = link()
     if own(st.query_params.to_dict()) != params:
         st.query_params.from_dict(params)
     st.session_state.link = params

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from bnviz.presets import PRESETS
+from bnviz.share import View, encode
+
 ROOT = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -83,6 +86,12 @@ def browser() -> Iterator[Browser]:
     """One browser for all journeys; each has a profile of its own in it."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+
+
+def link(name: str) -> str:
+    """The query that opens a preset."""
+    params = encode(PRESETS[name].scenario, View())
+    return "?" + "&".join(f"{key}={value}" for key, value in params.items())
 
 
 class App:

@@ -7,20 +7,33 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from .conftest import App
+from .conftest import App, link
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing(new_app: Callable[..., App], width: int, dark: bool) -> None:
-    app = new_app(width, dark=dark).open()
+@pytest.mark.parametrize("preset", ["puzzle", "layer"])
+def test_axe_finds_nothing(
+    new_app: Callable[..., App], preset: str, width: int, dark: bool
+) -> None:
+    app = new_app(width, dark=dark).open(link(preset))
     results = Axe().run(app.page)
     assert results.violations_count == 0, results.generate_report()
 
 
+def test_motion_is_left_out_where_it_is_not_wanted(new_app: Callable[..., App]) -> None:
+    speed = "bar => getComputedStyle(bar).transitionDuration"
+    moving, still = new_app().open(), new_app(reduced_motion="reduce").open()
+    assert "0.14s" in moving.cell("x", 0).locator(".bnl-bar").evaluate(speed)
+    assert still.cell("x", 0).locator(".bnl-bar").evaluate(speed) == "0s"
+
+
 @pytest.mark.parametrize("width", [1280, 768, 390])
-def test_nothing_is_wider_than_the_screen(new_app: Callable[..., App], width: int) -> None:
-    app = new_app(width).open()
+@pytest.mark.parametrize("preset", ["puzzle", "layer"])
+def test_nothing_is_wider_than_the_screen(
+    new_app: Callable[..., App], preset: str, width: int
+) -> None:
+    app = new_app(width).open(link(preset))
     assert app.page.evaluate("document.documentElement.scrollWidth") <= width
     clipped = app.page.evaluate(
         """() => [...document.querySelectorAll('[data-ledger] *')].filter(e => {

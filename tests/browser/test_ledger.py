@@ -7,17 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from bnviz.presets import PRESETS
 from bnviz.scenario import random_scenario
 from bnviz.share import View, encode
 
-from .conftest import App
-
-
-def link(name: str) -> str:
-    """The query that opens a preset."""
-    params = encode(PRESETS[name].scenario, View())
-    return "?" + "&".join(f"{key}={value}" for key, value in params.items())
+from .conftest import App, link
 
 
 def hold(app: App, term: str, row: int, way: int) -> None:
@@ -185,3 +178,24 @@ def test_figures_keep_their_place_while_numbers_change(app: App) -> None:
     app.type_into("x", 0, "3.5")
     assert app.page.evaluate("document.querySelector('[data-plot] .plot-container') === first")
     assert app.page.evaluate("blanks") == 0
+
+
+def test_a_zoomed_figure_stays_zoomed_while_numbers_change(app: App) -> None:
+    picture = app.page.locator("[data-plot] .js-plotly-plot").first
+    picture.evaluate("plot => window.Plotly.relayout(plot, {'yaxis.range': [-0.5, 0.5]})")
+    app.type_into("x", 0, "3.5")
+    assert picture.evaluate("plot => plot.layout.yaxis.range") == [-0.5, 0.5]
+
+
+def test_a_block_is_pasted_into_the_table(app: App) -> None:
+    app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    app.open_drawer()
+    canvas = app.page.get_by_test_id("stDataFrame").first.locator("canvas").first
+    box = canvas.bounding_box()
+    assert box
+    app.page.evaluate("navigator.clipboard.writeText('1.25\\t2.5\\n-3.75\\t4.5')")
+    app.page.mouse.click(box["x"] + 120, box["y"] + 52)
+    app.page.keyboard.press("Control+v")
+    app.settled(app.cell("a", 0), "1.25")
+    app.settled(app.cell("a", 1), "-3.75")
+    app.assert_consistent()

@@ -1,0 +1,24 @@
+"""What every page has: the way to the other pages, and the session around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from bnviz.pages import session
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page
+
+
+def show(current: Page, pages: Sequence[Page]) -> None:
+    """Run the current page, under links that take the scenario along."""
+    session.start()
+    with st.container(horizontal=True, gap="small", key="pages"):
+        for page in pages:
+            st.page_link(page, query_params=session.link())
+    current.run()
+    session.save()
+    session.settle_memory()
