@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 _PROJECT = "bnviz"
+_COMMON = Path(__file__).parent / "common"  # what the components' scripts import
 
 
 def serve(name: str, folder: Path) -> None:
@@ -42,6 +43,7 @@ def component(name: str, folder: Path, **files: Any) -> Callable[[], ComponentRe
         return st.components.v2.component(f"{_PROJECT}.{name}", isolate_styles=False, **files)
 
     def mount() -> ComponentRenderer:
+        serve("common", _COMMON)
         serve(name, folder)
         # A test starts one runtime after another; each needs its own registration.
         return register(id(get_bidi_component_manager()))

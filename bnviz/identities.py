@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bnviz.scenario import Array
 from bnviz.trace import Trace
 
-_TINY = np.finfo(np.float64).tiny  # below this, numbers no longer keep their digits
+_TINY = float(np.finfo(np.float64).tiny)  # below this, numbers no longer keep their digits
 
 
 def rounding(n: int) -> float:

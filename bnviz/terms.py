@@ -102,6 +102,14 @@ _TERMS = {
         "The mean of the batch, one number for each neuron.",
         column_parts=("x",),
     ),
+    "deviation": Term(
+        "x − μ",
+        r"x_i - \mu",
+        "(N, k)",
+        r"x_i - \mu",
+        _forward(2),
+        "How far a sample lies from the mean. Over the batch these add up to 0.",
+    ),
     "var": Term(
         "σ²",
         r"\sigma^2",

@@ -29,3 +29,8 @@ def number(value: float, signed: bool = False) -> str:
 def exact(value: float) -> str:
     """The shortest text that reads back as the same number, as one types it."""
     return repr(float(value)).removesuffix(".0")
+
+
+def plain(value: float) -> float | str:
+    """The number for JSON, which has no nan and no inf."""
+    return float(value) if math.isfinite(value) else str(float(value))

@@ -51,6 +51,14 @@ class Trace:
         return flags
 
     @property
+    def deviation(self) -> Array:
+        """x − μ, (N, k), with the digits that a large offset would cost kept."""
+        scale = np.where(self.undefined, 1.0, self.inv_std)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            away: Array = self.x_hat / scale
+        return away
+
+    @property
     def dweight_per_sample(self) -> Array | None:
         """aᵢ ⊗ ∂L/∂xᵢ for each sample, (N, d, k); computed when asked for."""
         a = self.scenario.a

@@ -17,7 +17,7 @@ SIZES = dict(zip("Nkd", (*T.scenario.shape, T.scenario.d), strict=True))
 
 def test_every_quantity_has_an_entry() -> None:
     computed = {f.name for f in fields(Trace)} - {"scenario"}
-    assert computed | {"dweight_per_sample"} | set(T.scenario.given()) == set(TERMS)
+    assert computed | {"dweight_per_sample", "deviation"} | set(T.scenario.given()) == set(TERMS)
 
 
 @pytest.mark.parametrize("name", TERMS)

@@ -3,6 +3,8 @@
 // It computes nothing of the gradient. While a bar is held, it draws the held
 // value at once; all else waits for the answer, one question at a time.
 
+import { make, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
+
 const SETTLE_MS = 400; // after the last key of a run of steps
 const LOST_MS = 5000; // an answer later than this is not waited for
 const SMALLEST_EPS = -12; // a power of ten; below it the dragged ε is 0
@@ -19,25 +21,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   ledger.update(JSON.parse(new TextDecoder().decode(data)));
   return () => ledger.destroy();
 }
-
-function make(tag, className, parent, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  if (parent) parent.append(element);
-  return element;
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function setAttribute(element, name, value) {
-  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
-}
-
-// ∂L/∂W must not be torn at its slash.
-const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
 
 // A dragged number without the dust of binary fractions.
 const tidy = (value) => Number(value.toPrecision(12));

@@ -18,7 +18,7 @@ from bnviz.scenario import Array
 from bnviz.share import View
 from bnviz.story import tell
 from bnviz.terms import LAYER_X, TERMS, Term
-from bnviz.text import exact, number
+from bnviz.text import exact, number, plain
 from bnviz.trace import Trace
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -53,11 +53,6 @@ def nice(size: float) -> float:
     return float(
         next((m * power for m in (1, 1.5, 2, 3, 4, 5, 6, 8) if m * power >= size), 10 * power)
     )
-
-
-def _value(value: float) -> float | str:
-    """The number for JSON, which has no nan and no inf."""
-    return float(value) if np.isfinite(value) else str(float(value))
 
 
 def _columns(t: Trace, view: View) -> dict[str, Array]:
@@ -107,7 +102,7 @@ def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
         tone, small = "alive", [f"{note} ≠ 0"]
     elif note:
         small = [note]
-    return {"v": _value(total.value), "t": text, "tone": tone, "small": small}
+    return {"v": plain(total.value), "t": text, "tone": tone, "small": small}
 
 
 def still() -> dict[str, Any]:
@@ -215,7 +210,7 @@ def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, An
         "colors": [sample_colors(s.shape[0])[i] for i in rows],
         "cells": {
             name: {
-                "v": [_value(values[i]) for i in rows],
+                "v": [plain(values[i]) for i in rows],
                 "t": [number(float(values[i]), signed=True) for i in rows],
             }
             for name, values in columns.items()
@@ -225,7 +220,7 @@ def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, An
             column: {
                 "term": name,
                 "symbol": TERMS[name].symbol,
-                "v": _value(per_neuron[name]),
+                "v": plain(per_neuron[name]),
                 "t": number(float(per_neuron[name])),
             }
             for column, name in _NUMBERS.items()

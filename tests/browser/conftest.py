@@ -110,7 +110,7 @@ class App:
 
     def idle(self) -> App:
         """Wait until nothing runs, no answer is awaited and no picture is being drawn."""
-        self.page.wait_for_selector("[data-ledger] [data-sum]", state="attached", timeout=30_000)
+        self.page.wait_for_selector("h1", state="attached", timeout=30_000)
         self.page.wait_for_function(
             """() => document.querySelector('[data-test-script-state=notRunning]')
                  && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
