@@ -24,6 +24,16 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
+// Keys pressed anywhere on the page, for as long as the element is on it. A component's
+// cleanup is no place to stop listening: Streamlit may call an old one after the next draw.
+export function onKeys(element, act) {
+  const listen = (event) => {
+    if (element.isConnected) act(event);
+    else document.removeEventListener("keydown", listen);
+  };
+  document.addEventListener("keydown", listen);
+}
+
 // ∂L/∂W must not be torn at its slash.
 export const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
 

@@ -3,7 +3,7 @@
 // All steps are here, so a step is drawn at once; Python is told afterwards, for
 // the address of the page.
 
-import { draw, make, setAttribute, setText, typeset, unbroken } from "../bnviz.common/dom.js";
+import { draw, make, onKeys, setAttribute, setText, typeset, unbroken } from "../bnviz.common/dom.js";
 
 const walks = new WeakMap();
 const NARROW = 640; // below this width of the graph, the tall picture
@@ -16,7 +16,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   walk.post = (event) => setTriggerValue("event", event);
   walk.update(JSON.parse(new TextDecoder().decode(data)));
-  return () => walk.destroy();
 }
 
 // Where the nodes stand and the labels hang: x, y, and how the text is anchored.
@@ -89,15 +88,8 @@ class Walk {
     this.live.setAttribute("role", "status");
     this.seq = Date.now();
     this.posted = 0;
-    this.onKey = (event) => this.key(event);
-    document.addEventListener("keydown", this.onKey);
-    this.sizes = new ResizeObserver(() => this.drawGraph());
-    this.sizes.observe(this.graph);
-  }
-
-  destroy() {
-    document.removeEventListener("keydown", this.onKey);
-    this.sizes.disconnect();
+    onKeys(this.root, (event) => this.key(event));
+    new ResizeObserver(() => this.drawGraph()).observe(this.graph);
   }
 
   button(parent, label, act) {

@@ -3,7 +3,7 @@
 // It computes nothing of the gradient. While a bar is held, it draws the held
 // value at once; all else waits for the answer, one question at a time.
 
-import { make, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
+import { make, onKeys, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
 
 const SETTLE_MS = 400; // after the last key of a run of steps
 const LOST_MS = 5000; // an answer later than this is not waited for
@@ -19,7 +19,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   ledger.post = (event) => setTriggerValue("event", event);
   ledger.update(JSON.parse(new TextDecoder().decode(data)));
-  return () => ledger.destroy();
 }
 
 // A dragged number without the dust of binary fractions.
@@ -67,14 +66,7 @@ class Ledger {
     this.seq = Date.now(); // never an older page's number
     this.gesture = null;
     this.pointed = null;
-    this.onKey = (event) => this.globalKey(event);
-    document.addEventListener("keydown", this.onKey);
-  }
-
-  destroy() {
-    document.removeEventListener("keydown", this.onKey);
-    clearTimeout(this.settleTimer);
-    clearTimeout(this.lostTimer);
+    onKeys(this.root, (event) => this.globalKey(event));
   }
 
   button(parent, sign, label, kind) {
@@ -137,6 +129,7 @@ class Ledger {
   // ---- Python ------------------------------------------------------------------
 
   send(event) {
+    if (!this.root.isConnected) return;
     const last = this.queue[this.queue.length - 1];
     const replaces =
       last && event.kind === "move" && last.kind === "move" &&

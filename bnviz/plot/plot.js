@@ -28,7 +28,10 @@ export default function ({ data, parentElement }) {
   }
   while (row.plots.length > pictures.length) row.plots.pop().root.remove();
   pictures.forEach((picture, index) => show((row.plots[index] ??= build(row.root)), picture));
-  return () => row.plots.forEach((plot) => window.Plotly?.purge(plot.picture));
+  // Only when the row has really gone: an old cleanup may come after the next draw.
+  return () => setTimeout(() => {
+    if (!row.root.isConnected) row.plots.forEach((plot) => window.Plotly?.purge(plot.picture));
+  });
 }
 
 function show(plot, picture) {
