@@ -466,7 +466,7 @@ def _weight_step(m: _Numbers, total: Sum, weight: Sum) -> Json:
             "W meets sample i through its own input: the local derivative is aᵢ, different for "
             "each sample. The same gradients"
             + (" that add up to 0" if total.vanishes else "")
-            + ", weighed differently, don’t cancel. Only with all aᵢ equal would they, and "
+            + ", weighed differently, don’t cancel. With all aᵢ equal they would, and "
             "that is the bias."
         )
     return _step(

@@ -12,7 +12,7 @@ from bnviz.text import number
 from bnviz.trace import Trace
 
 # Blue to orange, apart for every kind of colour vision, and pale enough for dark numbers.
-_SCALE = [[0.0, "#7db8e0"], [0.5, "#f4f4f4"], [1.0, "#f0a36b"]]
+SCALE = [[0.0, "#7db8e0"], [0.5, "#f4f4f4"], [1.0, "#f0a36b"]]
 
 
 def dweight_heatmap(t: Trace, view: View) -> tuple[go.Figure, str, str]:
@@ -38,7 +38,7 @@ def dweight_heatmap(t: Trace, view: View) -> tuple[go.Figure, str, str]:
             text=texts,
             texttemplate="%{text}",
             textfont={"color": "#1b2030", "size": 14},
-            colorscale=_SCALE,
+            colorscale=SCALE,
             zmin=-limit,
             zmax=limit,
             xgap=3,

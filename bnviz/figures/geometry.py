@@ -1,0 +1,215 @@
+"""The upstream gradient in three directions: 1, x̂, and what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
+from bnviz.figures.weights import SCALE
+from bnviz.palette import sample_colors
+from bnviz.scenario import Array, Scenario
+from bnviz.text import number
+from bnviz.trace import Trace, run
+from bnviz.weights import eigenvalues, jacobian, split
+
+EPS_POWERS = np.linspace(-12, 0, 25)
+
+
+def energy(t: Trace, neuron: int) -> Picture:
+    """Where the squared length of ∂L/∂x̂ goes: three shares that add to 1."""
+    parts = split(t, neuron)
+    shares = parts.shares
+    names = ["along 1<br>removed", "along x̂<br>nearly removed", "the rest<br>kept"]
+    figure = go.Figure(
+        go.Bar(
+            x=names,
+            y=list(shares),
+            marker={"color": [NEUTRAL, SECOND, ACCENT], "pattern": {"shape": ["", "/", ""]}},
+            text=[f"{100 * share:.1f}%" for share in shares],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+    plain_layout(
+        figure,
+        "energy",
+        320,
+        bargap=0.45,
+        xaxis={"fixedrange": True, "showgrid": False},
+        yaxis={"range": [0, 1.12], "tickformat": ".0%", "fixedrange": True, "nticks": 5},
+    )
+    return (
+        figure,
+        f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is left for ∂L/∂x",
+        f"Shares of the squared length of ∂L/∂x̂: {100 * shares[0]:.1f}% along 1, "
+        f"{100 * shares[1]:.1f}% along x̂, {100 * shares[2]:.1f}% the rest.",
+    )
+
+
+def matrix(t: Trace, neuron: int) -> Picture:
+    """The Jacobian ∂x̂/∂x as a heatmap, with its eigenvalues in the title."""
+    values = jacobian(t, neuron)
+    n = values.shape[0]
+    limit = float(np.abs(values).max()) or 1.0
+    samples = [str(i + 1) for i in range(n)]
+    found = eigenvalues(t, neuron)
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.tolist(),
+            x=samples,
+            y=samples,
+            text=[[number(float(v)) for v in row] for row in values] if n <= 8 else None,
+            texttemplate="%{text}" if n <= 8 else None,
+            textfont={"color": "#1b2030"},
+            colorscale=SCALE,
+            zmin=-limit,
+            zmax=limit,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
+        )
+    )
+    flat = {"type": "category", "showgrid": False, "zeroline": False, "fixedrange": True}
+    plain_layout(figure, "jacobian", 320, xaxis=flat, yaxis=flat | {"autorange": "reversed"})
+    shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
+    more = f", … ({n} in all)" if n > 4 else ""
+    return (
+        figure,
+        f"The Jacobian ∂x̂/∂x; eigenvalues {shown}{more}",
+        f"Symmetric table of {n} by {n}; eigenvalues {shown}{more}.",
+    )
+
+
+def _clean(value: float, size: float) -> float:
+    """An eigenvalue that is only rounding, as 0."""
+    return 0.0 if abs(value) < 1e-14 * size else value
+
+
+def over_eps(s: Scenario, neuron: int) -> Picture:
+    """The three eigenvalues of the Jacobian over twelve powers of ten of ε."""
+    powers = [float(10.0**p) for p in EPS_POWERS]
+    parts = [split(run(s.edit(eps=eps)), neuron) for eps in powers]
+    here = split(run(s), neuron)
+    figure = go.Figure()
+    for name, color, dash, values, now in (
+        ("the rest: s", ACCENT, "solid", [p.gain_rest for p in parts], here.gain_rest),
+        ("x̂: ε·s³", SECOND, "dash", [p.gain_along for p in parts], here.gain_along),
+    ):
+        figure.add_scatter(
+            x=powers,
+            y=values,
+            mode="lines",
+            line={"color": color, "width": 3, "dash": dash},
+            hovertemplate=f"{name} = %{{y:.3g}}<extra></extra>",
+        )
+        if s.eps > 0 and now > 0:
+            figure.add_scatter(
+                x=[s.eps],
+                y=[now],
+                mode="markers",
+                marker={"size": 13, "color": color, "symbol": "diamond"},
+                hovertemplate=f"here {name} = %{{y:.3g}}<extra></extra>",
+            )
+        figure.add_annotation(
+            x=-6,
+            y=float(np.log10(values[12])) if values[12] > 0 else 0,
+            text=name,
+            showarrow=False,
+            yshift=14,
+            font={"color": color, "size": 14},
+        )
+    plain_layout(
+        figure,
+        "over-eps",
+        320,
+        xaxis={"type": "log", "title": {"text": "ε"}, "exponentformat": "power", "nticks": 7},
+        yaxis={"type": "log", "exponentformat": "power", "nticks": 6},
+    )
+    ratio = here.gain_along / here.gain_rest if here.gain_rest else 0.0
+    return (
+        figure,
+        f"Along x̂, {number(ratio)} of the gradient comes through",
+        f"Eigenvalues against ε: along x̂ {number(here.gain_along)} and for the rest "
+        f"{number(here.gain_rest)} at ε = {number(s.eps)}; along 1 it is 0 throughout.",
+    )
+
+
+def space(t: Trace, neuron: int) -> Picture:
+    """Three samples, so three axes: the plane across 1, x̂ in it, and the one direction left."""
+    g, x_hat = t.dx_hat[:, neuron], t.x_hat[:, neuron]
+    parts = split(t, neuron)
+    one = np.ones(3) / np.sqrt(3.0)
+    size = float(np.linalg.norm(x_hat))
+    reach = max(float(np.linalg.norm(g)), 1e-12)
+    figure = go.Figure()
+    if size > 0:
+        unit = x_hat / size
+        left = np.cross(one, unit)
+        corners = np.array([p * unit + q * left for p, q in ((1, 1), (1, -1), (-1, -1), (-1, 1))])
+        corners = corners * reach * 1.1
+        figure.add_mesh3d(
+            x=corners[:, 0].tolist(),
+            y=corners[:, 1].tolist(),
+            z=corners[:, 2].tolist(),
+            i=[0, 0],
+            j=[1, 2],
+            k=[2, 3],
+            color=NEUTRAL,
+            opacity=0.18,
+            hoverinfo="skip",
+        )
+        _arrow(figure, unit * reach, "x̂", SECOND, dash="dash")
+        _arrow(figure, left * reach, "what is left", ACCENT, dash="dash")
+    _arrow(figure, one * reach, "1", NEUTRAL, dash="dash")
+    _arrow(figure, g, "∂L/∂x̂", "#009E73")
+    _arrow(figure, parts.rest, "kept", ACCENT)
+    colors = sample_colors(3)
+
+    def axis(i: int) -> dict[str, Any]:
+        return {
+            "title": {"text": f"sample {i + 1}", "font": {"color": colors[i]}},
+            "range": [-1.2 * reach, 1.2 * reach],
+            "showbackground": False,
+            "nticks": 4,
+        }
+
+    plain_layout(
+        figure,
+        "space",
+        440,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        scene={
+            "xaxis": axis(0),
+            "yaxis": axis(1),
+            "zaxis": axis(2),
+            "aspectmode": "cube",
+            "camera": {"eye": {"x": 1.5, "y": -1.3, "z": 0.8}},
+        },
+    )
+    kept = float(np.linalg.norm(parts.rest))
+    return (
+        figure,
+        f"Three samples: of |∂L/∂x̂| = {number(reach)}, {number(kept)} is left",
+        "Three axes, one for each sample: the gradient, the direction 1, the plane across it, x̂ "
+        f"in the plane, and the one direction left, along which {number(kept)} remains.",
+    )
+
+
+def _arrow(figure: go.Figure, tip: Array, name: str, color: str, dash: str = "solid") -> None:
+    figure.add_scatter3d(
+        x=[0, float(tip[0])],
+        y=[0, float(tip[1])],
+        z=[0, float(tip[2])],
+        mode="lines+markers+text",
+        line={"color": color, "width": 6 if dash == "solid" else 4, "dash": dash},
+        marker={"size": [0, 5], "color": color},
+        text=["", name],
+        textposition="top center",
+        textfont={"color": color, "size": 14},
+        hovertemplate=f"{name}<extra></extra>",
+    )
