@@ -13,5 +13,6 @@ st.set_page_config(
 pages = [
     st.Page("bnviz/pages/explore.py", title="Explore", default=True),
     st.Page("bnviz/pages/derive.py", title="Derive", url_path="derive"),
+    st.Page("bnviz/pages/weights.py", title="Weights", url_path="weights"),
 ]
 frame.show(st.navigation(pages, position="hidden"), pages)

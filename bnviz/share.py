@@ -29,6 +29,11 @@ _LONGEST = 20_000
 OPTIONS = {
     "sample": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
     "step": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
+    "part": ("1", re.compile(r"[1-5]", re.ASCII)),
+    "upto": ("64", re.compile(r"[1-9]\d?", re.ASCII)),
+    "shift": ("0", re.compile(r"-?\d{1,2}(\.\d)?", re.ASCII)),
+    "centre": ("0", re.compile(r"[01]", re.ASCII)),
+    "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 
 

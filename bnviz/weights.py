@@ -110,6 +110,8 @@ def _uncorrelated(s: Scenario, neuron: int, unit: int) -> Scenario:
     dy = s.dy.copy()
     for _ in range(2):  # once more for what rounding left
         dy[:, neuron] -= basis @ (basis.T @ dy[:, neuron])
+    dust = 1e-14 * float(np.abs(s.dy[:, neuron]).max())
+    dy[np.abs(dy[:, neuron]) <= dust, neuron] = 0.0
     return s.edit(dy=dy)
 
 
@@ -144,7 +146,8 @@ VANISHING = (
     ),
     Vanishing(
         "An uncorrelated upstream",
-        "Here each sample still has a gradient, but it does not vary together with any input.",
+        "What varied together with an input is taken out of the upstream. Samples may still get "
+        "gradients; this neuron’s weights get none.",
         _uncorrelated,
     ),
 )

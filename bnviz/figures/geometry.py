@@ -116,12 +116,13 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
                 hovertemplate=f"here {name} = %{{y:.3g}}<extra></extra>",
             )
         figure.add_annotation(
-            x=-6,
-            y=float(np.log10(values[12])) if values[12] > 0 else 0,
+            x=-9,
+            y=float(np.log10(values[6])) if values[6] > 0 else 0,
             text=name,
             showarrow=False,
             yshift=14,
-            font={"color": color, "size": 14},
+            font={"size": 14},
+            xanchor="right",
         )
     plain_layout(
         figure,

@@ -52,9 +52,16 @@ def _matrices(t: Trace, products: Array, upto: int, name: str) -> go.Figure:
             col=column,
         )
         figure.layout.annotations[i].font = {"color": colors[i], "size": 15}
-    figure.update_xaxes(type="category", showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_xaxes(
+        type="category", showticklabels=False, ticks="", showgrid=False, zeroline=False
+    )
     figure.update_yaxes(
-        type="category", showticklabels=False, showgrid=False, zeroline=False, autorange="reversed"
+        type="category",
+        showticklabels=False,
+        ticks="",
+        showgrid=False,
+        zeroline=False,
+        autorange="reversed",
     )
     for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
         axis.fixedrange = True

@@ -1,0 +1,56 @@
+"""What the pages of pictures are made of: a choice of part, a claim, a control that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from bnviz.claims import Claim
+from bnviz.pages import session
+
+
+def _keep(name: str) -> None:
+    session.choose(name, st.session_state[name])
+
+
+def keep(name: str, value: object) -> dict[str, Any]:
+    """The arguments that tie a widget to an option of the URL."""
+    st.session_state[name] = value
+    return {"key": name, "on_change": session.callback(_keep), "args": (name,)}
+
+
+def choose_part(parts: Mapping[str, str], option: str = "part") -> str:
+    """A row of parts; the one chosen, by name."""
+    here = session.option(option)
+    here = here if here in parts else next(iter(parts))
+    st.segmented_control(
+        "Part",
+        list(parts),
+        format_func=parts.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        **keep(option, here),
+    )
+    return here
+
+
+def _escaped(text: str) -> str:
+    """Plain text for Markdown: numbers and symbols must not turn into markup."""
+    for sign in "\\*_$[]<>`~#|":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("/∂", "/\u2060∂")
+
+
+def say(claim: Claim, *, top: bool = True) -> None:
+    """The claim first, then why, then the check in numbers."""
+    st.markdown(f"{'#' if top else '##'} {_escaped(claim.claim)}")
+    st.markdown(_escaped(claim.why))
+    verdict(claim)
+
+
+def verdict(claim: Claim) -> None:
+    """The check with its sign: never by colour alone."""
+    sign, colour = ("✓", "green") if claim.holds else ("✗", "red")
+    st.markdown(f":{colour}[{sign} {_escaped(claim.check)}]")

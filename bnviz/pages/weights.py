@@ -1,0 +1,215 @@
+"""Weights: why ∂L/∂W survives, from five sides."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from bnviz import claims
+from bnviz.figures import covariance, geometry, invariance, outer
+from bnviz.figures.weights import dweight_heatmap
+from bnviz.pages import session
+from bnviz.pages.parts import choose_part, keep, say, verdict
+from bnviz.pages.toolbar import toolbar
+from bnviz.plot import plots
+from bnviz.scenario import resized
+from bnviz.trace import run
+from bnviz.weights import VANISHING, as_layer, descend, shifted
+
+PARTS = {
+    "1": "Outer products",
+    "2": "A covariance",
+    "3": "Where it vanishes",
+    "4": "Scale invariance",
+    "5": "Geometry",
+}
+_TICK = 0.8  # seconds a sample stays while playing
+
+
+def _outer() -> None:
+    state, s, view = st.session_state, session.scenario(), session.view()
+    n = s.shape[0]
+    t = run(s)
+    say(claims.outer(t, view.neuron, view.unit))
+
+    def go(upto: int) -> None:
+        session.choose("upto", upto)
+
+    def play() -> None:
+        state.playing = not state.get("playing", False)
+        if state.playing and int(session.option("upto")) >= n:
+            session.choose("upto", 1)
+
+    @st.fragment(run_every=_TICK if state.get("playing") else None)
+    def walk() -> None:
+        upto = min(int(session.option("upto")), n)
+        if state.get("playing") and not state.pop("started", True):
+            upto = min(upto + 1, n)
+            session.choose("upto", upto)
+        state.started = False
+        if n > 1:
+            with st.container(horizontal=True, vertical_alignment="bottom", key="walk"):
+                st.slider(
+                    "Samples added",
+                    1,
+                    n,
+                    width=360,
+                    **keep("upto", upto),
+                )
+                st.button(
+                    "Back", on_click=session.callback(go), args=(upto - 1,), disabled=upto == 1
+                )
+                st.button(
+                    "Next", on_click=session.callback(go), args=(upto + 1,), disabled=upto == n
+                )
+                st.button(
+                    "Pause" if state.get("playing") else "Play", on_click=session.callback(play)
+                )
+        pictures = outer.outer_products(t, upto)
+        plots(pictures[:2], key="outer")
+        plots(pictures[2:], key="ones")
+        if state.get("playing") and upto == n:
+            state.playing = False
+            st.rerun()
+
+    walk()
+
+
+def _covariance() -> None:
+    s, view = session.scenario(), session.view()
+    amount, centred = float(session.option("shift")), session.option("centre") == "1"
+    say(claims.covariance(s, view.neuron, view.unit, amount))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
+        st.slider(
+            "Add to every a",
+            -10.0,
+            10.0,
+            step=0.5,
+            width=360,
+            **keep("shift", amount),
+        )
+        st.toggle(
+            "Centre a: take its mean away",
+            **(keep("centre", centred) | {"on_change": session.callback(_set_centre), "args": ()}),
+        )
+    t = run(shifted(s, amount))
+    plots(
+        [
+            covariance.rectangles(t, view, centred=centred),
+            covariance.shares(t, view, centred=centred),
+        ],
+        key="covariance",
+    )
+
+
+def _set_centre() -> None:
+    session.choose("centre", int(st.session_state.centre))
+
+
+def _vanishing() -> None:
+    s, view = session.scenario(), session.view()
+    st.markdown("# Six ways to make ∂L/\u2060∂W vanish, tried out on these numbers")
+    st.markdown(
+        "Each is a small change of the scenario on the screen. It is computed and checked here; "
+        "open it to look at it in every page, and undo in Explore brings your numbers back."
+    )
+    for start in (0, 3):
+        for column, case in zip(
+            st.columns(3, gap="large"), VANISHING[start : start + 3], strict=True
+        ):
+            claim = claims.vanishing(case, s, view.neuron, view.unit)
+            with column:
+                st.markdown(f"### {case.title}")
+                st.markdown(case.reason)
+                verdict(claim)
+                st.button(
+                    "Open",
+                    key=f"open-{case.title}",
+                    help=f"Open: {case.title}",
+                    on_click=session.callback(session.change),
+                    args=(case.make(s, view.neuron, view.unit),),
+                )
+    plots([dweight_heatmap(run(s), view)], key="vanishing")
+
+
+def _scale() -> None:
+    s, view = session.scenario(), session.view()
+    layer = as_layer(s)
+    power = float(session.option("power"))
+    left, right = st.columns(2, gap="large")
+    with left:
+        say(claims.scale(layer, view.neuron, power))
+    with right:
+        say(claims.growth(layer, view.neuron), top=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="scales"):
+        st.slider(
+            "Multiply W by 10 to the power of",
+            -3.0,
+            3.0,
+            step=0.25,
+            width=360,
+            **keep("power", power),
+        )
+        if not s.layer:
+            st.button(
+                "Make this layer the scenario",
+                on_click=session.callback(session.change),
+                args=(layer,),
+            )
+            st.caption(
+                "In this scenario x is set by hand. Shown is the layer whose x = aW + b comes "
+                "nearest to it."
+            )
+    plots(
+        [
+            invariance.along_weight(layer, view.neuron, power),
+            invariance.growth(descend(layer, view.neuron)),
+        ],
+        key="invariance",
+    )
+
+
+def _power(eps: float) -> float:
+    """The place on the slider that is nearest to ε."""
+    return round(2 * min(0.0, max(-12.0, math.log10(eps)))) / 2 if eps > 0 else -12.0
+
+
+def _set_eps() -> None:
+    power = float(st.session_state.eps_power)
+    session.change(session.scenario().edit(eps=float(f"{10.0**power:.3g}")))
+
+
+def _geometry() -> None:
+    s, view = session.scenario(), session.view()
+    t, n = run(s), s.shape[0]
+    say(claims.geometry(t, view.neuron))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="eps-power"):
+        st.session_state.eps_power = _power(s.eps)
+        st.slider(
+            "ε is 10 to the power of",
+            -12.0,
+            0.0,
+            step=0.5,
+            width=360,
+            key="eps_power",
+            on_change=session.callback(_set_eps),
+        )
+        if n != 3:
+            st.button(
+                "Take three samples, and see it in space",
+                on_click=session.callback(session.change),
+                args=(resized(s, 3, s.shape[1], s.d),),
+            )
+    pictures = [
+        geometry.energy(t, view.neuron),
+        geometry.matrix(t, view.neuron),
+        geometry.over_eps(s, view.neuron),
+    ]
+    if n == 3:
+        plots([geometry.space(t, view.neuron), pictures.pop(0)], key="space")
+    plots(pictures, key="geometry")
+
+
+toolbar()
+{"1": _outer, "2": _covariance, "3": _vanishing, "4": _scale, "5": _geometry}[choose_part(PARTS)]()

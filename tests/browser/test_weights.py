@@ -1,0 +1,126 @@
+"""Why the weights learn: scrub, shift, open a case, turn the picture, by mouse and by key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from bnviz.presets import PRESETS
+from bnviz.scenario import resized
+from bnviz.share import View, encode
+from bnviz.trace import run
+
+from .conftest import App
+
+# A figure in space needs WebGL; a machine without a graphics card draws it in software.
+SPACE = resized(PRESETS["puzzle"].scenario, 3, 2, 3)
+
+
+def titles(app: App) -> list[str]:
+    return app.page.locator("[data-plot] figcaption").all_inner_texts()
+
+
+def claim(app: App) -> str:
+    return app.page.locator("h1").inner_text().replace("\u2060", "")
+
+
+def test_outer_products_one_at_a_time(app: App) -> None:
+    app.page.get_by_role("link", name="Weights").click()
+    expect(app.page.locator("h1")).to_contain_text("leaves its mark on the weights")
+    app.idle()
+    assert titles(app)[3] == "So far: ∂L/∂b is 0 again"
+    app.page.get_by_role("button", name="Back").click()
+    expect(app.page.locator("[data-plot] figcaption").nth(1)).to_have_text("So far: 5 of 6 added")
+    t = run(PRESETS["puzzle"].scenario)
+    so_far = app.idle().page.locator("[data-plot] [role=img]").nth(3).get_attribute("aria-label")
+    five = t.dx[:5].sum(axis=0)
+    assert so_far == (
+        "Sum of the first 5 of 6 samples with every input 1: "
+        + ", ".join(f"{v:+.2f}".replace("-", "−") for v in five)
+        + "."
+    )
+    app.page.wait_for_url(re.compile("upto=5"))
+
+
+def test_playing_ends_with_all_of_it(app: App) -> None:
+    app.open("/weights?upto=5")
+    app.page.get_by_role("button", name="Play").click()
+    caption = app.page.locator("[data-plot] figcaption").nth(3)
+    expect(caption).to_have_text("So far: ∂L/∂b is 0 again", timeout=15_000)
+    expect(app.page.get_by_role("button", name="Play")).to_be_visible(timeout=15_000)
+
+
+def test_a_shift_changes_every_share_and_not_the_sum(app: App) -> None:
+    app.open("/weights?part=2")
+    before = titles(app)[1]
+    assert before.endswith("= +0.29")
+    app.page.get_by_role("slider", name="Add to every a").focus()
+    app.page.keyboard.press("ArrowRight")
+    expect(app.page.locator("h1")).to_contain_text("Add 0.50 to every a")
+    app.idle()
+    assert "stays the same" in claim(app)
+    assert titles(app)[1] == before
+    app.page.wait_for_url(re.compile(r"shift=0\.5"))
+    app.page.reload()
+    app.idle()
+    assert "Add 0.50 to every a" in claim(app)
+
+
+def test_a_case_opens_and_the_weights_get_nothing(app: App) -> None:
+    app.open("/weights?part=3")
+    checks = app.page.get_by_text(re.compile(r"^✓ Largest of this"))
+    expect(checks).to_have_count(6)
+    app.page.get_by_role("button", name="Open").nth(4).click()
+    expect(app.page.locator("[data-plot] figcaption").first).to_contain_text("all of it is 0")
+    app.idle()
+    app.page.get_by_role("link", name="Explore").click()
+    app.page.wait_for_selector("[data-ledger] [data-sum]")
+    app.idle()
+    assert app.claim == "No sample gets a gradient here."
+    app.page.get_by_role("button", name="Undo").click()
+    app.settled(app.cell("dy", 0), "0.9")
+
+
+def test_scaling_the_weights(app: App) -> None:
+    app.open("/weights?part=4&power=-3")
+    assert claim(app) == "Here ε rules: the gradient lies along the weights."
+    app.page.get_by_role("slider").focus()
+    app.page.keyboard.press("End")
+    expect(app.page.locator("h1")).to_contain_text("stands across the weights")
+
+
+def test_the_picture_in_space_keeps_its_camera(new_app: Callable[..., App]) -> None:
+    query = "&".join(f"{k}={v}" for k, v in encode(SPACE, View()).items())
+    app = new_app().open(f"/weights?{query}&part=5")
+    assert "two directions of 3" in claim(app)
+    picture = app.page.locator("[data-plot] .js-plotly-plot").first
+    eye = "plot => plot._fullLayout.scene.camera.eye"
+    picture.evaluate(
+        "plot => window.Plotly.relayout(plot, {'scene.camera': {eye: {x: 0.1, y: 2, z: 0.5}}})"
+    )
+    before = app.page.locator("h1 ~ *, p").filter(has_text="lies along 1").first.inner_text()
+    app.page.get_by_role("slider", name="ε is 10 to the power of").focus()
+    app.page.keyboard.press("End")
+    expect(app.page.get_by_text("lies along 1").first).not_to_have_text(before)
+    app.idle()
+    seen = picture.evaluate(eye)
+    np.testing.assert_allclose([seen["x"], seen["y"], seen["z"]], [0.1, 2, 0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)]
+)
+def test_axe_finds_nothing_and_nothing_is_clipped(
+    new_app: Callable[..., App], width: int, dark: bool
+) -> None:
+    app = new_app(width, dark=dark)
+    for part in range(1, 6):
+        app.open(f"/weights?part={part}")
+        results = Axe().run(app.page)
+        assert results.violations_count == 0, f"part {part}: {results.generate_report()}"
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= width

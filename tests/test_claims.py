@@ -1,0 +1,65 @@
+"""No sentence of the Weights page is false, on any preset; and a broken core turns it red."""
+
+import numpy as np
+import pytest
+
+from bnviz import claims
+from bnviz.claims import Claim
+from bnviz.presets import PRESETS
+from bnviz.scenario import Scenario
+from bnviz.trace import run
+from bnviz.weights import VANISHING, as_layer
+
+EVERYWHERE = [
+    (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])
+]
+
+
+def everything(s: Scenario, j: int) -> list[Claim]:
+    t = run(s)
+    layer = as_layer(s)
+    return [
+        claims.outer(t, j, 0),
+        *(claims.covariance(s, j, 0, amount) for amount in (0.0, 5.0, -10.0)),
+        *(claims.vanishing(case, s, j, 0) for case in VANISHING),
+        *(claims.scale(layer, j, power) for power in (-3.0, 0.0, 3.0)),
+        claims.growth(layer, j),
+        claims.geometry(t, j),
+    ]
+
+
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_every_check_holds_on_every_preset(name: str, j: int) -> None:
+    for claim in everything(PRESETS[name].scenario, j):
+        assert claim.holds, claim
+        assert claim.claim.endswith(".") or claim.claim in {c.title for c in VANISHING}
+        assert claim.why.endswith(".")
+
+
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_wordings_follow_the_numbers(name: str, j: int) -> None:
+    s = PRESETS[name].scenario
+    t = run(s)
+    size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() * np.abs(s.a).max()) * 1e-12
+    alive = abs(t.dweight[0, j]) > size
+    assert ("leaves its mark" in claims.outer(t, j, 0).claim) == alive
+
+    layer = as_layer(s)
+    across = "stands across" in claims.scale(layer, j, 0.0).claim
+    w, dw = layer.weight[:, j], run(layer).dweight[:, j]
+    product = float(np.linalg.norm(w) * np.linalg.norm(dw))
+    cosine = abs(float(w @ dw)) / product if product else 0.0
+    assert across == (cosine < 1e-3 and bool(dw.any()))
+
+    geometry = claims.geometry(t, j).claim
+    assert ("One sample" in geometry) == (s.shape[0] == 1)
+    assert ("Two samples" in geometry) == (s.shape[0] == 2)
+    assert ("x̂ is 0" in geometry) == (s.shape[0] > 1 and not t.x_hat[:, j].any())
+
+
+def test_a_broken_backward_pass_is_not_called_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    object.__setattr__(t, "dx", t.dx_direct)  # the mean and variance paths forgotten
+    claim = claims.outer(t, 0, 0)
+    assert not claim.holds
+    assert "should get nothing" in claim.claim

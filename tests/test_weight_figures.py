@@ -1,0 +1,111 @@
+"""The pictures of the Weights page draw the numbers of the trace."""
+
+import numpy as np
+import pytest
+
+from bnviz.figures import covariance, geometry, invariance, outer
+from bnviz.palette import sample_colors
+from bnviz.presets import PRESETS
+from bnviz.scenario import resized
+from bnviz.share import View
+from bnviz.trace import run
+from bnviz.weights import as_layer, descend
+
+VIEW = View(0, 0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_picture_draws_every_preset(name: str) -> None:
+    s = PRESETS[name].scenario
+    t = run(s)
+    n = s.shape[0]
+    layer = as_layer(s)
+    pictures = [
+        *(p for upto in {1, n} for p in outer.outer_products(t, upto)),
+        covariance.rectangles(t, VIEW, centred=True),
+        covariance.shares(t, VIEW, centred=False),
+        invariance.along_weight(layer, 0, 1.0),
+        invariance.growth(descend(layer, 0)),
+        geometry.energy(t, 0),
+        geometry.matrix(t, 0),
+        geometry.over_eps(s, 0),
+        geometry.space(run(resized(s, 3, s.shape[1], s.d)), 0),
+    ]
+    for figure, title, alt in pictures:
+        assert title
+        assert alt.endswith(".")
+        assert "nan" not in title + alt
+        assert figure.layout.uirevision
+        figure.to_json()
+
+
+def test_the_small_matrices_are_the_outer_products() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, _, _ = outer.outer_products(t, 3)[0]
+    a, dx = t.scenario.a, t.dx
+    assert len(figure.data) == 6
+    for i, drawn in enumerate(figure.data):
+        np.testing.assert_allclose(np.array(drawn.z), np.outer(a[i], dx[i]))
+        assert (drawn.opacity == 1) == (i < 3)
+        assert figure.layout.annotations[i].font.color == sample_colors(6)[i]
+
+
+def test_the_sum_so_far_and_the_bias_that_comes_back() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    a, dx = t.scenario.a, t.dx
+    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 4)
+    np.testing.assert_allclose(np.array(total.data[0].z), a[:4].T @ dx[:4], atol=1e-12)
+    np.testing.assert_allclose(np.array(ones.data[0].z)[0], dx[:4].sum(axis=0), atol=1e-12)
+    assert "is at" in title
+    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 6)
+    np.testing.assert_allclose(np.array(total.data[0].z), t.dweight, atol=1e-12)
+    assert np.array(ones.data[0].z).tolist() == [[0.0, 0.0]]
+    assert title.endswith("is 0 again")
+
+
+def test_a_bias_that_does_not_come_back_is_not_called_zero() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    object.__setattr__(t, "dx", t.dx_direct)
+    assert "again" not in outer.outer_products(t, 6)[3][1]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, title, _ = covariance.rectangles(t, View(1, 2), centred=centred)
+    boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes]
+    assert sum(areas) == pytest.approx(float(t.dweight[2, 1]), abs=1e-12)
+    assert all(
+        (box.line.dash == "solid") == (area >= 0) for box, area in zip(boxes, areas, strict=True)
+    )
+    assert title.endswith("+1.10")  # ∂L/∂W for input 3, neuron 2
+
+
+def test_growth_draws_what_was_reached_and_what_was_foretold() -> None:
+    way = descend(PRESETS["layer"].scenario, 0)
+    figure, _, _ = invariance.growth(way)
+    line, dots = figure.data
+    assert list(dots.y) == way.length.tolist()
+    assert list(line.y) == way.foretold.tolist()
+
+
+def test_energy_adds_to_one_and_the_matrix_is_symmetric() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, _, _ = geometry.energy(t, 0)
+    assert sum(figure.data[0].y) == pytest.approx(1)
+    figure, _, _ = geometry.matrix(t, 0)
+    z = np.array(figure.data[0].z)
+    np.testing.assert_allclose(z, z.T)
+    np.testing.assert_allclose(z @ t.dx_hat[:, 0], t.dx[:, 0], atol=1e-12)
+
+
+def test_in_space_the_kept_part_lies_in_the_one_direction_left() -> None:
+    t = run(resized(PRESETS["puzzle"].scenario, 3, 2, 3))
+    figure, _, _ = geometry.space(t, 0)
+    tips = {d.text[1]: np.array([d.x[1], d.y[1], d.z[1]]) for d in figure.data if d.text}
+    left, kept = tips["what is left"], tips["kept"]
+    assert abs(left.sum()) < 1e-12
+    assert abs(left @ t.x_hat[:, 0]) < 1e-9
+    np.testing.assert_allclose(np.cross(left, kept), 0, atol=1e-9)
+    np.testing.assert_allclose(tips["∂L/∂x̂"], t.dx_hat[:, 0])
