@@ -120,10 +120,10 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
         claim = "This neuron’s weights get no gradient at all."
     elif share < 1e-3:
         claim = "The gradient stands across the weights: their length does not matter."
-    elif share < 0.5:
+    elif share < 0.1:
         claim = "The gradient stands nearly across the weights."
     else:
-        claim = "Here ε rules: the gradient lies along the weights."
+        claim = "Here ε rules: the gradient no longer stands across the weights."
     why = (
         "Make w twice as long, and the norm divides by twice as much: y hardly changes, so the "
         "loss has no slope along w. Only ε spoils it, and the less, the longer w is."

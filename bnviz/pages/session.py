@@ -95,7 +95,7 @@ def start() -> None:
     """Once a run, first of all: take what the URL says, unless a widget has just spoken."""
     state = st.session_state
     here = own(st.query_params.to_dict())
-    touched = state.pop("touched", False)
+    touched = state.get("touched", False)
     if "scenario" in state and (touched or here == state.link):
         return
     state.link = here
@@ -126,7 +126,8 @@ def link() -> dict[str, str]:
 
 
 def save() -> None:
-    """Once a run, last of all: bring the URL up to date."""
+    """Once a run, last of all: bring the URL up to date, which leads again from here on."""
+    st.session_state.pop("touched", None)
     params = link()
     if own(st.query_params.to_dict()) != params:
         st.query_params.from_dict(params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import streamlit as st
@@ -37,17 +38,19 @@ def _outer() -> None:
         session.choose("upto", upto)
 
     def play() -> None:
-        state.playing = not state.get("playing", False)
+        state.playing = not playing
         if state.playing and int(session.option("upto")) >= n:
             session.choose("upto", 1)
 
-    @st.fragment(run_every=_TICK if state.get("playing") else None)
+    playing = state.get("playing", False)
+    ticks = itertools.count()  # the run that draws the page is no tick
+
+    @st.fragment(run_every=_TICK if playing else None)
     def walk() -> None:
         upto = min(int(session.option("upto")), n)
-        if state.get("playing") and not state.pop("started", True):
+        if playing and next(ticks):
             upto = min(upto + 1, n)
             session.choose("upto", upto)
-        state.started = False
         if n > 1:
             with st.container(horizontal=True, vertical_alignment="bottom", key="walk"):
                 st.slider(
@@ -64,14 +67,17 @@ def _outer() -> None:
                     "Next", on_click=session.callback(go), args=(upto + 1,), disabled=upto == n
                 )
                 st.button(
-                    "Pause" if state.get("playing") else "Play", on_click=session.callback(play)
+                    "Pause" if playing else "Play", on_click=session.callback(play)
                 )
         pictures = outer.outer_products(t, upto)
         plots(pictures[:2], key="outer")
         plots(pictures[2:], key="ones")
-        if state.get("playing") and upto == n:
+        if playing and upto == n:
             state.playing = False
-            st.rerun()
+        if state.get("playing", False) != playing:
+            st.rerun()  # only the page sets and stops the clock
+        if not playing:
+            session.save()
 
     walk()
 
@@ -120,7 +126,7 @@ def _vanishing() -> None:
         ):
             claim = claims.vanishing(case, s, view.neuron, view.unit)
             with column:
-                st.markdown(f"### {case.title}")
+                st.markdown(f"## {case.title}")
                 st.markdown(case.reason)
                 verdict(claim)
                 st.button(

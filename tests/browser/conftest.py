@@ -117,6 +117,8 @@ class App:
         self.page.wait_for_function(
             """() => document.querySelector('[data-test-script-state=notRunning]')
                  && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
+                 && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
+                      (place) => place.querySelector('[data-plot], [data-ledger], [data-derive]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
             timeout=30_000,
