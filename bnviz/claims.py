@@ -123,7 +123,7 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     elif share < 0.1:
         claim = "The gradient stands nearly across the weights."
     else:
-        claim = "Here ε rules: the gradient no longer stands across the weights."
+        claim = "Here ε rules: part of the gradient lies along the weights."
     why = (
         "Make w twice as long, and the norm divides by twice as much: y hardly changes, so the "
         "loss has no slope along w. Only ε spoils it, and the less, the longer w is."

@@ -66,9 +66,7 @@ def _outer() -> None:
                 st.button(
                     "Next", on_click=session.callback(go), args=(upto + 1,), disabled=upto == n
                 )
-                st.button(
-                    "Pause" if playing else "Play", on_click=session.callback(play)
-                )
+                st.button("Pause" if playing else "Play", on_click=session.callback(play))
         pictures = outer.outer_products(t, upto)
         plots(pictures[:2], key="outer")
         plots(pictures[2:], key="ones")
