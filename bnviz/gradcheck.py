@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,8 @@ def _slope(f: Callable[[Complex], Complex], step: Array) -> Array:
     """∂f/∂δ at δ = 0, one entry of δ at a time. f: (M, *shape) -> (M,)."""
     moves = np.zeros((step.size, step.size), complex)
     np.fill_diagonal(moves, 1j * step.ravel())
-    slopes: Array = f(moves.reshape(step.size, *step.shape)).imag / step.ravel()
-    return slopes.reshape(step.shape)
+    slopes = f(moves.reshape(step.size, *step.shape)).imag / step.ravel()
+    return cast(Array, slopes.reshape(step.shape))
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
         "dvar": _slope(
             lambda m: forward.scaled(forward.normalise(deviation, var + m[:, None])), h * std**2
         ),
-        "dmean": _slope(lambda m: forward.about(x + 0j, mean + m[:, None]), h * std),
+        "dmean": _slope(lambda m: forward.about(x.astype(complex), mean + m[:, None]), h * std),
         "dx": _slope(lambda m: forward.from_x(x + m), np.tile(h * std, (n, 1))),
         "dgamma": _slope(
             lambda m: forward.loss.value((s.gamma + m[:, None]) * x_hat + s.beta, s.dy),

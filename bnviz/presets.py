@@ -97,6 +97,24 @@ def _uncorrelated() -> Scenario:
     return Scenario(x=_column(*(p * 1.5)), dy=_column(*(q + 0.5 * p * q)), a=a)
 
 
+def _dead_bias() -> Scenario:
+    a = _A.copy()
+    a[:, 0] = 1.0
+    return _puzzle().edit(a=a)
+
+
+def _offset() -> Scenario:
+    return Scenario(x=_column(*(1e4 + _X)), dy=_column(*_DY), gamma=[1.2], a=_A)
+
+
+def _frozen() -> Scenario:
+    return Scenario(x=_column(*_X), dy=_column(1.0, 1.1, 0.9, 1.0, 0.95, 1.05), a=_A)
+
+
+def _three() -> Scenario:
+    return Scenario(x=_column(-1, 0, 1), dy=_column(1, -0.5, 0.2), a=_A[:3])
+
+
 PRESETS = {
     "puzzle": Preset(
         "The puzzle",
@@ -107,6 +125,11 @@ PRESETS = {
         "A layer in front",
         "Here x = aW + b is computed: the bias gets no gradient at all, and each weight does.",
         _layer,
+    ),
+    "dead": Preset(
+        "The dead bias",
+        "Input 1 is the same for every sample, like a bias: its row of ∂L/∂W is 0.",
+        _dead_bias,
     ),
     "two": Preset(
         "Two samples",
@@ -130,6 +153,24 @@ PRESETS = {
         "Every x is 0.1, so x̂ is 0, and yet the gradient is not: it is (g − mean g)/√ε, "
         "hundreds of times as large as the upstream.",
         _constant,
+    ),
+    "offset": Preset(
+        "A large offset",
+        "Every x is 10000 larger than in the puzzle. Nothing changes here; in float32, with "
+        "σ² = E[x²] − E[x]², Σ∂L/∂x looks perfect and the gradient is garbage: see Check.",
+        _offset,
+    ),
+    "frozen": Preset(
+        "Frozen statistics",
+        "Nearly the same upstream for all: training takes almost all of it away. With frozen "
+        "statistics y is the same, and every bit of it goes through: see Check.",
+        _frozen,
+    ),
+    "three": Preset(
+        "Biased or unbiased",
+        "The norm divides by σ² = 2/3, over N; the running variance is fed with 1, over N − 1: "
+        "see Check.",
+        _three,
     ),
     "shifted": Preset(
         "Shifted inputs",

@@ -94,3 +94,32 @@ def test_uncorrelated_upstream() -> None:
     assert np.abs(t.dx).min() > 0.3
     assert np.abs(t.dweight).max() < 1e-14
     assert np.ptp(t.scenario.a, axis=0).min() > 1  # not for want of variety in a
+
+
+def test_dead_bias() -> None:
+    t = trace_of("dead")
+    assert (t.scenario.a[:, 0] == 1).all()
+    assert np.abs(t.dweight[0]).max() < 1e-14
+    assert np.abs(t.dweight[1:]).min() > 0.1
+    np.testing.assert_array_equal(t.dx, trace_of("puzzle").dx)
+
+
+def test_large_offset() -> None:
+    t, puzzle = trace_of("offset"), trace_of("puzzle")
+    np.testing.assert_allclose(t.scenario.x[:, 0] - 1e4, puzzle.scenario.x[:, 0], atol=1e-11)
+    np.testing.assert_allclose(t.dx[:, 0], puzzle.dx[:, 0], atol=1e-11)
+    # The rest of its surprise: test_precision.py.
+
+
+def test_frozen_statistics() -> None:
+    t = trace_of("frozen")
+    frozen = t.dx_direct  # γ · s · ∂L/∂y
+    assert np.abs(t.dx).max() < 0.15 * np.abs(frozen).min()
+    assert abs(frozen.sum()) > 5
+    assert np.abs(t.dx.sum()) < 1e-14
+
+
+def test_biased_or_unbiased() -> None:
+    t = trace_of("three")
+    assert t.var[0] == pytest.approx(2 / 3)
+    assert t.scenario.x[:, 0].var(ddof=1) == 1
