@@ -105,7 +105,8 @@ class _Forward:
     @property
     def start(self) -> Array:
         """The batch about its first row: a large offset costs no digits, and no slope."""
-        return self.s.x - self.s.x[0]
+        start: Array = self.s.x - self.s.x[0]
+        return start
 
     def normalise(self, deviation: Complex, var: Complex) -> Complex:
         """x̂ of deviations and a variance; 0 where there is no direction at all."""

@@ -241,6 +241,5 @@ def _sizes(s: Scenario, result: Neighbour) -> Array:
     mean_g = (np.bincount(index, weights=g.ravel()) / count)[result.labels]
     mean_x = (np.bincount(index, weights=s.x.ravel()) / count)[result.labels]
     spread = (np.bincount(index, weights=np.square(s.x - mean_x).ravel()) / count)[result.labels]
-    return _inverse_root(spread + s.eps) * (
-        g + 2 * mean_g * np.maximum(1.0, count[result.labels] ** 0.5)
-    )
+    sizes: Array = _inverse_root(spread + s.eps) * (g + 2 * mean_g * np.sqrt(count[result.labels]))
+    return sizes

@@ -1,0 +1,277 @@
+"""Someone's own numbers -> an array, and whether it is the term, or which mistake it matches.
+
+What comes in is text: a NumPy print, a Python list, or a table with commas, tabs or
+blanks. It is read number by number; nothing of it is ever executed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnviz.mistakes import MISTAKES, with_mistake
+from bnviz.scenario import Array
+from bnviz.terms import TERMS
+from bnviz.text import number
+from bnviz.trace import Trace
+
+LONGEST = 200_000
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([-+]?\d{1,4}))?", re.ASCII)
+_TOKEN = re.compile(r"[\[\]]|[^\s,;\[\]]+|\n", re.ASCII)
+_WRAPPING = re.compile(
+    r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?(?:(?:np\.|numpy\.|jnp\.|torch\.)?(?:array|tensor|Array)\s*\()"
+    r"(?P<inside>.*?)(?:,\s*(?:dtype|device|grad_fn|requires_grad|shape)\s*=[^\[\]]*)?\)\s*$",
+    re.DOTALL | re.ASCII,
+)
+
+
+class PasteError(ValueError):
+    """A text that holds no usable array; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """What was read: the values, and half a unit of the last digit that each was given to."""
+
+    values: Array
+    resolution: Array
+
+
+def _read(text: str, place: str) -> tuple[float, float]:
+    """A number and half a unit of its last digit."""
+    match = _NUMBER.fullmatch(text.replace("−", "-"))
+    if match is None:
+        shown = text if len(text) <= 20 else text[:19] + "…"
+        raise PasteError(f"{place}: “{shown}” is not a number.")
+    value = float(match.group(0))
+    if not np.isfinite(value) or abs(value) > 1e200:
+        raise PasteError(f"{place}: {text[:20]} is too large.")
+    decimals = len(match.group(1) or match.group(2) or "")
+    # 17 digits hold every float64: beyond those, the text is exact.
+    half = 0.5 * 10.0 ** max(-300, int(match.group(3) or 0) - decimals)
+    digits = re.sub(r"[eE].*|\D", "", text).lstrip("0")
+    return value, 0.0 if len(digits) >= 15 else half
+
+
+def _nested(text: str) -> Pasted:
+    """Brackets in brackets, as NumPy prints them and Python writes them."""
+    values: list[tuple[float, float]] = []
+    counts: list[int] = []  # of the lists that are open
+    widths: dict[int, int] = {}  # by depth
+    depths: set[int] = set()  # where numbers stand
+    for token in _TOKEN.findall(text):
+        if token == "\n":
+            continue
+        if token == "[":
+            if not counts and widths:
+                raise PasteError("There is more than one array: paste one.")
+            if counts:
+                counts[-1] += 1
+            counts.append(0)
+            if len(counts) > 3:
+                raise PasteError("There are more than three brackets in one another.")
+        elif token == "]":
+            if not counts:
+                raise PasteError("A closing bracket has no opening one.")
+            depth, width = len(counts), counts.pop()
+            if widths.setdefault(depth, width) != width:
+                raise PasteError(f"The rows differ in length: {widths[depth]} and {width} numbers.")
+        else:
+            if not counts:
+                raise PasteError(f"“{token[:20]}” stands outside the brackets.")
+            counts[-1] += 1
+            depths.add(len(counts))
+            values.append(_read(token, f"Number {len(values) + 1}"))
+    if counts:
+        raise PasteError("A bracket is not closed.")
+    shape = tuple(widths[depth] for depth in sorted(widths))
+    if len(depths) > 1 or len(values) != int(np.prod(shape)):
+        raise PasteError("The brackets don’t make a table: some rows are deeper than others.")
+    return _pack(values, shape)
+
+
+def _pack(values: list[tuple[float, float]], shape: tuple[int, ...]) -> Pasted:
+    if not values:
+        raise PasteError("There are no numbers in it.")
+    table = np.array(values)
+    halves = table[:, 1]
+    if not halves.all():  # one number has all its digits: then the short ones are exact
+        halves = np.zeros_like(halves)
+    return Pasted(table[:, 0].reshape(shape), halves.reshape(shape))
+
+
+def _table(text: str) -> Pasted:
+    """Lines of numbers; a first line of names, and a first column that counts, are left out."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    rows = [[c.strip().strip("\"'") for c in _split(line)] for line in lines]
+    if rows and not any(_NUMBER.fullmatch(c.replace("−", "-")) for c in rows[0]):
+        rows = rows[1:]
+        named = True
+    else:
+        named = False
+    if not rows:
+        raise PasteError("There are no numbers in it.")
+    width = len(rows[0])
+    for i, row in enumerate(rows):
+        if len(row) != width:
+            raise PasteError(f"Row {i + 1} has {len(row)} numbers, and row 1 has {width}.")
+    read = [
+        [_read(cell, f"Row {i + 1}, column {j + 1}") for j, cell in enumerate(row)]
+        for i, row in enumerate(rows)
+    ]
+    counting = [row[0][0] for row in read]
+    if named and width > 1 and counting in ([*range(len(rows))], [*range(1, len(rows) + 1)]):
+        read = [row[1:] for row in read]
+        width -= 1
+    return _pack([cell for row in read for cell in row], (len(read), width))
+
+
+def _split(line: str) -> list[str]:
+    for sign in (";", "\t", ","):
+        if sign in line:
+            return line.rstrip(sign).split(sign)
+    return line.split()
+
+
+def parse(text: str) -> Pasted:
+    """The array in a text; PasteError says in a sentence why there is none."""
+    if len(text) > LONGEST:
+        raise PasteError(f"That is too long: the limit is {LONGEST} characters.")
+    text = text.lstrip("\ufeff")
+    if not text.strip():
+        raise PasteError("There is nothing in it yet.")
+    if "..." in text:
+        raise PasteError(
+            "NumPy left numbers out of this print, where it has dots. Print it whole: "
+            "np.set_printoptions(threshold=100000)."
+        )
+    wrapped = _WRAPPING.match(text)
+    if wrapped:
+        text = wrapped.group("inside")
+    return _nested(text) if "[" in text or "]" in text else _table(text)
+
+
+# ---- What it is ---------------------------------------------------------------------
+
+CHECKED = ("dx", "dx_hat", "dvar", "dmean", "dgamma", "dbeta", "dweight", "dbias", "da")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A headline, a sentence of more, the verdict, and the mistakes that it matches."""
+
+    claim: str
+    why: str
+    right: bool
+    matches: tuple[str, ...] = ()
+
+
+def checkable(t: Trace) -> list[str]:
+    """The terms that one may hand in for this scenario."""
+    return [term for term in CHECKED if getattr(t, term) is not None]
+
+
+def _fits(mine: Pasted, other: Array, slack: float) -> bool:
+    """The same numbers, to the digits they were given in and the slack."""
+    if mine.values.shape != other.shape or not np.isfinite(other).all():
+        return False
+    allowed = slack + mine.resolution * (1 + 1e-9) + 1e-10 * np.abs(other)
+    return bool((np.abs(mine.values - other) <= allowed).all())
+
+
+def _shaped(mine: Pasted, shape: tuple[int, ...]) -> Pasted:
+    """The same numbers in the wanted shape, where only axes of length 1 differ."""
+    given = mine.values.shape
+    if given != shape and [n for n in given if n != 1] == [n for n in shape if n != 1]:
+        return Pasted(mine.values.reshape(shape), mine.resolution.reshape(shape))
+    return mine
+
+
+def _size(values: Array) -> float:
+    return float(np.abs(values).max(initial=0.0))
+
+
+@np.errstate(all="ignore")
+def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
+    """Is it that term of the trace? If not: which mistake, or which slip, does it match?"""
+    right = np.asarray(getattr(t, term))
+    symbol = TERMS[term].symbol
+    mine = _shaped(mine, right.shape)
+    size = max(_size(right), float(np.abs(t.dx_direct).max()) if term == "dx" else 0.0)
+    digits = f"to the digits given, {number(float(mine.resolution.max()))} at most"
+    if _fits(mine, right, 1e-12 * size):
+        far = float(np.abs(mine.values - right).max())
+        return Diagnosis(
+            f"Your {symbol} is right.",
+            f"The largest difference is {number(far)}; your numbers are compared "
+            + (f"{digits}." if mine.resolution.any() else "to all their digits."),
+            True,
+        )
+
+    matches = []
+    for name, mistake in MISTAKES.items():
+        wrong = np.asarray(getattr(with_mistake(t, name), term))
+        same = _fits(_shaped(mine, wrong.shape), wrong, 1e-9 * _size(wrong))
+        if same and not (wrong.shape == right.shape and np.array_equal(wrong, right)):
+            matches.append((name, mistake.title))
+    if matches:
+        titles = " or ".join(f"“{title}”" for _, title in matches)
+        line = MISTAKES[matches[0][0]]
+        return Diagnosis(
+            f"Your {symbol} is wrong in a way that is known: {titles}.",
+            f"It fits {digits}. It would come from `{line.wrong}`; right is `{line.right}`.",
+            False,
+            tuple(name for name, _ in matches),
+        )
+    if mine.values.shape != right.shape:
+        return Diagnosis(
+            f"Your {symbol} has another shape.",
+            f"It is {_shape(mine.values)}, and it must be {_shape(right)}"
+            + (
+                ": it is transposed."
+                if mine.values.T.shape == right.shape and _fits(_turned(mine), right, 1e-9 * size)
+                else "."
+            ),
+            False,
+        )
+    return _slip(t, symbol, mine, right, size)
+
+
+def _turned(mine: Pasted) -> Pasted:
+    return Pasted(mine.values.T, mine.resolution.T)
+
+
+def _shape(values: Array) -> str:
+    return "(" + ", ".join(map(str, values.shape)) + ("," if values.ndim == 1 else "") + ")"
+
+
+def _slip(t: Trace, symbol: str, mine: Pasted, right: Array, size: float) -> Diagnosis:
+    """The right shape and no known mistake: a factor, few digits, or something new."""
+    n = t.x_hat.shape[0]
+    factors = {
+        -1.0: "The sign is turned around: you have −1 times the right numbers.",
+        float(n): f"It is N = {n} times too large: is the loss a mean, and you took its sum?",
+        1.0 / n: f"It is N = {n} times too small: is the loss a sum, and you took its mean?",
+    }
+    for factor, text in factors.items():
+        if factor != 1 and _size(right) > 0 and _fits(mine, right * factor, 1e-9 * size):
+            return Diagnosis(f"Your {symbol} is off by a factor.", text, False)
+    difference = np.abs(mine.values - right)
+    for digits, name in ((1e-5, "float32"), (1e-2, "float16")):
+        if (difference <= digits * size + mine.resolution).all():
+            return Diagnosis(
+                f"Your {symbol} is right to {name}, and no further.",
+                f"The largest difference is {number(float(difference.max()))}, of numbers up to "
+                f"{number(size)}.",
+                True,
+            )
+    worst = tuple(int(i) for i in np.unravel_index(difference.argmax(), right.shape))
+    place = ", ".join(str(i + 1) for i in worst)
+    return Diagnosis(
+        f"Your {symbol} is wrong, and it is none of the known mistakes.",
+        f"It differs most at ({place}), counted from 1: yours is "
+        f"{number(float(mine.values[worst]))}, right is {number(float(right[worst]))}.",
+        False,
+    )
