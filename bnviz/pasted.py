@@ -19,12 +19,14 @@ from bnviz.trace import Trace
 
 LONGEST = 200_000
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([-+]?\d{1,4}))?", re.ASCII)
-_TOKEN = re.compile(r"[\[\]]|[^\s,;\[\]]+|\n", re.ASCII)
-_WRAPPING = re.compile(
-    r"^\s*(?:[A-Za-z_][\w.]*\s*=\s*)?(?:(?:np\.|numpy\.|jnp\.|torch\.)?(?:array|tensor|Array)\s*\()"
-    r"(?P<inside>.*?)(?:,\s*(?:dtype|device|grad_fn|requires_grad|shape)\s*=[^\[\]]*)?\)\s*$",
-    re.DOTALL | re.ASCII,
+_TOKEN = re.compile(r"[\[\]]|[^\s,\[\]]+", re.ASCII)
+# What NumPy, PyTorch and a script write around the brackets.
+_BEFORE = re.compile(
+    r"\s*([A-Za-z_]\w{0,30}\s{0,9}=)?\s{0,9}(((np|numpy|jnp|torch)\.)?(array|tensor|Array)\s?\()?\s*",
+    re.ASCII,
 )
+_AFTER = re.compile(r"\s*(,\s{0,9}[a-z_]+=[^\[\]()]{1,60}){0,3}\)?;?\s*", re.ASCII)
+_AROUND = 200  # characters
 
 
 class PasteError(ValueError):
@@ -62,8 +64,6 @@ def _nested(text: str) -> Pasted:
     widths: dict[int, int] = {}  # by depth
     depths: set[int] = set()  # where numbers stand
     for token in _TOKEN.findall(text):
-        if token == "\n":
-            continue
         if token == "[":
             if not counts and widths:
                 raise PasteError("There is more than one array: paste one.")
@@ -147,10 +147,16 @@ def parse(text: str) -> Pasted:
             "NumPy left numbers out of this print, where it has dots. Print it whole: "
             "np.set_printoptions(threshold=100000)."
         )
-    wrapped = _WRAPPING.match(text)
-    if wrapped:
-        text = wrapped.group("inside")
-    return _nested(text) if "[" in text or "]" in text else _table(text)
+    first, last = text.find("["), text.rfind("]")
+    if first < 0 and last < 0:
+        return _table(text)
+    if last < first:
+        raise PasteError("A bracket is not closed.")
+    before, inside, after = text[: max(first, 0)], text[max(first, 0) : last + 1], text[last + 1 :]
+    for around, pattern in ((before, _BEFORE), (after, _AFTER)):
+        if len(around) > _AROUND or not pattern.fullmatch(around):
+            raise PasteError(f"“{around.strip()[:20]}” stands outside the brackets.")
+    return _nested(inside)
 
 
 # ---- What it is ---------------------------------------------------------------------
