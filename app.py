@@ -14,5 +14,6 @@ pages = [
     st.Page("bnviz/pages/explore.py", title="Explore", default=True),
     st.Page("bnviz/pages/derive.py", title="Derive", url_path="derive"),
     st.Page("bnviz/pages/weights.py", title="Weights", url_path="weights"),
+    st.Page("bnviz/pages/check.py", title="Check", url_path="check"),
 ]
 frame.show(st.navigation(pages, position="hidden"), pages)

@@ -19,7 +19,7 @@ from bnviz.losses import FLAT, LOSSES, Complex, Loss
 from bnviz.scenario import Array, Scenario
 from bnviz.trace import Trace
 
-RELATIVE = 1e-10
+RELATIVE = 1e-12
 _STEP = 1e-30
 _TINY = float(np.finfo(np.float64).tiny)
 

@@ -51,19 +51,19 @@ def groupings(n: int, k: int) -> dict[str, Labels]:
     image, position = row // positions, row % positions
     return {
         "batch": channel,
-        "row": row,
+        "sample": row,
         "image": _numbered(image, channel),
-        "image_group": _numbered(image, channel * channel_groups(k) // k),
-        "position": _numbered(position, channel),
+        "group": _numbered(image, channel * channel_groups(k) // k),
+        "place": _numbered(position, channel),
     }
 
 
 SUMS: Mapping[str, str] = {
-    "batch": "over the batch: one neuron, all samples",
-    "row": "over one sample: all its neurons",
-    "image": "over one image: one neuron, its positions",
-    "image_group": "over one image: a group of neurons, its positions",
-    "position": "over the images: one neuron, one position",
+    "batch": "over all samples, for each neuron",
+    "sample": "over all neurons, for each sample",
+    "image": "over the positions of an image, for each neuron",
+    "group": "over the positions of an image and a group of neurons",
+    "place": "over the images, for each position and neuron",
 }
 
 
@@ -159,7 +159,7 @@ NORMS: Mapping[str, Norm] = {
     ),
     "layer": Norm(
         "Layer norm",
-        "row",
+        "sample",
         "Mean and variance are taken over the neurons of one sample, so the sum over them is 0.",
         _centred,
     ),
@@ -171,13 +171,13 @@ NORMS: Mapping[str, Norm] = {
     ),
     "group": Norm(
         "Group norm",
-        "image_group",
+        "group",
         "A group of channels of one image, all positions: together they add up to 0.",
         _centred,
     ),
     "rms": Norm(
         "RMS norm",
-        "row",
+        "sample",
         "No mean is taken away, so no sum has to be 0.",
         _rms,
     ),

@@ -25,6 +25,8 @@ _KEYS = (*_TABLES.values(), *_ROWS.values(), "eps", "neuron", "input", _CHECK)
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)(e-?\d+)?", re.ASCII)
 _LONGEST = 20_000
 
+_WORD = re.compile(r"[a-z_]{2,12}", re.ASCII)  # the page knows which there are
+
 # What a page keeps in the URL beside the scenario: its default, and what it may be.
 OPTIONS = {
     "sample": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
@@ -33,6 +35,12 @@ OPTIONS = {
     "upto": ("64", re.compile(r"[1-9]\d?", re.ASCII)),
     "shift": ("0", re.compile(r"-?\d{1,2}(\.\d)?", re.ASCII)),
     "centre": ("0", re.compile(r"[01]", re.ASCII)),
+    "proof": ("1", re.compile(r"[1-5]", re.ASCII)),
+    "loss": ("given", _WORD),
+    "mistake": ("mean", _WORD),
+    "term": ("dx", _WORD),
+    "pass": ("float32-one", re.compile(r"float\d\d-(one|two)", re.ASCII)),
+    "norm": ("frozen", _WORD),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 

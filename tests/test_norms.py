@@ -83,9 +83,9 @@ ZERO = {
     "conv": {"batch"},
     "frozen": set(),
     "eval": set(),
-    "layer": {"row", "image_group"},
-    "instance": {"image", "image_group", "batch"},
-    "group": {"image_group"},
+    "layer": {"sample", "group"},
+    "instance": {"image", "group", "batch"},
+    "group": {"group"},
     "rms": set(),
 }
 
@@ -111,7 +111,7 @@ def test_a_broken_norm_is_not_called_zero() -> None:
     s = scenario(5, 6, 4)
     right = neighbour(s, "group")
     bent = norms.Neighbour(right.y, right.dx + 1e-9, right.labels)
-    assert not group_sums(s, bent)["image_group"].vanishes
+    assert not group_sums(s, bent)["group"].vanishes
 
 
 def test_same_y_another_gradient() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def show(current: Page, pages: Sequence[Page]) -> None:
     """Run the current page, under links that take the scenario along."""
     session.start()
+    st.html(Path(__file__).with_name("pages.css"))
     with st.container(horizontal=True, gap="small", key="pages"):
         for page in pages:
             st.page_link(page, query_params=session.link())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -36,6 +36,23 @@ def choose_part(parts: Mapping[str, str], option: str = "part") -> str:
     return here
 
 
+def pick(label: str, choices: Mapping[str, str], option: str, width: int) -> None:
+    """A list to choose from, tied to an option of the URL; the first if that isn't there."""
+    here = session.option(option)
+    here = here if here in choices else next(iter(choices))
+    st.selectbox(
+        label, list(choices), format_func=choices.__getitem__, width=width, **keep(option, here)
+    )
+
+
+def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table; the first column names the row."""
+    lines = [heads, ["---"] * len(heads)]
+    text = [" | ".join(lines[0]), " | ".join(lines[1])]
+    text += [" | ".join(_escaped(cell) for cell in row) for row in rows]
+    st.markdown("\n".join(f"| {line} |" for line in text))
+
+
 def _escaped(text: str) -> str:
     """Plain text for Markdown: numbers and symbols must not turn into markup."""
     for sign in "\\*_$[]<>`~#|":
@@ -43,11 +60,14 @@ def _escaped(text: str) -> str:
     return text.replace("/∂", "/\u2060∂")
 
 
-def say(claim: Claim, *, top: bool = True) -> None:
-    """The claim first, then why, then the check in numbers."""
+def say(claim: Claim, *, top: bool = True, signed: bool = True) -> None:
+    """The claim first, then why, then the check in numbers, with its sign if it is one."""
     st.markdown(f"{'#' if top else '##'} {_escaped(claim.claim)}")
     st.markdown(_escaped(claim.why))
-    verdict(claim)
+    if signed:
+        verdict(claim)
+    else:
+        st.markdown(_escaped(claim.check))
 
 
 def verdict(claim: Claim) -> None:
