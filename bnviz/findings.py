@@ -8,7 +8,7 @@ import numpy as np
 
 from bnviz.claims import Claim
 from bnviz.gradcheck import Comparison, undefined
-from bnviz.identities import rounding
+from bnviz.identities import gradient_scale, rounding
 from bnviz.mistakes import CHECKS, MISTAKES, Verdict
 from bnviz.norms import MOMENTUM, Neighbour, running
 from bnviz.precision import VARIANCES, Pass
@@ -167,10 +167,11 @@ def frozen(s: Scenario, neuron: int, train: Neighbour, other: Neighbour, title: 
         apart_dx = float(np.abs(train.dx - other.dx)[:, neuron].max())
         size = float(np.abs(other.y[:, neuron]).max())
         total = float(other.dx[:, neuron].sum())
-        share = float(np.abs(other.dx[:, neuron]).sum())
+        added = float(np.abs(other.dx[:, neuron]).sum())
+        added = max(added, float(gradient_scale(run(s))[neuron]))
     same_y = apart_y <= 1e-12 * max(size, 1.0)
-    same_dx = apart_dx <= 1e-12 * max(share, 1e-300)
-    zero = abs(total) <= 1e-12 * share
+    same_dx = apart_dx <= 1e-12 * added
+    zero = abs(total) <= 1e-12 * added
     what = "The same y" if same_y else "Another y"
     also = "the same gradient" if same_dx else "another gradient"
     joined = "and" if same_y == same_dx else "but" if same_y else "and yet"

@@ -65,7 +65,7 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 13}},
         xaxis={
             "type": "log",
-            "range": [-18.3, max(0.5, *(np.log10(p.error) + 0.5 for p in passes if p.error > 0))],
+            "range": [-18.3, np.log10(max([1.0, *(p.error for p in passes if p.error > 0)])) + 0.5],
             "exponentformat": "power",
             "dtick": 3,
             "title": {"text": "as a share of Σ|∂L/∂x̂|/√(σ²+ε)"},

@@ -94,7 +94,9 @@ def _mistakes() -> None:
     wrong = mistakes.with_mistake(t, name)
     say(findings.mistake(name, caught[name]), signed=False)
     pick("The mistake", {k: m.title for k, m in MISTAKES.items()}, "mistake", 420)
-    st.code(f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right", wrap_lines=True)
+    st.code(
+        f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right", None, wrap_lines=True
+    )
     j = view.neuron
     plots(
         [
@@ -170,13 +172,14 @@ def _my_code() -> None:
             max_chars=pasted.LONGEST,
             on_change=session.callback(_keep_text),
         )
-        st.file_uploader(
-            "Or a text file: CSV or a NumPy print",
-            type=["csv", "txt"],
-            key="upload",
-            max_upload_size=1,
-            on_change=session.callback(_keep_upload),
-        )
+        with st.popover("Upload a file instead"):
+            st.file_uploader(
+                "A text file: CSV or a NumPy print",
+                type=["csv", "txt"],
+                key="upload",
+                max_upload_size=1,
+                on_change=session.callback(_keep_upload),
+            )
     with right:
         st.markdown("The numbers to run it on:")
         arrays = {"x": s.x, "dy": s.dy, "gamma": s.gamma, "beta": s.beta, "eps": s.eps, "a": s.a}
@@ -187,6 +190,7 @@ def _my_code() -> None:
                 + (f"np.array({value.tolist()})" if isinstance(value, np.ndarray) else repr(value))
                 for name, value in arrays.items()
             ),
+            None,  # in one colour: the highlighter’s are too faint to read
             wrap_lines=True,
             height=330,
         )

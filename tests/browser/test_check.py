@@ -1,0 +1,150 @@
+"""Checking: choose a loss, a mistake, a norm, paste one's own numbers, and read the verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from bnviz.mistakes import MISTAKES, with_mistake
+from bnviz.presets import PRESETS
+from bnviz.trace import run
+
+from .conftest import App, link
+
+T = run(PRESETS["puzzle"].scenario)
+
+
+def headline(app: App) -> str:
+    return app.page.locator("h1").inner_text().replace("\u2060", "")
+
+
+def choose(app: App, label: str, option: str) -> None:
+    """Pick from a list by keyboard."""
+    box = app.page.get_by_role("combobox", name=re.compile(re.escape(label)))
+    box.focus()
+    box.press("ArrowDown")
+    app.page.get_by_role("option", name=option, exact=True).click()
+    app.idle()
+
+
+def table(app: App) -> list[list[str]]:
+    return app.page.locator("table tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.replace('\\u2060', '')))"
+    )
+
+
+def paste(app: App, text: str) -> None:
+    box = app.page.locator("textarea")
+    box.fill(text)
+    box.press("Control+Enter")
+
+
+def test_every_term_is_proven_for_another_loss(app: App) -> None:
+    app.page.get_by_role("link", name="Check").click()
+    expect(app.page.locator("h1")).to_contain_text("All 8 gradients agree")
+    app.idle()
+    rows = table(app)
+    assert len(rows) == 8
+    assert all(row[3].startswith("✓") for row in rows)
+    choose(app, "The loss behind the upstream", "L = Σ y³")
+    app.page.wait_for_url(re.compile("loss=cubes"))
+    expect(app.page.locator("h1")).to_contain_text("All 8 gradients agree")
+    # ∂L/∂β of Σy³ is 3Σy², by hand from what the page draws.
+    beta = next(row for row in table(app) if row[0].startswith("∂L/∂β"))
+    j = int(beta[0].split()[-1]) - 1
+    assert float(beta[1].replace("−", "-")) == pytest.approx(3 * (T.y[:, j] ** 2).sum(), rel=1e-7)
+    app.page.get_by_role("button", name=re.compile("Take this loss")).click()
+    expect(app.page.get_by_role("combobox", name="Scenario")).to_have_value("Your own numbers")
+    app.idle()
+    assert "loss=" not in app.page.url
+
+
+def test_a_mistake_and_what_catches_it(app: App) -> None:
+    app.open("/check?proof=2")
+    choose(app, "The mistake", MISTAKES["variance"].title)
+    expect(app.page.locator("h1")).to_contain_text("lets it through")
+    alt = app.page.locator("[data-plot] [role=img]").get_attribute("aria-label") or ""
+    apart = np.abs(T.dx - with_mistake(T, "variance").dx)[:, 0].max()
+    assert f"differ by {apart:.2f} at most" in alt
+    row = next(r for r in table(app) if "variance forgotten" in r[0])
+    assert row == [row[0], "passes", "✗ caught", "passes", "✗ caught"]
+    app.page.reload()
+    app.idle()
+    assert "The path through the variance forgotten" in headline(app)
+
+
+def test_ones_own_numbers(app: App) -> None:
+    app.open("/check?proof=3")
+    paste(app, repr(T.dx))
+    expect(app.page.locator("h1")).to_contain_text("is right.")
+    paste(app, str(with_mistake(T, "mean").dx.tolist()))
+    expect(app.page.locator("h1")).to_contain_text(MISTAKES["mean"].title)
+    app.idle()
+    paste(app, "<img src=x onerror=alert(1)> [1, 2")
+    expect(app.page.get_by_role("alert")).to_contain_text("not closed")
+    app.idle()
+    assert app.page.locator("textarea").input_value().startswith("<img")
+    # What was pasted outlives a look at another part.
+    app.page.get_by_role("radio", name="Mistakes").click()
+    expect(app.page.locator("h1")).to_contain_text("forgotten")
+    app.idle()
+    app.page.get_by_role("radio", name="My code").click()
+    expect(app.page.locator("textarea")).to_have_value(re.compile("<img"))
+
+
+def test_an_upload(app: App, tmp_path: Path) -> None:
+    app.open("/check?proof=3")
+    good, bad = tmp_path / "dx.csv", tmp_path / "dx.txt"
+    good.write_text("\n".join(",".join(repr(float(v)) for v in row) for row in T.dx))
+    bad.write_bytes(b"\x93NUMPY\xff\xfe")
+    app.page.get_by_role("button", name="Upload a file instead").click()
+    upload = app.page.locator("input[type=file]")
+    upload.set_input_files(good)
+    expect(app.page.locator("h1")).to_contain_text("is right.")
+    app.idle()
+    upload.set_input_files(bad)
+    expect(app.page.get_by_role("alert").first).to_contain_text("dx.txt is not a text file")
+    expect(app.page.locator("h1")).to_contain_text("is right.")
+
+
+def test_a_large_offset_in_few_digits(app: App) -> None:
+    app.open("/check" + link("offset") + "&proof=4")
+    assert "looks perfect and the gradient is wrong" in headline(app)
+    choose(app, "Look at", "float64, mean of (x − μ)²")
+    expect(app.page.locator("[data-plot] figcaption").nth(1)).to_contain_text("e−14")
+
+
+def test_a_neighbour(app: App) -> None:
+    app.open("/check" + link("frozen") + "&proof=5")
+    assert headline(app) == "Batch norm, frozen at this batch: the same y but another gradient."
+    expect(app.page.get_by_text("adds up to 5.27")).to_be_visible()
+    rows = {row[0]: row[1:] for row in table(app)}
+    assert rows["Batch norm, training"][0] == "✓ 0"
+    assert rows["Batch norm, frozen at this batch"][0] == "5.27"
+    assert rows["Instance norm"][2] == "✓ 0"
+    choose(app, "Beside batch norm in training", "Batch norm on (N, C, H, W)")
+    expect(app.page.locator("h1")).to_contain_text("the same y and the same gradient")
+
+
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)]
+)
+def test_axe_finds_nothing_and_nothing_is_clipped(
+    new_app: Callable[..., App], width: int, dark: bool
+) -> None:
+    app = new_app(width, dark=dark)
+    for part in range(1, 6):
+        app.open(f"/check?proof={part}")
+        results = Axe().run(app.page)
+        assert results.violations_count == 0, f"part {part}: {results.generate_report()}"
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
+        for wide in app.page.locator("table").evaluate_all(
+            "tables => tables.map(t => t.getBoundingClientRect().right)"
+        ):
+            assert wide <= width

@@ -1,0 +1,121 @@
+"""No sentence of the Check page is false, on any preset; and each follows the numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bnviz import findings, gradcheck, mistakes, norms
+from bnviz.losses import LOSSES, under
+from bnviz.mistakes import MISTAKES
+from bnviz.precision import passes
+from bnviz.presets import PRESETS
+from bnviz.trace import run
+
+EVERYWHERE = [
+    (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_proof_says_what_was_compared(name: str, loss: str) -> None:
+    s = PRESETS[name].scenario
+    t = run(under(s, loss))
+    compared = gradcheck.against(t, gradcheck.numeric(s, loss), loss)
+    claim = findings.proof(t, compared)
+    assert claim.holds
+    assert claim.claim.startswith(f"All {len(compared)} gradients agree")
+    assert claim.check.startswith(f"{sum(c.numeric.size for c in compared.values())} entries")
+
+
+def test_the_proof_of_a_wrong_pass_names_what_is_wrong() -> None:
+    s = PRESETS["layer"].scenario
+    t = run(s)
+    bent = replace(t, dvar=t.dvar * 1.001)
+    claim = findings.proof(bent, gradcheck.against(bent, gradcheck.numeric(s)))
+    assert not claim.holds
+    assert claim.claim == "1 of 9 gradients disagree: ∂L/∂σ²."
+
+
+def test_the_proof_says_where_there_is_nothing_to_differentiate() -> None:
+    s = PRESETS["constant"].scenario.edit(eps=0.0)
+    t = run(s)
+    claim = findings.proof(t, gradcheck.against(t, gradcheck.numeric(s)))
+    assert claim.holds
+    assert "In neuron 1 all x are equal and ε is 0" in claim.why
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_mistake_is_described_as_it_is_on_these_numbers(name: str, mistake: str) -> None:
+    s = PRESETS[name].scenario
+    t, found = run(s), gradcheck.numeric(s)
+    wrong = mistakes.with_mistake(t, mistake)
+    claim = findings.mistake(mistake, mistakes.verdicts(wrong, found)).claim
+    with np.errstate(all="ignore"):
+        size = float((t.inv_std * np.abs(t.dx_hat).sum(axis=0)).max())
+        zero = np.abs(wrong.dx.sum(axis=0)).max() <= 1e-11 * size  # nan is not
+    assert ("no check can tell" in claim) or ("lets it through" in claim) == bool(zero)
+    if "no check can tell" in claim:
+        for term in found:
+            right = getattr(t, term)
+            np.testing.assert_allclose(getattr(wrong, term), right, rtol=1e-9, atol=1e-9 * size)
+
+
+def test_the_lesson_counts() -> None:
+    s = PRESETS["puzzle"].scenario
+    text = findings.lesson(mistakes.catchers(run(s), gradcheck.numeric(s)))
+    # mean, both, axis, keepdims leave a sum; all but four bend ∂L/∂x along x̂.
+    assert "Of 12 mistakes, Σ∂L/∂x = 0 catches 4, the sum along x̂ 8, the shapes 3" in text
+    assert "gradient check 12" in text
+
+
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_what_is_said_of_the_precisions_is_true(name: str, j: int) -> None:
+    t = run(PRESETS[name].scenario)
+    found = passes(t, j)
+    claim = findings.precision(t, j, found)
+    assert claim.holds
+    perfect = [p for p in found if p.residue < 100 * p.digits]
+    assert ("looks perfect" in claim.claim) == any(p.error >= 0.1 for p in perfect)
+    if "right to its own digits" in claim.claim:
+        assert all(p.error <= 100 * p.digits for p in found)
+
+
+def test_the_large_offset_deceives() -> None:
+    t = run(PRESETS["offset"].scenario)
+    claim = findings.precision(t, 0, passes(t, 0))
+    assert (
+        "looks perfect and the gradient is wrong: float32 with σ² as E[x²] − E[x]²" in claim.claim
+    )
+    assert "in place of 1.30" in claim.why
+
+
+@pytest.mark.parametrize("norm", norms.NORMS)
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_what_is_said_of_a_neighbour_is_true(name: str, j: int, norm: str) -> None:
+    s = PRESETS[name].scenario
+    train, other = norms.neighbour(s, "batch"), norms.neighbour(s, norm)
+    claim = findings.frozen(s, j, train, other, "This").claim
+    near = np.abs(train.y - other.y)[:, j].max() < 1e-9 * max(1.0, np.abs(other.y).max())
+    assert ("the same y" in claim) == bool(near)
+    same = np.allclose(train.dx[:, j], other.dx[:, j], rtol=1e-9, atol=1e-12)
+    assert ("the same gradient" in claim) == same
+
+
+def test_the_frozen_preset() -> None:
+    s = PRESETS["frozen"].scenario
+    found = findings.frozen(
+        s, 0, norms.neighbour(s, "batch"), norms.neighbour(s, "frozen"), "Frozen"
+    )
+    assert found.claim == "Frozen: the same y but another gradient."
+    assert "adds up to 5.27" in found.why  # Σ ∂L/∂y / √(1.2958 + ε) = 6/1.1383
+
+
+def test_running_variance() -> None:
+    text = findings.running_variance(PRESETS["three"].scenario, 0)
+    assert "σ² = 0.67, over N" in text
+    assert "N/(N − 1) = 1.00" in text
+    assert "the running variance is 1.00" in text
+    assert "0/0" in findings.running_variance(PRESETS["one"].scenario, 0)
