@@ -206,13 +206,14 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
     symbol = TERMS[term].symbol
     mine = _shaped(mine, right.shape)
     size = max(_size(right), float(np.abs(t.dx_direct).max()) if term == "dx" else 0.0)
-    digits = f"to the digits given, {number(float(mine.resolution.max()))} at most"
+    half = number(float(mine.resolution.max()))
+    digits = f"to half a unit of the last digit given, {half}" if mine.resolution.any() else ""
     if _fits(mine, right, 1e-12 * size):
         far = float(np.abs(mine.values - right).max())
         return Diagnosis(
             f"Your {symbol} is right.",
             f"The largest difference is {number(far)}; your numbers are compared "
-            + (f"{digits}." if mine.resolution.any() else "to all their digits."),
+            f"{digits or 'to all their digits'}.",
             True,
         )
 
@@ -227,7 +228,8 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
         line = MISTAKES[matches[0][0]]
         return Diagnosis(
             f"Your {symbol} is wrong in a way that is known: {titles}.",
-            f"It fits {digits}. It would come from `{line.wrong}`; right is `{line.right}`.",
+            f"It fits {digits or 'to all its digits'}. It would come from `{line.wrong}`; right is "
+            f"`{line.right}`.",
             False,
             tuple(name for name, _ in matches),
         )

@@ -21,7 +21,7 @@ def name_of(found: Pass) -> str:
 
 def residue_and_error(passes: Sequence[Pass]) -> Picture:
     """A line a pass: the circle is what Σ∂L/∂x shows, the diamond what is truly wrong."""
-    names = [name_of(p) for p in passes]
+    names = [name_of(p).replace(", ", "<br>") for p in passes]
     figure = go.Figure()
     for p, name in zip(passes, names, strict=True):
         ends = [max(v, _FLOOR) for v in (p.residue, p.error) if np.isfinite(v)]
@@ -59,16 +59,16 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
     plain_layout(
         figure,
         "precision",
-        height=110 + 38 * len(passes),
-        margin={"l": 178, "r": 20, "t": 40, "b": 46},
+        height=110 + 42 * len(passes),
+        margin={"l": 118, "r": 20, "t": 40, "b": 46},
         showlegend=True,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 13}},
         xaxis={
             "type": "log",
             "range": [-18.3, np.log10(max([1.0, *(p.error for p in passes if p.error > 0)])) + 0.5],
             "exponentformat": "power",
-            "dtick": 3,
-            "title": {"text": "as a share of Σ|∂L/∂x̂|/√(σ²+ε)"},
+            "dtick": 6,
+            "title": {"text": "share of Σ|∂L/∂x̂|/√(σ²+ε)"},
             "zeroline": False,
         },
         yaxis={"autorange": "reversed", "zeroline": False, "fixedrange": True},
