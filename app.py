@@ -15,5 +15,6 @@ pages = [
     st.Page("bnviz/pages/derive.py", title="Derive", url_path="derive"),
     st.Page("bnviz/pages/weights.py", title="Weights", url_path="weights"),
     st.Page("bnviz/pages/check.py", title="Check", url_path="check"),
+    st.Page("bnviz/pages/lesson.py", title="Lesson", url_path="lesson"),
 ]
 frame.show(st.navigation(pages, position="hidden"), pages)

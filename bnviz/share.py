@@ -27,6 +27,11 @@ _LONGEST = 20_000
 
 _WORD = re.compile(r"[a-z_]{2,12}", re.ASCII)  # the page knows which there are
 
+# What a link may leave out: the row of sums, the weight column, the way to the other pages,
+# and everything that sets a number.
+HIDABLE = ("sums", "dW", "pages", "inputs")
+_HIDE = "|".join(HIDABLE)
+
 # What a page keeps in the URL beside the scenario: its default, and what it may be.
 OPTIONS = {
     "sample": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
@@ -35,6 +40,11 @@ OPTIONS = {
     "upto": ("64", re.compile(r"[1-9]\d?", re.ASCII)),
     "shift": ("0", re.compile(r"-?\d{1,2}(\.\d)?", re.ASCII)),
     "centre": ("0", re.compile(r"[01]", re.ASCII)),
+    "hide": ("", re.compile(rf"({_HIDE})(,({_HIDE})){{0,{len(HIDABLE) - 1}}}")),
+    "lesson": ("1", re.compile(r"[1-9]|10", re.ASCII)),
+    "said": ("", re.compile(r"[a-f-]{1,10}", re.ASCII)),
+    "present": ("0", re.compile(r"[01]", re.ASCII)),
+    "notes": ("0", re.compile(r"[01]", re.ASCII)),
     "proof": ("1", re.compile(r"[1-5]", re.ASCII)),
     "loss": ("given", _WORD),
     "mistake": ("mean", _WORD),

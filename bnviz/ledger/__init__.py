@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from bnviz.assets import component
 from bnviz.ledger.view import payload, still
 from bnviz.share import View
+from bnviz.story import Story
 from bnviz.trace import Trace
 
 _mount = component("ledger", Path(__file__).parent, js="ledger.js", css="ledger.css")
@@ -23,6 +24,8 @@ def ledger(
     *,
     reply: dict[str, Any],
     rows: list[int] | None,
+    headline: Story | None = None,
+    hide: Collection[str] = (),
     on_event: Callable[[], None],
 ) -> None:
     """Draw the ledger of the trace.
@@ -31,9 +34,11 @@ def ledger(
     `st.session_state[KEY].event`, and `on_event` is called. `reply` goes to the
     browser with the numbers: what they answer, and a notice if there is one.
     rows: the samples to show while one of them is held; None where none is.
+    headline: what stands over the ledger; its own story where it is None.
+    hide: of `bnviz.share.HIDABLE`, what is left out.
     """
-    data = payload(t, view, rows) | {"reply": reply}
+    data = payload(t, view, rows, headline, hide) | {"reply": reply}
     if rows is None:
-        data |= still()  # the browser keeps it while a bar is held
+        data |= still(hide)  # the browser keeps it while a bar is held
     # Bytes pass through as they are; a dictionary is searched for tables first.
     _mount()(key=KEY, data=json.dumps(data, ensure_ascii=False).encode(), on_event_change=on_event)

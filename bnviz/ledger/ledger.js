@@ -160,7 +160,8 @@ class Ledger {
     // What never changes is sent only when no bar is held.
     const data = { ...this.still, ...answer };
     this.still = { heads: data.heads, presets: data.presets };
-    const shape = JSON.stringify([data.rows, data.editable, data.neuron, data.input]);
+    const terms = data.heads.map((group) => group.columns.map((column) => column.term));
+    const shape = JSON.stringify([data.rows, data.editable, data.neuron, data.input, terms]);
     const knobShape = JSON.stringify(data.knobs.map((knob) => [knob.term, knob.row, knob.symbol]));
     this.data = data;
     if (shape !== this.shape) {
@@ -368,6 +369,7 @@ class Ledger {
 
   draw() {
     const { data, root } = this;
+    setAttribute(root, "data-hide", data.hide);
     setText(this.claim, unbroken(data.claim));
     setText(this.why, unbroken(`${data.surprise} ${data.why}`.trim()));
     this.drawPreset();
@@ -449,7 +451,9 @@ class Ledger {
   drawResults() {
     const { dx, dweight } = this.data.sums;
     this.results.replaceChildren();
-    for (const [symbol, sum] of [[this.byTerm.dx.symbol, dx], [this.byTerm.dweight.total, dweight]]) {
+    const shown = [[this.byTerm.dx.symbol, dx]];
+    if (this.byTerm.dweight) shown.push([this.byTerm.dweight.total, dweight]);
+    for (const [symbol, sum] of shown) {
       const box = make("span", "bnl-sum", this.results);
       box.dataset.tone = sum.tone;
       make("span", "", box, symbol);

@@ -6,6 +6,7 @@ verdict is made here, from the core.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from bnviz.palette import sample_colors
 from bnviz.presets import PRESETS, matching
 from bnviz.scenario import Array
 from bnviz.share import View
-from bnviz.story import tell
+from bnviz.story import Story, tell
 from bnviz.terms import LAYER_X, TERMS, Term
 from bnviz.text import exact, number, plain
 from bnviz.trace import Trace
@@ -105,7 +106,7 @@ def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
     return {"v": plain(total.value), "t": text, "tone": tone, "small": small}
 
 
-def still() -> dict[str, Any]:
+def still(hide: Collection[str] = ()) -> dict[str, Any]:
     """What never changes: the names of the scenarios and the columns, in order."""
     return {
         "presets": [{"name": name, "title": preset.title} for name, preset in PRESETS.items()],
@@ -127,6 +128,7 @@ def still() -> dict[str, Any]:
                 ],
             }
             for title, columns in GROUPS
+            if not ("dW" in hide and "dweight" in columns)
         ],
     }
 
@@ -168,15 +170,23 @@ def _knobs(t: Trace, view: View) -> list[dict[str, Any]]:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, Any]:
+def payload(
+    t: Trace,
+    view: View,
+    rows: list[int] | None = None,
+    headline: Story | None = None,
+    hide: Collection[str] = (),
+) -> dict[str, Any]:
     """Everything that changes with a number; `still` is the rest.
 
     rows: the samples to show, where they must not change while one is dragged.
+    headline: in place of the ledger's own story. hide: what is left out.
     """
     s, j = t.scenario, view.neuron
     columns = _columns(t, view)
     sums = column_sums(t, view.neuron, view.unit)
-    story = tell(t, view.neuron, view.unit)
+    story = headline or tell(t, view.neuron, view.unit)
+    fixed = "inputs" in hide
     rows = shown_rows(t, view) if rows is None else rows
     preset = matching(s)
     hidden = (
@@ -196,7 +206,8 @@ def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, An
         "claim": story.claim,
         "why": story.why,
         "preset": preset,
-        "surprise": PRESETS[preset].surprise if preset else "",
+        "surprise": PRESETS[preset].surprise if preset and not headline else "",
+        "hide": " ".join(sorted(hide)),
         "n": s.shape[0],
         "k": s.shape[1],
         "d": s.d,
@@ -228,8 +239,8 @@ def payload(t: Trace, view: View, rows: list[int] | None = None) -> dict[str, An
         "scales": scales,
         "steps": {name: _step(scale) for name, scale in scales.items()},
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
-        "editable": ["a", "dy"] if s.layer else ["a", "x", "dy"],
+        "editable": [] if fixed else ["a", "dy"] if s.layer else ["a", "x", "dy"],
         "shorts": {"x": LAYER_X} if s.layer else {},
         "locked": {"x": "It is computed from a, W and b here: drag those."} if s.layer else {},
-        "knobs": _knobs(t, view),
+        "knobs": [] if fixed else _knobs(t, view),
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from bnviz.pages import session
+from bnviz.pages.sharing import sharing
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -18,9 +19,11 @@ def show(current: Page, pages: Sequence[Page]) -> None:
     """Run the current page, under links that take the scenario along."""
     session.start()
     st.html(Path(__file__).with_name("pages.css"))
-    with st.container(horizontal=True, gap="small", key="pages"):
-        for page in pages:
-            st.page_link(page, query_params=session.link())
+    if "pages" not in session.hidden():
+        with st.container(horizontal=True, gap="small", key="pages"):
+            for page in pages:
+                st.page_link(page, query_params=session.link())
+            sharing()
     current.run()
     session.save()
     session.settle_memory()

@@ -49,11 +49,11 @@ def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A plain table; the first column names the row."""
     lines = [heads, ["---"] * len(heads)]
     text = [" | ".join(lines[0]), " | ".join(lines[1])]
-    text += [" | ".join(_escaped(cell) for cell in row) for row in rows]
+    text += [" | ".join(escaped(cell) for cell in row) for row in rows]
     st.markdown("\n".join(f"| {line} |" for line in text))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Plain text for Markdown: numbers and symbols must not turn into markup."""
     for sign in "\\*_$[]<>`~#|":
         text = text.replace(sign, "\\" + sign)
@@ -62,15 +62,15 @@ def _escaped(text: str) -> str:
 
 def say(claim: Claim, *, top: bool = True, signed: bool = True) -> None:
     """The claim first, then why, then the check in numbers, with its sign if it is one."""
-    st.markdown(f"{'#' if top else '##'} {_escaped(claim.claim)}")
-    st.markdown(_escaped(claim.why))
+    st.markdown(f"{'#' if top else '##'} {escaped(claim.claim)}")
+    st.markdown(escaped(claim.why))
     if signed:
         verdict(claim)
     else:
-        st.markdown(_escaped(claim.check))
+        st.markdown(escaped(claim.check))
 
 
 def verdict(claim: Claim) -> None:
     """The check with its sign: never by colour alone."""
     sign, colour = ("✓", "green") if claim.holds else ("✗", "red")
-    st.markdown(f":{colour}[{sign} {_escaped(claim.check)}]")
+    st.markdown(f":{colour}[{sign} {escaped(claim.check)}]")

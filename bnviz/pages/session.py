@@ -66,6 +66,21 @@ def choose(name: str, value: object) -> None:
     st.session_state.options = st.session_state.options | {name: str(value)}
 
 
+def touched() -> bool:
+    """Has a widget spoken since the URL was last written?"""
+    return bool(st.session_state.get("touched", False))
+
+
+def at_default() -> bool:
+    """Is this the default scenario, as it opens without a link?"""
+    return scenario() == PRESETS[DEFAULT].scenario
+
+
+def hidden() -> set[str]:
+    """What the link leaves out; see `bnviz.share.HIDABLE`."""
+    return set(option("hide").split(",")) - {""}
+
+
 def sample() -> int:
     """The sample that is looked at, from 0, within the scenario."""
     return min(int(option("sample")), scenario().shape[0]) - 1

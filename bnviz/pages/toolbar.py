@@ -36,6 +36,10 @@ def _counted(word: str) -> Callable[[int], str]:
 def toolbar() -> None:
     """Draw it from the session; a choice leads to a new run of the page."""
     state, s, view = st.session_state, session.scenario(), session.view()
+    if session.notice():
+        st.error(session.notice())
+    if "inputs" in session.hidden():
+        return
     state.preset, state.neuron, state.unit = matching(s) or _OWN, view.neuron, view.unit
     with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
         st.selectbox(
@@ -58,5 +62,3 @@ def toolbar() -> None:
                     on_change=session.callback(_look),
                     label_visibility="collapsed",
                 )
-    if session.notice():
-        st.error(session.notice())

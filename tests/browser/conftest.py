@@ -119,7 +119,8 @@ class App:
                  && document.querySelector('[data-plot], [data-ledger], [data-derive], textarea')
                  && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
-                      (place) => place.querySelector('[data-plot], [data-ledger], [data-derive]'))
+                      (place) => place.querySelector(
+                          '[data-plot], [data-ledger], [data-derive], [data-keys]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
             timeout=30_000,

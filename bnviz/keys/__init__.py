@@ -1,0 +1,17 @@
+"""Keys pressed on the page, for a presenter: the arrows and what a clicker sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bnviz.assets import component
+
+_mount = component("keys", Path(__file__).parent, js="keys.js")
+
+KEY = "keys"
+
+
+def listen(*, on_turn: Callable[[], None]) -> None:
+    """Call on_turn at each page turn; `st.session_state[KEY].turn` is then 1 or -1."""
+    _mount()(key=KEY, data=b"", on_turn_change=on_turn)

@@ -1,0 +1,175 @@
+"""Lesson: ten steps from the puzzle to its answer; predict first, then see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from bnviz import keys
+from bnviz.lesson import (
+    STEPS,
+    Step,
+    fits,
+    read_predictions,
+    reply,
+    scenario_of,
+    write_predictions,
+)
+from bnviz.pages import session
+from bnviz.pages.ledger import ledger
+from bnviz.pages.parts import escaped
+from bnviz.trace import run
+
+_COUNT = len(STEPS)
+
+
+def _here() -> int:
+    """The step that one is at, from 0."""
+    return int(session.option("lesson")) - 1
+
+
+def _enter(index: int) -> None:
+    """Go to a step, and put its numbers on the screen."""
+    index = max(0, min(index, _COUNT - 1))
+    step = STEPS[index]
+    session.choose("lesson", index + 1)
+    session.change(scenario_of(step), view=step.view, opened=True)
+
+
+def _pick_step() -> None:
+    _enter(st.session_state.lesson_step)
+
+
+def _turn() -> None:
+    turn = st.session_state[keys.KEY].turn
+    if turn in (1, -1):
+        _enter(_here() + turn)
+
+
+def _predict(index: int) -> None:
+    made = read_predictions(session.option("said"))
+    made[index] = st.session_state.prediction
+    session.choose("said", write_predictions(made))
+
+
+def _toggle(name: str) -> None:
+    session.choose(name, int(st.session_state[name]))
+
+
+def _turn_button(label: str, index: int) -> None:
+    st.button(
+        label,
+        on_click=session.callback(_enter),
+        args=(index,),
+        disabled=not 0 <= index < _COUNT,
+    )
+
+
+def _strip(index: int, presenting: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="strip"):
+        if presenting:
+            st.markdown(f"{index + 1} of {_COUNT}", width="content")
+        else:
+            st.session_state.lesson_step = index
+            st.segmented_control(
+                "Step",
+                range(_COUNT),
+                format_func=lambda i: str(i + 1),
+                key="lesson_step",
+                required=True,
+                on_change=session.callback(_pick_step),
+                label_visibility="collapsed",
+            )
+        _turn_button("Back", index - 1)
+        _turn_button("Next", index + 1)
+
+
+def _question(index: int, step: Step, chosen: str | None) -> None:
+    st.markdown(f"# {escaped(step.title)}")
+    st.markdown(escaped(step.question))
+    if chosen is None:
+        st.session_state.prediction = None
+    else:
+        st.session_state.prediction = chosen
+    st.radio(
+        "Your prediction",
+        list(step.choices),
+        format_func=lambda key: escaped(step.choices[key].text),
+        index=None,
+        key="prediction",
+        horizontal=len(step.choices) > 3,
+        on_change=session.callback(_predict),
+        args=(index,),
+    )
+
+
+def _answer(step: Step, chosen: str) -> None:
+    t, view = run(session.scenario()), session.view()
+    right, said = reply(step, t, view, chosen)
+    st.markdown(f"{'✓' if right else '✗'} {escaped(said)}")
+    story = step.shown(t, view)
+    st.markdown(f"## {escaped(story.claim)}")
+    st.markdown(escaped(story.why))
+
+
+def _on() -> None:
+    """Where to go from the last step."""
+    st.markdown("**Go on:**")
+    with st.container(horizontal=True, gap="small", key="on"):
+        for file, label in (
+            ("derive", "The six equations, one step at a time"),
+            ("weights", "Why the weights learn, from five sides"),
+            ("check", "Check your own backward pass"),
+        ):
+            st.page_link(f"bnviz/pages/{file}.py", label=label, query_params=session.link())
+
+
+def _for_the_teacher(step: Step) -> None:
+    state = st.session_state
+    with st.container(horizontal=True, key="teacher"):
+        for name, label in (("present", "Present: large type, arrow keys"), ("notes", "Notes")):
+            state[name] = session.option(name) == "1"
+            st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
+    if session.option("notes") == "1":
+        st.markdown(f"**For the teacher.** {escaped(step.notes)}")
+
+
+def _show() -> None:
+    index = _here()
+    step = STEPS[index]
+    state = st.session_state
+    first_time = "lesson_open" not in state
+    state.lesson_open = True
+    if first_time and not session.touched() and session.at_default():
+        _enter(index)
+    presenting = session.option("present") == "1"
+    if presenting:
+        st.html(Path(__file__).with_name("present.css"))
+        keys.listen(on_turn=session.callback(_turn))
+    s = session.scenario()
+    chosen = read_predictions(session.option("said")).get(index)
+    _strip(index, presenting)
+    asked = fits(step, s)
+    if asked:
+        _question(index, step, chosen)
+        if chosen is not None:
+            _answer(step, chosen)
+    else:
+        st.markdown(f"# {escaped(step.title)}")
+    if s != scenario_of(step):
+        with st.container(horizontal=True, vertical_alignment="center", key="own"):
+            st.markdown(
+                "These are your own numbers."
+                if asked
+                else "These are your own numbers, and this step is about others."
+            )
+            st.button("Take the step’s numbers", on_click=session.callback(_enter), args=(index,))
+    hidden = {*step.hide, "toolbar", "story"}
+    ledger(hide=hidden | set(() if chosen is not None or not asked else step.before))
+    if index == _COUNT - 1 and chosen is not None and "pages" not in session.hidden():
+        _on()
+    _for_the_teacher(step)
+
+
+_show()

@@ -1,0 +1,79 @@
+"""Share: a link to exactly this screen, its QR code, and everything to take home."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import segno
+import streamlit as st
+
+from bnviz import export
+from bnviz.figures.standalone import standalone
+from bnviz.figures.sums import dweight_sum, dx_sum
+from bnviz.figures.weights import dweight_heatmap
+from bnviz.pages import session
+from bnviz.share import HIDABLE
+from bnviz.trace import run
+
+_LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
+_HIDE = {
+    "sums": "the row of sums",
+    "dW": "∂L/∂W",
+    "pages": "the other pages",
+    "inputs": "everything to set",
+}
+
+
+def _link() -> str:
+    """The address of this screen, with what the sharer wants left out."""
+    left_out = [name for name in HIDABLE if name in st.session_state.get("left_out", [])]
+    query = session.link() | ({"hide": ",".join(left_out)} if left_out else {})
+    if st.session_state.get("embedded"):
+        query["embed"] = "true"
+    here = (st.context.url or "").rstrip("/")
+    return f"{here}?{urlencode(query, safe='~,')}" if query else here
+
+
+def _page() -> str:
+    t, view = run(session.scenario()), session.view()
+    pictures = [draw(t, view) for draw in (dx_sum, dweight_sum, dweight_heatmap)]
+    return standalone(t, view, pictures, _link())
+
+
+def _contents() -> None:
+    st.pills(
+        "Leave out", HIDABLE, selection_mode="multi", format_func=_HIDE.__getitem__, key="left_out"
+    )
+    st.toggle("Embedded in a course page", key="embedded")
+    link = _link()
+    st.code(link, None, wrap_lines=True)
+    if len(link) <= _LONGEST:
+        code = segno.make(link, error="l")
+        st.image(code.svg_inline(scale=6, light="#fff", border=4), alt="QR code of the link above")
+    else:
+        st.markdown(
+            f"These are too many numbers for a QR code: the link has {len(link)} characters, and "
+            f"{_LONGEST} fit. It can be copied all the same."
+        )
+    if "//localhost" in link or "//127." in link:
+        st.markdown("Phones can’t open localhost: open this page by your machine’s name first.")
+    st.markdown("**To take home**")
+    s = session.scenario()
+    with st.container(horizontal=True, key="downloads"):
+        for label, name, mime, make in (
+            ("All terms, CSV", "bnviz.csv", "text/csv", lambda: export.csv(run(s))),
+            ("NumPy script", "bnviz_numpy.py", "text/x-python", lambda: export.numpy_script(s)),
+            ("PyTorch script", "bnviz_torch.py", "text/x-python", lambda: export.pytorch_script(s)),
+            ("Page, HTML", "bnviz.html", "text/html", _page),
+        ):
+            st.download_button(label, make, name, mime, on_click="ignore", key=f"save-{name}")
+
+
+def sharing() -> None:
+    """Draw the button; what is in it is made only once it is open."""
+    popover = st.popover(
+        "Share", type="tertiary", key="share", on_change=session.callback(lambda: None)
+    )
+    if popover.open:
+        with popover:
+            _contents()

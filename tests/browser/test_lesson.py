@@ -1,0 +1,228 @@
+"""The lesson and what a class needs: by keyboard, on a phone, from a link, from a QR code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zxingcpp
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import expect
+
+from bnviz.lesson import STEPS, scenario_of
+from bnviz.presets import PRESETS
+from bnviz.share import encode
+from bnviz.trace import run
+
+from .conftest import App
+
+
+def headline(app: App) -> str:
+    return app.page.locator("h1:visible").inner_text().replace("\u2060", "")
+
+
+def press_until(app: App, key: str, name: str) -> None:
+    """Walk with a key until the element of that name has the focus."""
+    for _ in range(80):
+        app.page.keyboard.press(key)
+        if app.page.evaluate("document.activeElement?.innerText?.trim()") == name:
+            return
+    raise AssertionError(f"{name} can't be reached with {key}")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -> None:
+    """Wrong answers on odd steps, right ones on even steps; each gets its reply."""
+    app = new_app(width).open("/lesson")
+    page = app.page
+    for number, step in enumerate(STEPS, 1):
+        t = run(scenario_of(step))
+        right = step.truth(t, step.view)
+        expect(page.locator("h1:visible")).to_have_text(step.title, timeout=10_000)
+        app.idle()
+        assert page.locator("[data-ledger] tfoot").is_visible() == ("sums" not in step.before)
+        keys = list(step.choices)
+        wanted = right if number % 2 == 0 else next(key for key in keys if key != right)
+        radios = page.locator("[role=radiogroup]").filter(has=page.get_by_role("radio")).last
+        first = page.get_by_role("radio", name=step.choices[keys[0]].text, exact=True)
+        first.focus()
+        page.keyboard.press("Space")
+        for _ in range(keys.index(wanted)):
+            page.keyboard.press("ArrowDown")
+        expect(
+            page.get_by_role("radio", name=step.choices[wanted].text, exact=True)
+        ).to_be_checked()
+        said = "So it is." if wanted == right else step.choices[wanted].reply
+        expect(page.get_by_text(said.replace("/∂", "/\u2060∂"))).to_be_visible()
+        expect(page.locator("h2").first).to_have_text(
+            step.shown(t, step.view).claim.replace("/∂", "/\u2060∂")
+        )
+        app.idle()
+        assert page.locator("[data-ledger] tfoot").is_visible() == ("sums" not in step.hide)
+        assert radios.count() == 1
+        if number < len(STEPS):
+            page.get_by_role("button", name="Next").focus()
+            page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Check your own backward pass")).to_be_visible()
+
+
+def test_leave_play_and_come_back(app: App) -> None:
+    page = app.page
+    app.open("/lesson?lesson=6")
+    page.get_by_text("Less than 0").click()
+    expect(page.get_by_text("Multiply a and")).to_be_visible()
+    app.idle()
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector("[data-ledger] tfoot", state="visible")
+    app.idle()
+    app.type_into("dy", 0, "-2")
+    page.get_by_role("link", name="Lesson").click()
+    expect(page.locator("h1:visible")).to_have_text("So nothing learns?")
+    app.idle()
+    expect(page.get_by_role("radio", name="Less than 0")).to_be_checked()
+    expect(page.get_by_text("These are your own numbers.")).to_be_visible()
+    changed = run(PRESETS["puzzle"].scenario.edit(dy=_with(PRESETS["puzzle"].scenario.dy, -2.0)))
+    assert changed.dweight is not None
+    expect(page.locator("h2").first).to_contain_text(f"{abs(changed.dweight[0, 0]):.2f}")
+    page.reload()
+    app.idle()
+    expect(page.get_by_role("radio", name="Less than 0")).to_be_checked()
+    assert app.column("dy")[0] == -2
+    page.get_by_role("button", name="Take the step’s numbers").click()
+    app.settled(app.cell("dy", 0), "0.9")
+    expect(page.get_by_text("These are your own numbers.")).to_have_count(0)
+
+
+def _with(dy: np.ndarray, value: float) -> np.ndarray:
+    changed = dy.copy()
+    changed[0, 0] = value
+    return changed
+
+
+def test_a_presenter_turns_pages_with_arrows_and_a_clicker(new_app: Callable[..., App]) -> None:
+    app = new_app(1280).open("/lesson?present=1&notes=1")
+    page = app.page
+    expect(page.get_by_role("link", name="Explore")).to_be_hidden()
+    expect(page.get_by_text("For the teacher.")).to_be_visible()
+    size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert size > 20
+    for key, title in (
+        ("ArrowRight", STEPS[1].title),
+        ("PageDown", STEPS[2].title),
+        ("PageUp", STEPS[1].title),
+        ("ArrowLeft", STEPS[0].title),
+    ):
+        page.keyboard.press(key)
+        expect(page.locator("h1:visible")).to_have_text(title)
+        app.idle()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_every_step_has_a_link_that_opens_it(new_app: Callable[..., App]) -> None:
+    app = new_app()
+    for number in (1, 8, 9):
+        step = STEPS[number - 1]
+        app.open(f"/lesson?lesson={number}")
+        assert headline(app) == step.title
+        s = scenario_of(step)
+        assert app.column("a").tolist() == s.a[:, 0].tolist()
+        query = "&".join(f"{k}={v}" for k, v in encode(s, step.view).items())
+        app.open(f"/lesson?{query}&lesson={number}")
+        assert headline(app) == step.title
+        expect(app.page.get_by_text("These are your own numbers")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("flag", "gone"),
+    [
+        ("sums", "[data-ledger] tfoot"),
+        ("dW", "td[data-term=dweight]"),
+        ("pages", "[data-testid=stPageLink]"),
+        ("inputs", "[data-ledger] [role=slider]"),
+    ],
+)
+def test_each_hide_flag_hides(new_app: Callable[..., App], flag: str, gone: str) -> None:
+    app = new_app().open("/")
+    assert app.page.locator(gone).first.is_visible()
+    app.open(f"/?hide={flag}")
+    assert app.page.locator(gone).filter(visible=True).count() == 0
+    assert app.page.locator("td[data-term=dx]").count() == 6
+    app.open("/?hide=sums,dW,pages,inputs&embed=true")
+    for selector in ("tfoot", "td[data-term=dweight]", "[data-testid=stPageLink]", "[role=slider]"):
+        assert app.page.locator(selector).filter(visible=True).count() == 0
+    assert "embed=true" in app.page.url
+
+
+def test_the_qr_code_leads_to_this_screen(new_app: Callable[..., App], tmp_path: Path) -> None:
+    app = new_app().open("/lesson?lesson=8&said=-------b")
+    page = app.page
+    page.get_by_role("button", name="Share").click()
+    page.get_by_text("everything to set").click()
+    link = page.get_by_test_id("stCode").first
+    expect(link).to_contain_text("hide=inputs")
+    app.idle()
+    picture = page.get_by_role("img", name="QR code of the link above")
+    shot = tmp_path / "qr.png"
+    picture.screenshot(path=shot)
+    read = zxingcpp.read_barcodes(Image.open(shot))
+    assert [code.text for code in read] == [link.inner_text().strip()]
+    other = new_app(390)
+    other.page.goto(read[0].text)
+    other.idle()
+    assert headline(other) == "Shift the inputs"
+    expect(other.page.get_by_role("radio", name="Nothing")).to_be_checked()
+    assert other.page.locator("[role=slider]").count() == 0
+
+
+def test_downloads_hold_the_numbers_on_the_screen(
+    new_app: Callable[..., App], tmp_path: Path
+) -> None:
+    app = new_app().open("/")
+    app.type_into("x", 0, "-2")
+    dx = app.column("dx")
+    page = app.page
+    page.get_by_role("button", name="Share").click()
+    files = {}
+    for label in ("All terms, CSV", "NumPy script", "PyTorch script", "Page, HTML"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=label).click()
+        files[label] = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(files[label])
+    rows = csv.DictReader(io.StringIO(files["All terms, CSV"].read_text()))
+    found = [float(r["value"]) for r in rows if r["term"] == "dx" and r["neuron"] == "1"]
+    assert found == dx.tolist()
+    space: dict = {}
+    exec(files["NumPy script"].read_text(), space)
+    np.testing.assert_allclose(space["dx"][:, 0], dx, atol=1e-13)
+    compile(files["PyTorch script"].read_text(), "bnviz_torch.py", "exec")
+    alone = new_app()
+    alone.page.context.set_offline(True)
+    alone.page.goto(files["Page, HTML"].as_uri())
+    expect(alone.page.locator("h1")).to_contain_text("The weights still learn.")
+    expect(alone.page.locator(".plot-container")).to_have_count(3)
+    cells = alone.page.locator("tr:nth-child(2) td").evaluate_all("c => c.map(td => td.title)")
+    assert repr(float(dx[0])) in cells
+
+
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)]
+)
+def test_axe_finds_nothing_and_nothing_is_clipped(
+    new_app: Callable[..., App], width: int, dark: bool
+) -> None:
+    app = new_app(width, dark=dark)
+    for query in ("lesson=1", "lesson=7&said=------a", "lesson=10&said=---------c&notes=1"):
+        app.open(f"/lesson?{query}")
+        results = Axe().run(app.page)
+        assert results.violations_count == 0, f"{query}: {results.generate_report()}"
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
+    app.page.get_by_role("button", name="Share").click()
+    app.page.get_by_role("img", name=re.compile("QR code")).wait_for()
+    results = Axe().run(app.page)
+    assert results.violations_count == 0, results.generate_report()
