@@ -12,7 +12,8 @@ from bnviz.figures.standalone import standalone
 from bnviz.figures.sums import dweight_sum, dx_sum
 from bnviz.figures.weights import dweight_heatmap
 from bnviz.pages import session
-from bnviz.share import HIDABLE
+from bnviz.scenario import Scenario
+from bnviz.share import HIDABLE, View
 from bnviz.trace import run
 
 _LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
@@ -34,10 +35,10 @@ def _link() -> str:
     return f"{here}?{urlencode(query, safe='~,')}" if query else here
 
 
-def _page() -> str:
-    t, view = run(session.scenario()), session.view()
+def _page(s: Scenario, view: View, link: str) -> str:
+    t = run(s)
     pictures = [draw(t, view) for draw in (dx_sum, dweight_sum, dweight_heatmap)]
-    return standalone(t, view, pictures, _link())
+    return standalone(t, view, pictures, link)
 
 
 def _contents() -> None:
@@ -58,22 +59,21 @@ def _contents() -> None:
     if "//localhost" in link or "//127." in link:
         st.markdown("Phones can’t open localhost: open this page by your machine’s name first.")
     st.markdown("**To take home**")
-    s = session.scenario()
+    # A file is made when it is asked for, and then the session is out of reach.
+    s, view = session.scenario(), session.view()
     with st.container(horizontal=True, key="downloads"):
         for label, name, mime, make in (
             ("All terms, CSV", "bnviz.csv", "text/csv", lambda: export.csv(run(s))),
             ("NumPy script", "bnviz_numpy.py", "text/x-python", lambda: export.numpy_script(s)),
             ("PyTorch script", "bnviz_torch.py", "text/x-python", lambda: export.pytorch_script(s)),
-            ("Page, HTML", "bnviz.html", "text/html", _page),
+            ("Page, HTML", "bnviz.html", "text/html", lambda: _page(s, view, link)),
         ):
             st.download_button(label, make, name, mime, on_click="ignore", key=f"save-{name}")
 
 
 def sharing() -> None:
     """Draw the button; what is in it is made only once it is open."""
-    popover = st.popover(
-        "Share", type="tertiary", key="share", on_change=session.callback(lambda: None)
-    )
+    popover = st.popover("Share", key="share", on_change=session.callback(lambda: None))
     if popover.open:
         with popover:
             _contents()

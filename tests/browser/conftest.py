@@ -81,7 +81,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://localhost:{port}"
     process.terminate()
     process.wait(10)
-    assert "Traceback" not in log.read_text()
+    found = log.read_text()
+    assert "Traceback" not in found, found[-3000:]
 
 
 @pytest.fixture(scope="session")

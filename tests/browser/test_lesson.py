@@ -27,13 +27,9 @@ def headline(app: App) -> str:
     return app.page.locator("h1:visible").inner_text().replace("\u2060", "")
 
 
-def press_until(app: App, key: str, name: str) -> None:
-    """Walk with a key until the element of that name has the focus."""
-    for _ in range(80):
-        app.page.keyboard.press(key)
-        if app.page.evaluate("document.activeElement?.innerText?.trim()") == name:
-            return
-    raise AssertionError(f"{name} can't be reached with {key}")
+def shown(text: str) -> str:
+    """The text as the page has it: derivatives are kept in one piece."""
+    return text.replace("/∂", "/\u2060∂")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -44,25 +40,23 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
     for number, step in enumerate(STEPS, 1):
         t = run(scenario_of(step))
         right = step.truth(t, step.view)
-        expect(page.locator("h1:visible")).to_have_text(step.title, timeout=10_000)
+        expect(page.locator("h1:visible")).to_have_text(shown(step.title), timeout=10_000)
         app.idle()
         assert page.locator("[data-ledger] tfoot").is_visible() == ("sums" not in step.before)
         keys = list(step.choices)
         wanted = right if number % 2 == 0 else next(key for key in keys if key != right)
         radios = page.locator("[role=radiogroup]").filter(has=page.get_by_role("radio")).last
-        first = page.get_by_role("radio", name=step.choices[keys[0]].text, exact=True)
+        first = page.get_by_role("radio", name=shown(step.choices[keys[0]].text), exact=True)
         first.focus()
         page.keyboard.press("Space")
         for _ in range(keys.index(wanted)):
             page.keyboard.press("ArrowDown")
         expect(
-            page.get_by_role("radio", name=step.choices[wanted].text, exact=True)
+            page.get_by_role("radio", name=shown(step.choices[wanted].text), exact=True)
         ).to_be_checked()
         said = "So it is." if wanted == right else step.choices[wanted].reply
-        expect(page.get_by_text(said.replace("/∂", "/\u2060∂"))).to_be_visible()
-        expect(page.locator("h2").first).to_have_text(
-            step.shown(t, step.view).claim.replace("/∂", "/\u2060∂")
-        )
+        expect(page.get_by_text(shown(said))).to_be_visible()
+        expect(page.locator("h2").first).to_have_text(shown(step.shown(t, step.view).claim))
         app.idle()
         assert page.locator("[data-ledger] tfoot").is_visible() == ("sums" not in step.hide)
         assert radios.count() == 1
@@ -119,7 +113,7 @@ def test_a_presenter_turns_pages_with_arrows_and_a_clicker(new_app: Callable[...
         ("ArrowLeft", STEPS[0].title),
     ):
         page.keyboard.press(key)
-        expect(page.locator("h1:visible")).to_have_text(title)
+        expect(page.locator("h1:visible")).to_have_text(shown(title))
         app.idle()
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
