@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from bnviz.scenario import Array, Scenario
 from bnviz.trace import run
 
-# Where y is smaller, a cube is flat: its slope is lost in the square of the complex step.
-FLAT = 1e-15
-
 Complex = NDArray[np.complex128]
 
 
@@ -27,13 +24,14 @@ class Loss:
     """One loss of y, (N, k). `given` is the table ∂L/∂y that was set: upstream or target.
 
     value(y, given): (..., N, k) -> (...). upstream(y, given): ∂L/∂y, (N, k).
-    curvature(y): how fast the upstream moves with y, (N, k); what rounding in y does to it.
+    noise(y, size, given): what rounding does to the upstream, in units of the roundoff, where
+    y was made of numbers of that size; all (N, k).
     """
 
     title: str
     value: Callable[[Complex, Array], Complex]
     upstream: Callable[[Array, Array], Array]
-    curvature: Callable[[Array], Array]
+    noise: Callable[[Array, Array, Array], Array]
 
 
 def _total(values: Any) -> Any:
@@ -51,37 +49,50 @@ def _log_softmax(y: Any) -> Any:
     return away - np.log(np.exp(away).sum(axis=-1, keepdims=True))
 
 
+def _softmax_noise(y: Array, size: Array, given: Array) -> Array:
+    """Of p − 1 at the class: p moves by p (δy − Σ p δy), and rounds on its own."""
+    logs = _log_softmax(y)
+    p = np.exp(logs)
+    moved = p * ((1 - p) * size + (p * size).sum(axis=1, keepdims=True) - p * size)
+    noise: Array = moved + p * (1 + np.abs(logs)) + _classes(given)
+    return noise
+
+
+def _none(y: Array, size: Array, given: Array) -> Array:
+    return np.zeros_like(y)
+
+
+# Where y is 0 a cube is flat, and its slope is lost in the square of the complex step.
+_FLAT = 1e-40
+
 LOSSES = {
     "given": Loss(
-        "∂L/∂y as it is set",
-        lambda y, given: _total(y * given),
-        lambda y, given: given,
-        np.zeros_like,
+        "∂L/∂y as it is set", lambda y, given: _total(y * given), lambda y, given: given, _none
     ),
-    "sum": Loss("L = Σ y", lambda y, _: _total(y), lambda y, _: np.ones_like(y), np.zeros_like),
+    "sum": Loss("L = Σ y", lambda y, _: _total(y), lambda y, _: np.ones_like(y), _none),
     "squares": Loss(
         "L = Σ y²",
         lambda y, _: _total(y**2),
         lambda y, _: 2 * y,
-        lambda y: np.full_like(y, 2.0),
+        lambda y, size, _: 2 * size,
     ),
     "cubes": Loss(
         "L = Σ y³",
         lambda y, _: _total(y**3),
         lambda y, _: 3 * y**2,
-        lambda y: 6 * np.maximum(np.abs(y), FLAT),
+        lambda y, size, _: 6 * np.maximum(np.abs(y), 1e-14 * size) * size + _FLAT,
     ),
     "error": Loss(
         "L = ½ Σ (y − t)², t: the numbers set for ∂L/∂y",
         lambda y, given: _total((y - given) ** 2) / 2,
         lambda y, given: y - given,
-        np.ones_like,
+        lambda y, size, _: size,
     ),
     "entropy": Loss(
         "cross-entropy over the neurons, class: the largest set for ∂L/∂y",
         lambda y, given: -_total(_log_softmax(y) * _classes(given)),
         lambda y, given: np.exp(_log_softmax(y)) - _classes(given),
-        np.ones_like,
+        _softmax_noise,
     ),
 }
 

@@ -15,18 +15,12 @@ from bnviz.text import number
 _LEFT, _RIGHT = 1e-6, 1e6  # where "exactly the same" and "far off" are drawn
 
 
-def shares(comparison: Comparison) -> np.ndarray:
-    """Each entry's difference as a share of its bound; inf where there is no number."""
-    with np.errstate(all="ignore"):
-        return np.nan_to_num((comparison.difference / comparison.bound).ravel(), nan=np.inf)
-
-
 def headroom(comparisons: Mapping[str, Comparison]) -> Picture:
     """A line a term, a point an entry: left of 1 is within the bound."""
     figure = go.Figure()
     entries, worst = 0, 0.0
     for term, comparison in comparisons.items():
-        found = shares(comparison)
+        found = comparison.shares.ravel()
         entries, worst = entries + found.size, max(worst, float(found.max()))
         good = found <= 1
         figure.add_scatter(
