@@ -116,17 +116,20 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     here = invariance(scaled(layer, 10.0**power), neuron)
     product = here.weight * here.gradient
     share = abs(here.inner) / product if product else 0.0
-    if not here.gradient:
+    if not here.learns:
         claim = "This neuron’s weights get no gradient at all."
     elif share < 1e-3:
-        claim = "The gradient stands across the weights: their length does not matter."
+        claim = "The gradient is perpendicular to the weights: their length does not matter."
     elif share < 0.1:
-        claim = "The gradient stands nearly across the weights."
+        claim = "The gradient is nearly perpendicular to the weights."
     else:
         claim = "Here ε rules: part of the gradient lies along the weights."
     why = (
         "Make w twice as long, and the norm divides by twice as much: y hardly changes, so the "
-        "loss has no slope along w. Only ε spoils it, and the less, the longer w is."
+        "loss has next to no slope along w. Only ε breaks this, and less so as w grows."
+        if share < 0.1 or not here.learns
+        else "Make w twice as long, and σ² grows fourfold while ε stays: y changes, so the loss "
+        "has a slope along w. The longer w is, the less."
     )
     return Claim(
         claim,
@@ -146,12 +149,15 @@ def growth(layer: Scenario, neuron: int) -> Claim:
         claim = "So every plain gradient step makes w longer."
     elif last == first:
         claim = "Without a gradient, w keeps its length."
-    else:
+    elif layer.eps:
         claim = "Here ε is large enough to make w shorter at times."
+    else:
+        claim = "Here the steps lead out of what numbers can hold."
     return Claim(
         claim,
-        "A step across w is the short side of a right triangle: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
-        "η²|∂L/∂w|². Longer weights get smaller gradients, so the growth slows down by itself.",
+        "w is this neuron’s column of W, η the size of the step: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
+        "η²|∂L/∂w|², where ⟨w, ∂L/∂w⟩ is what the formula beside this says. Longer weights get "
+        "smaller gradients, so the growth slows down by itself.",
         f"|w| after {way.length.size - 1} steps of rate {number(way.rate)}: {number(last)}; the "
         f"formula says {number(float(way.foretold[-1]))}.",
         way.holds,

@@ -8,9 +8,9 @@ import numpy as np
 
 from bnviz.claims import Claim
 from bnviz.gradcheck import Comparison, undefined
-from bnviz.identities import gradient_scale, rounding
+from bnviz.identities import rounding
 from bnviz.mistakes import CHECKS, MISTAKES, Verdict
-from bnviz.norms import MOMENTUM, Neighbour, running
+from bnviz.norms import MOMENTUM, Neighbour, added_up, running
 from bnviz.precision import VARIANCES, Pass
 from bnviz.scenario import Scenario
 from bnviz.terms import TERMS
@@ -86,7 +86,9 @@ def mistake(name: str, said: Mapping[str, Verdict]) -> Claim:
     return Claim(
         claim,
         why,
-        f"Wrong on these numbers: {terms}." if terms else "Nothing is wrong on these numbers.",
+        f"Wrong on these numbers: {terms}."
+        if terms
+        else "No term differs by more than the gradient check allows.",
         bool(caught),
     )
 
@@ -108,38 +110,69 @@ def lesson(caught: Mapping[str, Mapping[str, Verdict]]) -> str:
 
 
 def deceives(p: Pass) -> bool:
-    """Does the zero sum look perfect for the precision, and the gradient is off by a tenth?"""
-    return p.residue <= 100 * p.digits and p.error >= 0.1
+    """Does the zero sum look perfect, and the gradient is off by a tenth of what was added up?"""
+    return p.residue <= 1e-4 and p.error >= 0.1
+
+
+def called(p: Pass) -> str:
+    """How a pass is called in a sentence."""
+    return f"{p.dtype} with σ² as {VARIANCES[p.variance]}"
+
+
+def _reason(t: Trace, neuron: int, p: Pass) -> str:
+    """Why a pass went wrong, as far as its numbers tell."""
+    right = float(t.var[neuron])
+    if p.var + t.scenario.eps == 0:
+        return "σ² + ε is 0 there, and 0 can’t be divided by."
+    if p.var < 0:
+        return f"The variance came out as {number(p.var)}, below 0."
+    if abs(p.var - right) > 0.1 * right:
+        return (
+            f"The variance came out as {number(p.var)} in place of {number(right)}, and the zero "
+            "sum holds for any variance."
+        )
+    if np.isfinite(p.dx).all() and not p.dx.any():
+        return "Something in it is too small or too large for the format, and 0 came out."
+    return "Something in it is too large for the format."
 
 
 def precision(t: Trace, neuron: int, found: Sequence[Pass]) -> Claim:
     """What few digits do to this neuron."""
+    if t.undefined[neuron]:
+        return Claim(
+            "All x are equal and ε is 0: no precision has anything to divide by.",
+            "The gradient is 0 by definition; what a textbook pass makes of 0/0 means nothing.",
+            "Nothing to compare.",
+            True,
+        )
     lying = [p for p in found if deceives(p)]
     broken = [p for p in found if np.isnan(p.error)]
-    poor = [p for p in found if p.error > 100 * p.digits]
+    poor = [p for p in found if p.error > 16 * p.digits]
     n = t.x_hat.shape[0]
-
-    def called(p: Pass) -> str:
-        return f"{p.dtype} with σ² as {VARIANCES[p.variance]}"
-
     if lying:
         p = lying[0]
         claim = f"Σ{_DX} looks perfect and the gradient is wrong: {called(p)}."
         why = (
             f"The sum is off by {number(p.residue)} of what was added up, and {_DX} by "
-            f"{number(p.error)}. The variance came out as {number(p.var)} in place of "
-            f"{number(float(t.var[neuron]))}, and the zero sum holds for any variance."
+            f"{number(p.error)}. {_reason(t, neuron, p)}"
         )
     elif broken:
+        p = broken[0]
         claim = f"{_listed([called(p) for p in broken])}: no number at all."
-        why = "A value is too large for the format, or a variance came out negative."
+        why = _reason(t, neuron, p)
     elif poor:
-        claim = f"Digits are lost where numbers of different size meet: {called(poor[-1])}."
         p = poor[-1]
-        why = f"Its {_DX} is off by {number(p.error)}, and its sum by {number(p.residue)}."
+        claim = f"Digits are lost where numbers of different size meet: {called(p)}."
+        why = (
+            f"Its {_DX} is off by {number(p.error)} of what was added up, and its sum by "
+            f"{number(p.residue)}."
+        )
     else:
         claim = "On these numbers every precision is right to its own digits."
-        why = "Move x far away from 0, as in “A large offset”, to see them part."
+        why = (
+            "Errors are counted as shares of what was added up. Move x far away from 0, as in “A "
+            "large offset”, to see them part."
+        )
     careful = found[0]
     bound = (
         100 * rounding(n) * (1 + float(np.abs(t.scenario.x[:, neuron]).max() * t.inv_std[neuron]))
@@ -147,7 +180,8 @@ def precision(t: Trace, neuron: int, found: Sequence[Pass]) -> Claim:
     return Claim(
         claim,
         why,
-        f"The textbook pass in float64 is off by {number(careful.error)} from the careful one.",
+        f"The six equations as printed, in float64, are off by {number(careful.error)} of what was "
+        "added up from the careful answer.",
         bool(careful.error <= bound),
     )
 
@@ -160,12 +194,13 @@ def frozen(s: Scenario, neuron: int, train: Neighbour, other: Neighbour, title: 
     with np.errstate(all="ignore"):
         apart_y = float(np.abs(train.y - other.y)[:, neuron].max())
         apart_dx = float(np.abs(train.dx - other.dx)[:, neuron].max())
-        size = float(np.abs(other.y[:, neuron]).max())
+        beta = float(s.beta[neuron])
+        size = float(np.abs(other.y[:, neuron] - beta).max())
         total = float(other.dx[:, neuron].sum())
-        added = float(np.abs(other.dx[:, neuron]).sum())
-        added = max(added, float(gradient_scale(run(s))[neuron]))
-    same_y = apart_y <= 1e-12 * max(size, 1.0)
-    same_dx = apart_dx <= 1e-12 * added
+        added = float(added_up(s, other)[:, neuron].sum())
+        both = max(added, float(added_up(s, train)[:, neuron].sum()))
+    same_y = apart_y <= 1e-12 * size + 1e-15 * abs(beta)
+    same_dx = apart_dx <= 1e-12 * both
     zero = abs(total) <= 1e-12 * added
     what = "The same y" if same_y else "Another y"
     also = "the same gradient" if same_dx else "another gradient"
@@ -187,11 +222,12 @@ def running_variance(s: Scenario, neuron: int) -> str:
     biased = float(t.var[neuron])
     if n == 1:
         return (
-            "With one sample the variance over N − 1 is 0/0: frameworks refuse to train on a "
-            "batch of one, and so nothing is kept here."
+            "With one sample the variance over N − 1 is 0/0. Frameworks refuse to train on a batch "
+            "of one; here the running statistics stay at mean 0 and variance 1."
         )
     return (
-        f"The norm divides by σ² = {number(biased)}, over N. What it keeps for evaluation is fed "
-        f"with σ² · N/(N − 1) = {number(biased * n / (n - 1))}: after one step from 1 with "
-        f"momentum {MOMENTUM}, the running variance is {number(float(kept[neuron]))}."
+        f"Training normalises with σ² = Σ(x − μ)²/N = {number(biased)} (neuron {neuron + 1}). The "
+        "running variance, which evaluation uses, moves towards the unbiased one, σ² · N/(N − 1) = "
+        f"{number(biased * n / (n - 1))}: one step from 1, with momentum {MOMENTUM}, brings it to "
+        f"{number(float(kept[neuron]))}."
     )

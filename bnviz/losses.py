@@ -49,12 +49,16 @@ def _log_softmax(y: Any) -> Any:
     return away - np.log(np.exp(away).sum(axis=-1, keepdims=True))
 
 
+# A probability as small as this is lost where it is multiplied with the complex step.
+_LOST = 1e-260
+
+
 def _softmax_noise(y: Array, size: Array, given: Array) -> Array:
     """Of p − 1 at the class: p moves by p (δy − Σ p δy), and rounds on its own."""
     logs = _log_softmax(y)
     p = np.exp(logs)
     moved = p * ((1 - p) * size + (p * size).sum(axis=1, keepdims=True) - p * size)
-    noise: Array = moved + p * (1 + np.abs(logs)) + _classes(given)
+    noise: Array = moved + p * (1 + np.abs(logs)) + _classes(given) + _LOST
     return noise
 
 

@@ -74,10 +74,10 @@ class Norm:
     title: str
     groups: str
     why: str
-    apply: Callable[[Scenario, Labels], tuple[Array, Array]]  # -> y, ∂L/∂x
+    apply: Callable[[Scenario, Labels], tuple[Array, Array, Array]]  # -> y, ∂L/∂x, 1/scale
 
 
-def _centred(s: Scenario, labels: Labels) -> tuple[Array, Array]:
+def _centred(s: Scenario, labels: Labels) -> tuple[Array, Array, Array]:
     """Batch norm with each group as a column of its own; the groups are equally large."""
     order = np.argsort(labels, axis=None, kind="stable")
     count = int(labels.max()) + 1
@@ -93,7 +93,8 @@ def _centred(s: Scenario, labels: Labels) -> tuple[Array, Array]:
 
     one = np.ones(count)
     norm = batchnorm(columns(s.x), columns(s.gamma * s.dy), one, 0 * one, s.eps)
-    return s.gamma * back(norm.x_hat) + s.beta, back(norm.dx)
+    inv_std = back(np.broadcast_to(norm.inv_std, norm.dx.shape))
+    return s.gamma * back(norm.x_hat) + s.beta, back(norm.dx), inv_std
 
 
 def _inverse_root(total: Array) -> Array:
@@ -102,12 +103,13 @@ def _inverse_root(total: Array) -> Array:
     return roots
 
 
-def _rms(s: Scenario, labels: Labels) -> tuple[Array, Array]:
+def _rms(s: Scenario, labels: Labels) -> tuple[Array, Array, Array]:
     """x over its root mean square, a sample at a time; no mean is taken away."""
     inv_rms = _inverse_root(np.square(s.x).mean(axis=1, keepdims=True) + s.eps)
     x_hat = s.x * inv_rms
     g = s.gamma * s.dy
-    return s.gamma * x_hat + s.beta, inv_rms * (g - x_hat * (g * x_hat).mean(axis=1, keepdims=True))
+    dx = inv_rms * (g - x_hat * (g * x_hat).mean(axis=1, keepdims=True))
+    return s.gamma * x_hat + s.beta, dx, np.broadcast_to(inv_rms, s.shape)
 
 
 def running(s: Scenario) -> tuple[Array, Array]:
@@ -118,18 +120,21 @@ def running(s: Scenario) -> tuple[Array, Array]:
     """
     t = run(s)
     n = s.shape[0]
-    unbiased = t.var * n / max(n - 1, 1)
+    if n == 1:  # 0/0: nothing can be learned of a spread
+        return np.zeros_like(t.mean), np.ones_like(t.var)
+    unbiased = t.var * n / (n - 1)
     return MOMENTUM * t.mean, (1 - MOMENTUM) + MOMENTUM * unbiased
 
 
-def _fixed(s: Scenario, mean: Array, var: Array) -> tuple[Array, Array]:
+def _fixed(s: Scenario, mean: Array, var: Array) -> tuple[Array, Array, Array]:
     inv_std = _inverse_root(var + s.eps)
-    return s.gamma * (s.x - mean) * inv_std + s.beta, s.gamma * s.dy * inv_std
+    y = s.gamma * ((s.x - mean) * inv_std) + s.beta
+    return y, s.gamma * s.dy * inv_std, np.broadcast_to(inv_std, s.shape)
 
 
-def _frozen(s: Scenario, labels: Labels) -> tuple[Array, Array]:
+def _frozen(s: Scenario, labels: Labels) -> tuple[Array, Array, Array]:
     t = run(s)
-    return t.y, s.gamma * s.dy * t.inv_std
+    return t.y, s.gamma * s.dy * t.inv_std, np.broadcast_to(t.inv_std, s.shape)
 
 
 NORMS: Mapping[str, Norm] = {
@@ -186,10 +191,11 @@ NORMS: Mapping[str, Norm] = {
 
 @dataclass(frozen=True)
 class Neighbour:
-    """One normalisation of a scenario: y and ∂L/∂x (N, k), and its groups."""
+    """One normalisation of a scenario: y, ∂L/∂x and 1/scale (N, k), and its groups."""
 
     y: Array
     dx: Array
+    inv_scale: Array
     labels: Labels
 
 
@@ -222,7 +228,7 @@ def group_sums(s: Scenario, result: Neighbour) -> dict[str, GroupSum]:
     norm's own groups, at least.
     """
     flat = result.dx.ravel()
-    size = np.maximum(_sizes(s, result), np.abs(result.dx))
+    size = added_up(s, result)
     found = {}
     for name, labels in groupings(*s.shape).items():
         index = labels.ravel()
@@ -233,13 +239,12 @@ def group_sums(s: Scenario, result: Neighbour) -> dict[str, GroupSum]:
     return found
 
 
-def _sizes(s: Scenario, result: Neighbour) -> Array:
-    """What was added up to make each entry of ∂L/∂x: s·mean|g| of its group, and s·|g|."""
+@np.errstate(all="ignore")
+def added_up(s: Scenario, result: Neighbour) -> Array:
+    """The size of what was added up to make each entry of ∂L/∂x, (N, k)."""
     g = np.abs(s.gamma * s.dy)
     index = result.labels.ravel()
     count = np.bincount(index)
     mean_g = (np.bincount(index, weights=g.ravel()) / count)[result.labels]
-    mean_x = (np.bincount(index, weights=s.x.ravel()) / count)[result.labels]
-    spread = (np.bincount(index, weights=np.square(s.x - mean_x).ravel()) / count)[result.labels]
-    sizes: Array = _inverse_root(spread + s.eps) * (g + 2 * mean_g * np.sqrt(count[result.labels]))
+    sizes: Array = result.inv_scale * (g + 2 * mean_g * np.sqrt(count[result.labels]))
     return sizes

@@ -105,6 +105,10 @@ def _uncorrelated(s: Scenario, neuron: int, unit: int) -> Scenario:
     t = run(s)
     a = inputs(s)
     seen = jacobian(t, neuron) @ (a - a.mean(axis=0))
+    lengths = np.linalg.norm(seen, axis=0)
+    # Inputs may have units of their own; what is constant leaves only dust.
+    real = lengths > 1e-12 * np.abs(a).max(axis=0) * t.inv_std[neuron]
+    seen = np.where(real, seen / np.where(real, lengths, 1.0), 0.0)
     basis, sizes, _ = np.linalg.svd(seen, full_matrices=False)
     basis = basis[:, sizes > 1e-9 * max(float(sizes.max(initial=0.0)), _TINY)]
     dy = s.dy.copy()
@@ -190,6 +194,12 @@ class Invariance:
     bound: float
     weight: float
     gradient: float
+    rounding: float  # of the gradient: below it there is none
+
+    @property
+    def learns(self) -> bool:
+        """Is there a gradient, and not only what rounding left of 0?"""
+        return bool(np.isfinite(self.gradient)) and self.gradient > self.rounding
 
     @property
     def holds(self) -> bool:
@@ -214,6 +224,10 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
         bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along) + _TINY,
         weight=float(np.linalg.norm(w)),
         gradient=float(np.linalg.norm(dw)),
+        rounding=4
+        * rounding(layer.shape[0])
+        * float(np.linalg.norm(np.abs(inputs(layer)).max(axis=0)) * gradient_scale(t)[neuron])
+        + _TINY,
     )
 
 
@@ -228,7 +242,7 @@ class Descent:
     @property
     def holds(self) -> bool:
         """To a part in 10¹⁰, at every step."""
-        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=0))
+        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=1e-150))
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
@@ -239,11 +253,15 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
     The rate is a power of ten at which the first step is no longer than half of w.
     """
     first = invariance(layer, neuron)
-    usable = first.gradient > 0 and first.weight > 0
-    rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 1.0
+    usable = first.learns and first.weight > 0 and np.isfinite(first.weight / first.gradient)
+    rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 0.0
     length, foretold = [first.weight], [first.weight]
     for _ in range(steps):
         now = invariance(layer, neuron)
+        if not rate or not now.learns:
+            length.append(length[-1])
+            foretold.append(length[-1])
+            continue
         t = run(layer)
         assert layer.weight is not None
         assert t.dweight is not None
@@ -272,7 +290,9 @@ class Split:
     @property
     def shares(self) -> tuple[float, float, float]:
         """Squared lengths over that of g: they add to 1, by Pythagoras; 0 where g is 0."""
-        squares = [float(part @ part) for part in (self.mean, self.along, self.rest)]
+        parts = (self.mean, self.along, self.rest)
+        largest = max(float(np.abs(part).max()) for part in parts) or 1.0
+        squares = [float((part / largest) @ (part / largest)) for part in parts]
         whole = sum(squares)
         one, two, three = (square / whole if whole else 0.0 for square in squares)
         return one, two, three

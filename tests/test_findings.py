@@ -77,10 +77,10 @@ def test_what_is_said_of_the_precisions_is_true(name: str, j: int) -> None:
     found = passes(t, j)
     claim = findings.precision(t, j, found)
     assert claim.holds
-    perfect = [p for p in found if p.residue < 100 * p.digits]
+    perfect = [p for p in found if p.residue < 1e-4]
     assert ("looks perfect" in claim.claim) == any(p.error >= 0.1 for p in perfect)
     if "right to its own digits" in claim.claim:
-        assert all(p.error <= 100 * p.digits for p in found)
+        assert all(p.error <= 16 * p.digits for p in found)
 
 
 def test_the_large_offset_deceives() -> None:
@@ -115,7 +115,7 @@ def test_the_frozen_preset() -> None:
 
 def test_running_variance() -> None:
     text = findings.running_variance(PRESETS["three"].scenario, 0)
-    assert "σ² = 0.67, over N" in text
+    assert "σ² = Σ(x − μ)²/N = 0.67" in text
     assert "N/(N − 1) = 1.00" in text
-    assert "the running variance is 1.00" in text
+    assert text.endswith("brings it to 1.00.")
     assert "0/0" in findings.running_variance(PRESETS["one"].scenario, 0)

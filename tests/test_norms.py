@@ -1,6 +1,7 @@
 """The neighbours against automatic differentiation, PyTorch, and their own groups."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import autograd.numpy as anp
@@ -110,7 +111,7 @@ def test_each_norm_sums_to_zero_over_its_own_groups(seed: int, n: int, k: int) -
 def test_a_broken_norm_is_not_called_zero() -> None:
     s = scenario(5, 6, 4)
     right = neighbour(s, "group")
-    bent = norms.Neighbour(right.y, right.dx + 1e-9, right.labels)
+    bent = replace(right, dx=right.dx + 1e-9)
     assert not group_sums(s, bent)["group"].vanishes
 
 

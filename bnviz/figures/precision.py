@@ -52,7 +52,7 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         figure.add_annotation(
             x=-8,
             y=name,
-            text="no number: the variance came out negative or too large",
+            text="no number at all",
             showarrow=False,
             font={"color": ACCENT},
         )
@@ -78,4 +78,10 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         f"|Σ∂L/∂x| and the true error of ∂L/∂x in {len(passes)} precisions; the largest error is "
         f"{number(worst.error)}, in {name_of(worst)}, where |Σ∂L/∂x| is {number(worst.residue)}."
     )
-    return figure, "A small Σ∂L/∂x (circle) says little about the error (diamond)", alt
+    apart = any(p.error > 100 * max(p.residue, p.digits) for p in passes)
+    title = (
+        "A small Σ∂L/∂x (circle) says little about the error (diamond)"
+        if apart
+        else "Here Σ∂L/∂x (circle) and the error (diamond) are of a size"
+    )
+    return figure, title, alt

@@ -91,7 +91,7 @@ def test_scaling_the_weights(app: App) -> None:
     assert claim(app).startswith("Here ε rules")
     app.page.get_by_role("slider").focus()
     app.page.keyboard.press("End")
-    expect(app.page.locator("h1")).to_contain_text("stands across the weights")
+    expect(app.page.locator("h1")).to_contain_text("is perpendicular to the weights")
 
 
 def test_the_picture_in_space_keeps_its_camera(new_app: Callable[..., App]) -> None:
