@@ -7,10 +7,13 @@ blanks. It is read number by number; nothing of it is ever executed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bnviz.gradcheck import sizes
+from bnviz.identities import rounding
 from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.scenario import Array
 from bnviz.terms import TERMS
@@ -18,6 +21,8 @@ from bnviz.text import number
 from bnviz.trace import Trace
 
 LONGEST = 200_000
+EXACT = 15  # so many digits, and a float64 is printed whole
+Number = tuple[float, int, int, int]  # value, decimals, exponent, digits
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([-+]?\d{1,4}))?", re.ASCII)
 _TOKEN = re.compile(r"[\[\]]|[^\s,\[\]]+", re.ASCII)
 # What NumPy, PyTorch and a script write around the brackets.
@@ -41,25 +46,26 @@ class Pasted:
     resolution: Array
 
 
-def _read(text: str, place: str) -> tuple[float, float]:
-    """A number and half a unit of its last digit."""
+def _shown(text: str) -> str:
+    return text if len(text) <= 20 else text[:19] + "…"
+
+
+def _read(text: str, place: str) -> Number:
+    """A number with its decimals, its exponent and its digits."""
     match = _NUMBER.fullmatch(text.replace("−", "-"))
     if match is None:
-        shown = text if len(text) <= 20 else text[:19] + "…"
-        raise PasteError(f"{place}: “{shown}” is not a number.")
+        raise PasteError(f"{place}: “{_shown(text)}” is not a number.")
     value = float(match.group(0))
     if not np.isfinite(value) or abs(value) > 1e200:
-        raise PasteError(f"{place}: {text[:20]} is too large.")
-    decimals = len(match.group(1) or match.group(2) or "")
-    # 17 digits hold every float64: beyond those, the text is exact.
-    half = 0.5 * 10.0 ** max(-300, int(match.group(3) or 0) - decimals)
+        raise PasteError(f"{place}: {_shown(text)} is too large.")
     digits = re.sub(r"[eE].*|\D", "", text).lstrip("0")
-    return value, 0.0 if len(digits) >= 15 else half
+    decimals = len(match.group(1) or match.group(2) or "")
+    return value, decimals, int(match.group(3) or 0), len(digits)
 
 
 def _nested(text: str) -> Pasted:
     """Brackets in brackets, as NumPy prints them and Python writes them."""
-    values: list[tuple[float, float]] = []
+    values: list[Number] = []
     counts: list[int] = []  # of the lists that are open
     widths: dict[int, int] = {}  # by depth
     depths: set[int] = set()  # where numbers stand
@@ -92,21 +98,35 @@ def _nested(text: str) -> Pasted:
     return _pack(values, shape)
 
 
-def _pack(values: list[tuple[float, float]], shape: tuple[int, ...]) -> Pasted:
+def _pack(values: list[Number], shape: tuple[int, ...]) -> Pasted:
     if not values:
         raise PasteError("There are no numbers in it.")
     table = np.array(values)
-    halves = table[:, 1]
-    if not halves.all():  # one number has all its digits: then the short ones are exact
-        halves = np.zeros_like(halves)
-    return Pasted(table[:, 0].reshape(shape), halves.reshape(shape))
+    return Pasted(table[:, 0].reshape(shape), _resolution(table).reshape(shape))
+
+
+def _resolution(table: Array) -> Array:
+    """Half a unit of the last digit that each number was given to: (M,).
+
+    NumPy and Python leave trailing zeros out, so the number with most decimals speaks for
+    all: "0.7" beside "0.66779169" is 0.70000000. Nothing but zeros is exactly that.
+    """
+    values, decimals, exponents, digits = table.T
+    if digits.max() >= EXACT or not values.any():
+        return np.zeros(values.size)
+    halves: Array = 0.5 * 10.0 ** np.maximum(exponents - decimals.max(), -300.0)
+    return halves
 
 
 def _table(text: str) -> Pasted:
     """Lines of numbers; a first line of names, and a first column that counts, are left out."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     rows = [[c.strip().strip("\"'") for c in _split(line)] for line in lines]
-    if rows and not any(_NUMBER.fullmatch(c.replace("−", "-")) for c in rows[0]):
+    # Names, or what pandas writes: an empty corner and column numbers.
+    if rows and (
+        (len(rows[0]) > 1 and not rows[0][0])
+        or not any(_NUMBER.fullmatch(c.replace("−", "-")) for c in rows[0])
+    ):
         rows = rows[1:]
         named = True
     else:
@@ -179,11 +199,11 @@ def checkable(t: Trace) -> list[str]:
     return [term for term in CHECKED if getattr(t, term) is not None]
 
 
-def _fits(mine: Pasted, other: Array, slack: float) -> bool:
+def _fits(mine: Pasted, other: Array, slack: Array | float) -> bool:
     """The same numbers, to the digits they were given in and the slack."""
     if mine.values.shape != other.shape or not np.isfinite(other).all():
         return False
-    allowed = slack + mine.resolution * (1 + 1e-9) + 1e-10 * np.abs(other)
+    allowed = slack + mine.resolution * (1 + 1e-9) + 1e-12 * np.abs(other)
     return bool((np.abs(mine.values - other) <= allowed).all())
 
 
@@ -199,52 +219,84 @@ def _size(values: Array) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
+def _slack(t: Trace, term: str) -> Array:
+    """What rounding may do to a straightforward program's numbers, entry by entry."""
+    s = t.scenario
+    offset = 1.0 + float((np.abs(s.x).max(axis=0) * t.inv_std).max())
+    slack: Array = 16 * rounding(s.shape[0]) * offset * sizes(t)[term]
+    return slack
+
+
+def _wrongs(t: Trace, term: str, mine: Pasted, slack: Array) -> dict[str, Array]:
+    """What each mistake makes of the term, where that is something else than the right one."""
+    right = np.asarray(getattr(t, term))
+    found = {}
+    for name in MISTAKES:
+        wrong = np.asarray(getattr(with_mistake(t, name), term))
+        exact = Pasted(wrong, np.zeros(wrong.shape))
+        if np.isfinite(wrong).all() and not _fits(exact, right, slack):
+            found[name] = wrong
+    return found
+
+
 @np.errstate(all="ignore")
 def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
     """Is it that term of the trace? If not: which mistake, or which slip, does it match?"""
     right = np.asarray(getattr(t, term))
     symbol = TERMS[term].symbol
     mine = _shaped(mine, right.shape)
-    size = max(_size(right), float(np.abs(t.dx_direct).max()) if term == "dx" else 0.0)
-    half = number(float(mine.resolution.max()))
-    digits = f"to half a unit of the last digit given, {half}" if mine.resolution.any() else ""
-    if _fits(mine, right, 1e-12 * size):
+    slack = _slack(t, term)
+    wrongs = _wrongs(t, term, mine, slack)
+    names = tuple(
+        name
+        for name, wrong in wrongs.items()
+        if _fits(_shaped(mine, wrong.shape), wrong, float(slack.max()) + 1e-12 * _size(wrong))
+    )
+    half = float(mine.resolution.max())
+    digits = f"half a unit of the last digit given, {number(half)}" if half else "all their digits"
+
+    if _fits(mine, right, slack):
+        real = max(_size(right), float(slack.max()))
+        if half > 0.1 * real:
+            return Diagnosis(
+                f"Your {symbol} has too few digits to tell.",
+                f"It is given to {digits}, and the right numbers are {number(_size(right))} at "
+                "most. Print more digits.",
+                False,
+            )
         far = float(np.abs(mine.values - right).max())
+        also = f" To so few digits it might also be {_titles(names)}." if names else ""
         return Diagnosis(
             f"Your {symbol} is right.",
-            f"The largest difference is {number(far)}; your numbers are compared "
-            f"{digits or 'to all their digits'}.",
+            f"The largest difference is {number(far)}; your numbers are compared to {digits}."
+            + also,
             True,
         )
-
-    matches = []
-    for name, mistake in MISTAKES.items():
-        wrong = np.asarray(getattr(with_mistake(t, name), term))
-        same = _fits(_shaped(mine, wrong.shape), wrong, 1e-9 * _size(wrong))
-        if same and not (wrong.shape == right.shape and np.array_equal(wrong, right)):
-            matches.append((name, mistake.title))
-    if matches:
-        titles = " or ".join(f"“{title}”" for _, title in matches)
-        line = MISTAKES[matches[0][0]]
-        return Diagnosis(
-            f"Your {symbol} is wrong in a way that is known: {titles}.",
-            f"It fits {digits or 'to all its digits'}. It would come from `{line.wrong}`; right is "
-            f"`{line.right}`.",
-            False,
-            tuple(name for name, _ in matches),
-        )
+    if names:
+        return _known(symbol, names, f"It fits to {digits}.")
     if mine.values.shape != right.shape:
+        turned = mine.values.T.shape == right.shape and _fits(_turned(mine), right, slack)
         return Diagnosis(
             f"Your {symbol} has another shape.",
             f"It is {_shape(mine.values)}, and it must be {_shape(right)}"
-            + (
-                ": it is transposed."
-                if mine.values.T.shape == right.shape and _fits(_turned(mine), right, 1e-9 * size)
-                else "."
-            ),
+            + (": it is transposed." if turned else "."),
             False,
         )
-    return _slip(t, symbol, mine, right, size)
+    return _slip(t, symbol, mine, right, float(slack.max()), wrongs)
+
+
+def _titles(names: Sequence[str]) -> str:
+    return " or ".join(f"“{MISTAKES[name].title}”" for name in names)
+
+
+def _known(symbol: str, names: tuple[str, ...], fits: str) -> Diagnosis:
+    line = MISTAKES[names[0]]
+    return Diagnosis(
+        f"Your {symbol} is wrong in a way that is known: {_titles(names)}.",
+        f"{fits} It would come from `{line.wrong}`; right is `{line.right}`.",
+        False,
+        names,
+    )
 
 
 def _turned(mine: Pasted) -> Pasted:
@@ -255,8 +307,22 @@ def _shape(values: Array) -> str:
     return "(" + ", ".join(map(str, values.shape)) + ("," if values.ndim == 1 else "") + ")"
 
 
-def _slip(t: Trace, symbol: str, mine: Pasted, right: Array, size: float) -> Diagnosis:
-    """The right shape and no known mistake: a factor, few digits, or something new."""
+def _far(mine: Pasted, other: Array) -> float:
+    """How far apart, beyond the digits given, as a share of the other's largest number."""
+    if mine.values.shape != other.shape or not _size(other):
+        return np.inf
+    return float((np.abs(mine.values - other) - mine.resolution).max()) / _size(other)
+
+
+def _slip(
+    t: Trace,
+    symbol: str,
+    mine: Pasted,
+    right: Array,
+    slack: float,
+    wrongs: Mapping[str, Array],
+) -> Diagnosis:
+    """The right shape and not exactly a mistake: a factor, few digits, or something new."""
     n = t.x_hat.shape[0]
     factors = {
         -1.0: "The sign is turned around: you have −1 times the right numbers.",
@@ -264,17 +330,33 @@ def _slip(t: Trace, symbol: str, mine: Pasted, right: Array, size: float) -> Dia
         1.0 / n: f"It is N = {n} times too small: is the loss a sum, and you took its mean?",
     }
     for factor, text in factors.items():
-        if factor != 1 and _size(right) > 0 and _fits(mine, right * factor, 1e-9 * size):
+        made = right * factor
+        real = factor != 1 and _size(right) > slack and _size(made) > 10 * mine.resolution.max()
+        if real and _fits(mine, made, max(slack, slack * abs(factor))):
             return Diagnosis(f"Your {symbol} is off by a factor.", text, False)
-    difference = np.abs(mine.values - right)
-    for digits, name in ((1e-5, "float32"), (1e-2, "float16")):
-        if (difference <= digits * size + mine.resolution).all():
+
+    here = _far(mine, right)
+    near = {name: _far(_shaped(mine, wrong.shape), wrong) for name, wrong in wrongs.items()}
+    best = min(near, key=lambda name: near[name], default="")
+    for share, name in ((2e-6, "float32"), (4e-3, "float16")):
+        if best and near[best] <= share and near[best] < 0.2 * here:
+            return _known(symbol, (best,), f"It fits to {name}, and is further from the right one.")
+        if here <= share:
+            close = tuple(m for m, far in near.items() if far <= 5 * max(here, share / 10))
+            if close:
+                return Diagnosis(
+                    f"Your {symbol} has too few digits to tell.",
+                    f"It is right to {name}; but to so few digits it might also be "
+                    f"{_titles(close)}.",
+                    False,
+                )
             return Diagnosis(
                 f"Your {symbol} is right to {name}, and no further.",
-                f"The largest difference is {number(float(difference.max()))}, of numbers up to "
-                f"{number(size)}.",
+                f"The largest difference is {number(float(np.abs(mine.values - right).max()))}, of "
+                f"numbers up to {number(_size(right))}.",
                 True,
             )
+    difference = np.abs(mine.values - right)
     worst = tuple(int(i) for i in np.unravel_index(difference.argmax(), right.shape))
     place = ", ".join(str(i + 1) for i in worst)
     return Diagnosis(

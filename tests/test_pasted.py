@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.pasted import CHECKED, PasteError, checkable, diagnose, parse
 from bnviz.presets import PRESETS
+from bnviz.scenario import Scenario, random_scenario
 from bnviz.trace import run
 
 S = PRESETS["puzzle"].scenario
@@ -48,7 +49,7 @@ def test_reads_what_people_paste(way: str) -> None:
 
 def test_resolution_is_half_of_the_last_digit() -> None:
     found = parse("[1.25 -3. 4e-3 .5]")
-    np.testing.assert_allclose(found.resolution, [0.005, 0.5, 0.0005, 0.05])
+    np.testing.assert_allclose(found.resolution, [0.005, 0.005, 0.000005, 0.005])
     assert not parse("[1.25 -3. 4e-3 .5 0.1234567890123456]").resolution.any()
 
 
@@ -168,5 +169,83 @@ def test_few_digits_are_told_from_wrong_ones() -> None:
     found = diagnose(T, "dx", parse(str(single.tolist())))
     assert found.right
     assert "float32" in found.claim
-    half = diagnose(T, "dx", parse(str(T.dx.astype(np.float16).astype(float).tolist())))
-    assert "float16" in half.claim
+    t = run(S.edit(eps=0.5))  # with a large ε no mistake is as near as float16
+    half = t.dx.astype(np.float16).astype(float)
+    assert "right to float16" in diagnose(t, "dx", parse(str(half.tolist()))).claim
+    # With a small one, dropping it is nearer than float16 can tell.
+    half = T.dx.astype(np.float16).astype(float)
+    found = diagnose(T, "dx", parse(str(half.tolist())))
+    assert "too few digits" in found.claim
+    assert "ε dropped" in found.why
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_straightforward_program_is_right_in_every_term(name: str) -> None:
+    """Textbook code, not this project's: rounding of its own must not be called wrong."""
+    s = PRESETS[name].scenario
+    t = run(s)
+    mean, var = s.x.mean(axis=0), s.x.var(axis=0)
+    inv_std = 1 / np.sqrt(var + s.eps)
+    x_hat = (s.x - mean) * inv_std
+    g = s.gamma * s.dy
+    dx = inv_std * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+    mine = {
+        "dx": dx,
+        "dgamma": (s.dy * x_hat).sum(axis=0),
+        "dbeta": s.dy.sum(axis=0),
+        "dbias": dx.sum(axis=0),
+        "dweight": s.a.T @ dx,
+        "dmean": -(g * inv_std).sum(axis=0),
+        "dvar": (g * (s.x - mean)).sum(axis=0) * -0.5 * inv_std**3,
+    }
+    for term, value in mine.items():
+        found = diagnose(t, term, parse(str(value.tolist())))
+        assert found.right, (term, found)
+
+
+def test_trailing_zeros_that_a_print_leaves_out_count() -> None:
+    bent = np.round(T.dx, 8)
+    bent[0, 0] = 0.7
+    assert not diagnose(T, "dx", parse(str(bent))).right
+
+
+@pytest.mark.parametrize("name", [n for n in PRESETS if n != "one"])
+@pytest.mark.parametrize("factor", [2.5, 0.99, 1e-300, 0.0])
+def test_plainly_wrong_numbers_are_never_right(name: str, factor: float) -> None:
+    t = run(PRESETS[name].scenario)
+    found = diagnose(t, "dx", parse(str((factor * t.dx).tolist())))
+    assert not found.right, found
+    assert "factor" not in found.claim
+
+
+@pytest.mark.parametrize("name", ["puzzle", "two", "three", "frozen"])
+def test_zeros_are_no_factor_of_anything(name: str) -> None:
+    t = run(PRESETS[name].scenario)
+    for text in ("\n".join(" ".join("0" for _ in row) for row in t.dx), str(np.zeros(t.dx.shape))):
+        found = diagnose(t, "dx", parse(text))
+        assert not found.right
+        assert "factor" not in found.claim
+
+
+def test_a_mistake_in_float32_is_still_that_mistake() -> None:
+    t = run(random_scenario(1, 64, 2, 2))
+    wrong = with_mistake(t, "unbiased").dx.astype(np.float32).astype(float)
+    assert diagnose(t, "dx", parse(str(wrong.tolist()))).matches == ("unbiased",)
+
+
+def test_too_few_digits_are_not_called_right() -> None:
+    t = run(PRESETS["frozen"].scenario)  # ∂L/∂x up to 0.09
+    found = diagnose(t, "dx", parse("0.1\n0.1\n-0.1\n0.0\n-0.1\n0.0"))
+    assert not found.right
+
+
+def test_a_mistake_that_changes_nothing_is_not_named() -> None:
+    x = np.array([[-1.2], [0.3], [-0.4], [2.1]])
+    t = run(Scenario(x, [[0.5], [-0.5], [0.25], [-0.25]]))  # Σ∂L/∂x̂ = 0: no mean path
+    found = diagnose(t, "dx", parse(str((t.dx * (1 + 5e-10)).tolist())))
+    assert "mean" not in found.matches
+
+
+def test_a_pandas_file_without_names() -> None:
+    text = ",0,1\n" + "\n".join(f"{i},{line}" for i, line in enumerate(csv(T.dx).split("\n")))
+    assert diagnose(T, "dx", parse(text)).right
