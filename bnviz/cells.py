@@ -41,12 +41,12 @@ def parse_cell(text: object, name: str, stays: str = "") -> float:
     if written in ("", "nan", "None"):
         what = "is empty" if written != "nan" else "is not a number (nan)"
         raise CellError(f"{name} {what}.{kept}")
+    shown = written if len(written) <= 20 else written[:19] + "…"
     if not _NUMBER.fullmatch(written) or len(written) > 400:
-        shown = written if len(written) <= 20 else written[:19] + "…"
         raise CellError(f"{name}: “{shown}” is not a number.{kept}")
     value = float(written)
     if not math.isfinite(value) or abs(value) > LARGEST:
-        raise CellError(f"{name}: {written[:20]} is too large; the limit is 1e100.{kept}")
+        raise CellError(f"{name}: {shown} is too large; the limit is 1e100.{kept}")
     return value + 0.0
 
 

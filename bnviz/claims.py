@@ -45,7 +45,7 @@ def outer(t: Trace, neuron: int, unit: int) -> Claim:
     entry = f"{_DW} for input {unit + 1}, neuron {neuron + 1}"
     alive = not weight.vanishes
     if total.vanishes and alive:
-        claim = "Each sample leaves its mark on the weights. On the bias, together, none."
+        claim = "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
     elif total.vanishes:
         claim = f"Here the bias gets nothing, and {entry} is 0 as well."
     else:

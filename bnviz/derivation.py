@@ -30,7 +30,7 @@ class Move:
 
 MOVES = (
     Move(
-        "put in",
+        "substitute",
         "gᵢ · s + (−½ s³ Σ g(x−μ)) · 2(xᵢ−μ)/N + (−s Σ g)/N",
         "g * s + (-0.5 * s**3 * (g * d).sum()) * 2 * d / n + (-s * g.sum()) / n",
         "Put ∂L/∂σ² and ∂L/∂μ into the three paths. Write g for ∂L/∂x̂ and s for 1/√(σ²+ε). "
@@ -46,7 +46,7 @@ MOVES = (
         "(x−μ) · s = x̂",
         "gᵢ · s − s/N · x̂ᵢ · Σ g x̂ − s/N · Σ g",
         "g * s - s / n * h * (g * h).sum() - s / n * g.sum()",
-        "Of the three factors s, one makes x̂ out of xᵢ − μ, and one does it inside the sum.",
+        "Of the three factors s, one turns xᵢ − μ into x̂ᵢ, and one does so inside the sum.",
     ),
     Move(
         "take s/N out",
@@ -66,7 +66,7 @@ MOVES = (
         "γ s · (∂L/∂yᵢ − ∂L/∂β /N − x̂ᵢ · ∂L/∂γ /N)",
         "gamma * s * (dy - dbeta / n - h * dgamma / n)",
         "Since g is γ · ∂L/∂y, the two sums are the gradients of β and γ: they are needed "
-        "anyway, so the backward pass costs no sum more.",
+        "anyway, so the backward pass needs no extra sum.",
     ),
 )
 

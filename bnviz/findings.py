@@ -80,7 +80,7 @@ def mistake(name: str, said: Mapping[str, Verdict]) -> Claim:
         claim = f"{title}: Σ{_DX} = 0 lets it through."
         why = f"The sum over the batch is 0 all the same. Caught by: {_listed(caught)}."
     else:
-        claim = f"{title}: Σ{_DX} = 0 notices."
+        claim = f"{title}: Σ{_DX} = 0 catches it."
         why = f"Caught by: {_listed(caught)}."
     terms = said["gradient"].text
     return Claim(
@@ -207,7 +207,7 @@ def frozen(s: Scenario, neuron: int, train: Neighbour, other: Neighbour, title: 
     joined = "and" if same_y == same_dx else "but" if same_y else "and yet"
     return Claim(
         f"{title}: {what.lower()} {joined} {also}.",
-        f"Over the batch its {_DX} adds up to {'0' if zero else number(total)}"
+        f"Over the batch its {_DX} (neuron {neuron + 1}) adds up to {'0' if zero else number(total)}"
         + ("." if zero else ", so a bias in front of it would get a gradient after all."),
         f"Largest difference of y: {number(apart_y)}; of {_DX}: {number(apart_dx)}.",
         True,

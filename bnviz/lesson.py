@@ -254,7 +254,7 @@ def _dead_story(t: Trace, view: View) -> Story:
         return Story(claim, "This input varies, and still its products with ∂L/∂x cancel.")
     return Story(
         claim,
-        f"An input that is always the same weighs all gradients alike, so it adds up Σ{_DX}. A "
+        f"An input that is always the same weights all gradients alike, so it adds up Σ{_DX}. A "
         "bias is such an input: in front of a batch norm it gets no gradient, and β behind it "
         "does the job.",
     )
@@ -300,7 +300,7 @@ def _revive_story(t: Trace, view: View) -> Story:
     return Story(
         f"With frozen statistics the bias gets ∂L/∂b = {number(total, signed=True)}.",
         rest + "So, in one sentence: batch norm takes away what all samples share, so their "
-        "gradients add up to 0; the weights still learn, because each gradient is weighed by its "
+        "gradients add up to 0; the weights still learn, because each gradient is weighted by its "
         "own input before it is added.",
     )
 

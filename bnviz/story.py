@@ -82,5 +82,5 @@ def tell(t: Trace, neuron: int, unit: int) -> Story:
         )
     return Story(
         f"{who} Together they cancel. The weights still learn.",
-        "Each sample’s gradient is weighed by its own input a before it is added to ∂L/∂W.",
+        "Each sample’s gradient is weighted by its own input a before it is added to ∂L/∂W.",
     )

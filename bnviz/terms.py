@@ -283,7 +283,7 @@ _TERMS = {
         "(N, d, k)",
         r"a_i \otimes \frac{\partial L}{\partial x_i}",
         _FRONT,
-        "What one sample adds to the weight gradient: its gradient, weighed by its own input.",
+        "What one sample adds to the weight gradient: its gradient, weighted by its own input.",
         "a · ∂L/∂x = {a} · {dx} = {dweight}",
         ("a", "dx"),
         short="adds to ∂L/∂W",
@@ -296,7 +296,7 @@ _TERMS = {
         r"\frac{\partial L}{\partial W} = a^\top \frac{\partial L}{\partial x}"
         r" = \sum_i a_i \otimes \frac{\partial L}{\partial x_i}",
         _FRONT,
-        "The weight gradient: each sample's gradient weighed by its own input, then added.",
+        "The weight gradient: each sample's gradient weighted by its own input, then added.",
         column_parts=("a", "dx"),
     ),
     "dbias": Term(

@@ -122,8 +122,8 @@ def _uncorrelated(s: Scenario, neuron: int, unit: int) -> Scenario:
 VANISHING = (
     Vanishing(
         "A constant input",
-        "An input that is the same for every sample only multiplies a sum that is 0. The bias "
-        "is the input 1, so the bias in front of a batch norm is dead.",
+        "An input that is the same for every sample only multiplies a sum that is 0. A bias "
+        "is an input that is always 1, so in front of a batch norm it is dead.",
         _constant_column,
         whole_row=True,
     ),
@@ -150,7 +150,7 @@ VANISHING = (
     ),
     Vanishing(
         "An uncorrelated upstream",
-        "What varied together with an input is taken out of the upstream. Samples may still get "
+        "The part of the upstream that varies with any input is taken out. Samples may still get "
         "gradients; this neuron’s weights get none.",
         _uncorrelated,
     ),

@@ -38,12 +38,12 @@ def test_waterfalls_add_up(name: str) -> None:
 def test_titles_say_what_is_true() -> None:
     puzzle = run(PRESETS["puzzle"].scenario)
     assert dx_sum(puzzle, View())[1] == "Added up, ∂L/∂x comes back to 0"
-    assert dweight_sum(puzzle, View())[1] == "Weighed by a, it ends at ∂L/∂W = +0.29"
+    assert dweight_sum(puzzle, View())[1] == "Weighted by a, it ends at ∂L/∂W = +0.29"
     one = run(PRESETS["one"].scenario)
     assert dx_sum(one, View())[1] == "∂L/∂x is 0 from the start"
     assert dweight_heatmap(one, View())[1] == "All of ∂L/∂W, shape (2, 2): all of it is 0"
     uncorrelated = run(PRESETS["uncorrelated"].scenario)
-    assert dweight_sum(uncorrelated, View())[1] == "Weighed by a, it ends at ∂L/∂W = 0"
+    assert dweight_sum(uncorrelated, View())[1] == "Weighted by a, it ends at ∂L/∂W = 0"
 
 
 def test_heatmap_holds_the_weight_gradient() -> None:

@@ -10,6 +10,7 @@ from bnviz.losses import LOSSES, under
 from bnviz.mistakes import MISTAKES
 from bnviz.precision import passes
 from bnviz.presets import PRESETS
+from bnviz.scenario import Scenario
 from bnviz.trace import run
 
 EVERYWHERE = [
@@ -119,3 +120,42 @@ def test_running_variance() -> None:
     assert "N/(N − 1) = 1.00" in text
     assert text.endswith("brings it to 1.00.")
     assert "0/0" in findings.running_variance(PRESETS["one"].scenario, 0)
+
+
+def of_neuron(x, dy, **more) -> Scenario:
+    return Scenario(np.array(x, float)[:, None], np.array(dy, float)[:, None], **more)
+
+
+def test_the_variance_is_not_blamed_for_what_it_did_not_do() -> None:
+    base = PRESETS["puzzle"].scenario
+    for s in (base.edit(dy=base.dy * 1e-8), base.edit(eps=1e5), base.edit(gamma=[1e-9, 1e-9])):
+        claim = findings.precision(run(s), 0, passes(run(s), 0))
+        assert "variance came out" not in claim.why
+
+
+@pytest.mark.parametrize("x", [[0.5] * 4, [0.1] * 3, [0.7]])
+def test_nothing_to_divide_by_is_said_as_such(x: list[float]) -> None:
+    t = run(of_neuron(x, range(len(x)), eps=0.0))
+    claim = findings.precision(t, 0, passes(t, 0))
+    assert claim.holds
+    assert "no precision has anything to divide by" in claim.claim
+
+
+def test_a_sum_off_by_a_twentieth_is_not_perfect() -> None:
+    t = run(of_neuron([31.1, 29.1, 31.4], [0.6, -1.4, 0.4]))
+    assert "looks perfect" not in findings.precision(t, 0, passes(t, 0)).claim
+
+
+def test_a_tiny_scale_and_a_large_shift_do_not_hide_another_y() -> None:
+    s = of_neuron([-1.2, 0.3, -0.4, 2.1], [0.9, -0.6, 0.3, 0.8])
+    for case in (s.edit(gamma=[1e-13]), s.edit(beta=[1e10])):
+        train, other = norms.neighbour(case, "batch"), norms.neighbour(case, "eval")
+        assert "another y" in findings.frozen(case, 0, train, other, "This").claim
+
+
+def test_a_large_wrong_path_is_not_blamed_for_its_rounding() -> None:
+    puzzle = PRESETS["puzzle"].scenario
+    s = puzzle.edit(x=puzzle.x * 100)
+    said = mistakes.verdicts(mistakes.with_mistake(run(s), "power"), gradcheck.numeric(s))
+    assert said["sum"].passes
+    assert not said["gradient"].passes

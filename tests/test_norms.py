@@ -147,3 +147,24 @@ def test_every_preset_has_finite_neighbours(preset: str, name: str) -> None:
         found = neighbour(case, name)
         assert np.isfinite(found.y).all()
         assert np.isfinite(found.dx).all()
+
+
+def of_neuron(x, dy, **more) -> Scenario:
+    return Scenario(np.array(x, float)[:, None], np.array(dy, float)[:, None], **more)
+
+
+def test_sums_are_judged_by_the_scale_the_norm_has_used() -> None:
+    equal = of_neuron([0.1] * 3, [1, 2, 3], eps=0.0)
+    assert not group_sums(equal, neighbour(equal, "eval"))["batch"].vanishes
+    narrow = of_neuron([0.5, 0.5 + 1e-14, 0.5 - 1e-14], [1, 2, 3], eps=0.0)
+    assert not group_sums(narrow, neighbour(narrow, "eval"))["batch"].vanishes
+    far = Scenario(np.full((3, 2), 1e10), [[0.9, 0.4], [-0.6, 0.3], [0.3, 0.1]])
+    assert not group_sums(far, neighbour(far, "rms"))["batch"].vanishes
+    single = PRESETS["offset"].scenario.edit(eps=0.0)  # RMS of one number: ±1, no gradient
+    assert all(total.vanishes for total in group_sums(single, neighbour(single, "rms")).values())
+
+
+def test_one_sample_leaves_the_running_statistics_alone() -> None:
+    mean, var = norms.running(PRESETS["one"].scenario)
+    assert mean.tolist() == [0, 0]
+    assert var.tolist() == [1, 1]

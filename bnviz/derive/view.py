@@ -196,7 +196,7 @@ def _forward_steps(m: _Numbers) -> list[Json]:
         ),
         _step(
             "dgamma",
-            f"{_symbol('dgamma')} adds the upstream gradient, weighed by x̂.",
+            f"{_symbol('dgamma')} adds the upstream gradient, weighted by x̂.",
             "γ multiplies every x̂ᵢ, so its local derivative at sample i is x̂ᵢ. Again one path "
             "for each sample, and the sum over all.",
             formulas=[
@@ -459,14 +459,16 @@ def _weight_step(m: _Numbers, total: Sum, weight: Sum) -> Json:
     entry = f"∂L/∂W for input {p + 1}, neuron {j + 1}"
     if weight.vanishes:
         heading = "For these numbers this ∂L/∂W is 0 as well."
-        text = f"{entry} weighs each gradient by its own a, and here the weighed sum vanishes too."
+        text = (
+            f"{entry} weights each gradient by its own a, and here the weighted sum vanishes too."
+        )
     else:
         heading = f"And yet ∂L/∂W is {number(weight.value, signed=True)}: the weights learn."
         text = (
             "W meets sample i through its own input: the local derivative is aᵢ, different for "
             "each sample. The same gradients"
             + (" that add up to 0" if total.vanishes else "")
-            + ", weighed differently, don’t cancel. With all aᵢ equal they would, and "
+            + ", weighted differently, don’t cancel. With all aᵢ equal they would, and "
             "that is the bias."
         )
     return _step(

@@ -145,12 +145,12 @@ def outer_products(t: Trace, upto: int) -> list[Picture]:
         ),
         (
             plain,
-            f"The same with every input 1: only {TERMS['dx'].symbol}",
+            f"The same with every a set to 1: only {TERMS['dx'].symbol}",
             f"{n} rows of ∂L/∂x, one for each sample; {first} are added.",
         ),
         (
             plain_so_far,
             f"So far: {bias_symbol} {ends} {'' if back and done else shown}".strip(),
-            f"Sum of {first} with every input 1: {shown}.",
+            f"Sum of {first} with every a set to 1: {shown}.",
         ),
     ]

@@ -100,7 +100,7 @@ def dweight_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
     symbol, goal = TERMS["dweight_per_sample"].symbol, TERMS["dweight"].symbol
     values = products[:, view.unit, view.neuron]
     ends = "0" if total.vanishes else number(total.value, signed=True)
-    title = f"Weighed by a, it ends at {goal} = {ends}"
+    title = f"Weighted by a, it ends at {goal} = {ends}"
     alt = (
         f"Running sum of {symbol} over {values.size} samples for input {view.unit + 1} and neuron "
         f"{view.neuron + 1}: it ends at {goal} = {number(total.value)}."

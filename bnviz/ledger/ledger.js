@@ -225,7 +225,7 @@ class Ledger {
     corner.scope = "col";
     make("span", "bnl-hidden", corner, "Sample");
     const numberRow = make("tr", "bnl-numbers", thead);
-    const one = make("th", "", numberRow, "one for all rows");
+    const one = make("th", "", numberRow, "same for all rows");
     one.scope = "row";
     this.columns.forEach((column, c) => {
       const first = c === 0 || this.columns[c - 1].group !== column.group ? " bnl-first" : "";

@@ -193,6 +193,12 @@ def payload(
         f"{len(rows)} of {s.shape[0]} samples are shown, those with the largest "
         f"{TERMS['dx'].symbol}. The sums are of all {s.shape[0]}."
     )
+    note = (
+        ""
+        if s.layer or headline or "dW" in hide
+        else f"x stands for aW + b, what the layer in front puts out. Here it is set by hand; "
+        f"{TERMS['dweight'].symbol} = Σ a · {TERMS['dx'].symbol} is the same."
+    )
     per_neuron = {
         "mean": t.mean[j],
         "inv_std": t.inv_std[j],
@@ -217,7 +223,7 @@ def payload(
         "input": view.unit,
         "layer": s.layer,
         "rows": rows,
-        "hidden": hidden if len(rows) < s.shape[0] else "",
+        "hidden": " ".join([*([hidden] if len(rows) < s.shape[0] else []), note]).strip(),
         "colors": [sample_colors(s.shape[0])[i] for i in rows],
         "cells": {
             name: {

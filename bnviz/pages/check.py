@@ -13,7 +13,7 @@ from bnviz.figures.proof import headroom
 from bnviz.losses import LOSSES, under
 from bnviz.mistakes import CHECKS, MISTAKES
 from bnviz.pages import session
-from bnviz.pages.parts import choose_part, grid, pick, say
+from bnviz.pages.parts import choose_part, escaped, grid, pick, say
 from bnviz.pages.toolbar import toolbar
 from bnviz.plot import plots
 from bnviz.precision import passes
@@ -117,7 +117,7 @@ def _mistakes() -> None:
         [
             [
                 ("▸ " if other == name else "") + MISTAKES[other].title,
-                *("passes" if verdicts[check].passes else "✗ caught" for check in CHECKS),
+                *("– missed" if verdicts[check].passes else "● caught" for check in CHECKS),
             ]
             for other, verdicts in caught.items()
         ],
@@ -133,9 +133,17 @@ def _keep_upload() -> None:
     if upload is None:
         return
     try:
-        st.session_state.pasted = upload.getvalue().decode("utf-8")
+        text = upload.getvalue().decode("utf-8")
     except UnicodeDecodeError:
         session.say(f"{upload.name} is not a text file. What was here before is kept.")
+        return
+    if len(text) > pasted.LONGEST:
+        session.say(
+            f"{upload.name} is too long: the limit is {pasted.LONGEST} characters. What was here "
+            "before is kept."
+        )
+        return
+    st.session_state.pasted = text
 
 
 def _my_code() -> None:
@@ -155,7 +163,7 @@ def _my_code() -> None:
             "a NumPy print, a list, or a table. It is read as numbers; nothing of it is executed."
         )
         if text.strip():
-            st.error(str(error))
+            st.error(escaped(str(error)))
     else:
         found = pasted.diagnose(t, term, values)
         st.markdown(f"# {'✓' if found.right else '✗'} {found.claim}")
@@ -286,7 +294,7 @@ def _neighbours() -> None:
     )
 
 
-toolbar()
+toolbar(inputs=False)
 {"1": _proof, "2": _mistakes, "3": _my_code, "4": _precision, "5": _neighbours}[
     choose_part(PARTS, "proof")
 ]()

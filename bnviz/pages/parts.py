@@ -21,6 +21,12 @@ def keep(name: str, value: object) -> dict[str, Any]:
     return {"key": name, "on_change": session.callback(_keep), "args": (name,)}
 
 
+def near(option: str, low: float, high: float, step: float) -> float:
+    """The number of an option, as a slider can show it: a link may say anything."""
+    value = min(max(float(session.option(option)), low), high)
+    return round(value / step) * step + 0.0
+
+
 def choose_part(parts: Mapping[str, str], option: str = "part") -> str:
     """A row of parts; the one chosen, by name."""
     here = session.option(option)

@@ -210,6 +210,7 @@ def callback(act: Callable[..., None]) -> Callable[..., None]:
 
     def run(*args: Any) -> None:
         st.session_state.touched = True
+        say("")  # what went wrong before has been read
         act(*args)
 
     return run

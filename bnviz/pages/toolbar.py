@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from bnviz.pages import session
+from bnviz.pages.parts import escaped
 from bnviz.presets import PRESETS, matching
 from bnviz.share import View
 
@@ -33,11 +34,11 @@ def _counted(word: str) -> Callable[[int], str]:
     return lambda i: f"{word} {i + 1}"
 
 
-def toolbar() -> None:
-    """Draw it from the session; a choice leads to a new run of the page."""
+def toolbar(*, inputs: bool = True) -> None:
+    """Draw it from the session; inputs: can an input be chosen, where the page shows one?"""
     state, s, view = st.session_state, session.scenario(), session.view()
     if session.notice():
-        st.error(session.notice())
+        st.error(escaped(session.notice()))
     if "inputs" in session.hidden():
         return
     state.preset, state.neuron, state.unit = matching(s) or _OWN, view.neuron, view.unit
@@ -51,7 +52,10 @@ def toolbar() -> None:
             label_visibility="collapsed",
             width=240,
         )
-        for key, word, count in (("neuron", "neuron", s.shape[1]), ("unit", "input", s.d)):
+        for key, word, count in (
+            ("neuron", "neuron", s.shape[1]),
+            ("unit", "input", s.d if inputs else 0),
+        ):
             if count > 1:
                 st.segmented_control(
                     word,

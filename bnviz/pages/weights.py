@@ -11,10 +11,11 @@ from bnviz import claims
 from bnviz.figures import covariance, geometry, invariance, outer
 from bnviz.figures.weights import dweight_heatmap
 from bnviz.pages import session
-from bnviz.pages.parts import choose_part, keep, say, verdict
+from bnviz.pages.parts import choose_part, keep, near, say, verdict
 from bnviz.pages.toolbar import toolbar
 from bnviz.plot import plots
 from bnviz.scenario import resized
+from bnviz.text import number
 from bnviz.trace import run
 from bnviz.weights import VANISHING, as_layer, descend, shifted
 
@@ -82,7 +83,7 @@ def _outer() -> None:
 
 def _covariance() -> None:
     s, view = session.scenario(), session.view()
-    amount, centred = float(session.option("shift")), session.option("centre") == "1"
+    amount, centred = near("shift", -10, 10, 0.5), session.option("centre") == "1"
     say(claims.covariance(s, view.neuron, view.unit, amount))
     with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
         st.slider(
@@ -140,7 +141,7 @@ def _vanishing() -> None:
 def _scale() -> None:
     s, view = session.scenario(), session.view()
     layer = as_layer(s)
-    power = float(session.option("power"))
+    power = near("power", -3, 3, 0.25)
     left, right = st.columns(2, gap="large")
     with left:
         say(claims.scale(layer, view.neuron, power))
@@ -205,6 +206,8 @@ def _geometry() -> None:
                 on_click=session.callback(session.change),
                 args=(resized(s, 3, s.shape[1], s.d),),
             )
+    if float(f"{10.0 ** _power(s.eps):.3g}") != s.eps:
+        st.markdown(f"ε is {number(s.eps)} here; the slider stands at the nearest power it has.")
     pictures = [
         geometry.energy(t, view.neuron),
         geometry.matrix(t, view.neuron),

@@ -73,7 +73,7 @@ def test_a_mistake_and_what_catches_it(app: App) -> None:
     apart = np.abs(T.dx - with_mistake(T, "variance").dx)[:, 0].max()
     assert f"differ by {apart:.2f} at most" in alt
     row = next(r for r in table(app) if "variance forgotten" in r[0])
-    assert row == [row[0], "passes", "✗ caught", "passes", "✗ caught"]
+    assert row == [row[0], "– missed", "● caught", "– missed", "● caught"]
     app.page.reload()
     app.idle()
     assert "The path through the variance forgotten" in headline(app)
@@ -123,7 +123,7 @@ def test_a_large_offset_in_few_digits(app: App) -> None:
 def test_a_neighbour(app: App) -> None:
     app.open("/check" + link("frozen") + "&proof=5")
     assert headline(app) == "Batch norm, frozen at this batch: the same y but another gradient."
-    expect(app.page.get_by_text("adds up to 5.27")).to_be_visible()
+    expect(app.page.get_by_text("(neuron 1) adds up to 5.27")).to_be_visible()
     rows = {row[0]: row[1:] for row in table(app)}
     assert rows["Batch norm, training"][0] == "✓ 0"
     assert rows["Batch norm, frozen at this batch"][0] == "5.27"
@@ -148,3 +148,22 @@ def test_axe_finds_nothing_and_nothing_is_clipped(
             "tables => tables.map(t => t.getBoundingClientRect().right)"
         ):
             assert wide <= width
+
+
+def test_a_refused_upload_changes_nothing_and_is_forgotten(app: App, tmp_path: Path) -> None:
+    app.open("/check?proof=3")
+    paste(app, repr(T.dx))
+    expect(app.page.locator("h1")).to_contain_text("is right.")
+    app.idle()
+    long = tmp_path / "a**b**.csv"
+    long.write_text("1,2\n" * 60_000)
+    app.page.get_by_role("button", name="Upload a file instead").click()
+    app.page.locator("input[type=file]").set_input_files(long)
+    notice = app.page.get_by_role("alert").first
+    expect(notice).to_contain_text("a**b**.csv is too long")
+    expect(app.page.locator("h1")).to_contain_text("is right.")
+    app.idle()
+    app.page.keyboard.press("Escape")
+    app.page.get_by_text("Precision", exact=True).click()
+    expect(app.page.locator("h1")).to_contain_text("every precision")
+    expect(app.page.get_by_role("alert")).to_have_count(0)

@@ -55,7 +55,7 @@ def test_the_first_screen_tells_the_story(app: App) -> None:
     expect(app.page.locator("[data-plot] figcaption")).to_have_text(
         [
             "Added up, ∂L/∂x comes back to 0",
-            "Weighed by a, it ends at ∂L/∂W = +0.29",
+            "Weighted by a, it ends at ∂L/∂W = +0.29",
             "All of ∂L/∂W, shape (3, 2)",
         ]
     )

@@ -40,7 +40,7 @@ def test_outer_products_one_at_a_time(app: App) -> None:
     so_far = app.idle().page.locator("[data-plot] [role=img]").nth(3).get_attribute("aria-label")
     five = t.dx[:5].sum(axis=0)
     assert so_far == (
-        "Sum of the first 5 of 6 samples with every input 1: "
+        "Sum of the first 5 of 6 samples with every a set to 1: "
         + ", ".join(f"{v:+.2f}".replace("-", "−") for v in five)
         + "."
     )
@@ -130,3 +130,11 @@ def test_axe_finds_nothing_and_nothing_is_clipped(
         results = Axe().run(app.page)
         assert results.violations_count == 0, f"part {part}: {results.generate_report()}"
         assert app.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("query", ["part=2&shift=99.9", "part=2&shift=-99", "part=4&power=3.99"])
+def test_a_link_beyond_a_slider_stops_at_its_end(app: App, query: str) -> None:
+    app.open(f"/weights?{query}")
+    slider = app.page.get_by_role("slider")
+    end = "aria-valuemin" if "-" in query else "aria-valuemax"
+    assert slider.get_attribute("aria-valuenow") == slider.get_attribute(end)
