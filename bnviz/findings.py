@@ -207,8 +207,8 @@ def frozen(s: Scenario, neuron: int, train: Neighbour, other: Neighbour, title: 
     joined = "and" if same_y == same_dx else "but" if same_y else "and yet"
     return Claim(
         f"{title}: {what.lower()} {joined} {also}.",
-        f"Over the batch its {_DX} (neuron {neuron + 1}) adds up to {'0' if zero else number(total)}"
-        + ("." if zero else ", so a bias in front of it would get a gradient after all."),
+        f"Over the batch its {_DX} (neuron {neuron + 1}) adds up to "
+        + ("0." if zero else f"{number(total)}, so a bias in front of it would get a gradient."),
         f"Largest difference of y: {number(apart_y)}; of {_DX}: {number(apart_dx)}.",
         True,
     )

@@ -135,3 +135,15 @@ def test_large_batches_show_the_chosen_sample_and_say_how_many() -> None:
         assert sample in data["rows"]
         assert re.match(r"1[67] of 50 samples", data["hidden"])
         assert len(data["colors"]) == len(data["rows"])
+
+
+def test_no_path_is_named_before_its_step() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    data = payload(t, View(), 0, 0)
+    flows = {edge["name"]: edge["flow"] for edge in data["graph"]["edges"]}
+    seen = {"①": 8, "②": 9, "③": 10}  # the steps that bring them, from 0
+    for index, step in enumerate(data["steps"][:12]):
+        for edge in step["edges"]:
+            label = step["labels"].get(edge, flows.get(edge, ""))
+            for sign, first in seen.items():
+                assert sign not in label or index >= first, (index, edge, label)

@@ -340,7 +340,8 @@ class Walk {
       const [x, y, anchor] = layout.labels[name];
       const local = draw("text", { x, y, "text-anchor": anchor, class: "bnd-local" }, group);
       powers(local, edge.local);
-      draw("text", { x, y: y + 16, "text-anchor": anchor, class: "bnd-flow" }, group, edge.flow);
+      draw("text", { x, y: y + 16, "text-anchor": anchor, class: "bnd-flow" }, group,
+        this.current.labels[name] ?? edge.flow);
     }
     for (const node of nodes) {
       const [x, y] = layout.nodes[node.name];

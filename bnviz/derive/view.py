@@ -137,6 +137,7 @@ def _step(name: str, heading: str, text: str, **more: Any) -> Json:
         "formulas": [],
         "columns": [],
         "edges": [],
+        "labels": {},  # by edge: what flows there, where it is not yet what the graph says
         "flow": "each",
         "check": None,
         "part": 0,
@@ -275,6 +276,10 @@ def _statistics_steps(m: _Numbers) -> list[Json]:
             ],
             columns=[m.column("dx_hat")],
             edges=["mean-dev", "dev-xhat"],
+            labels={
+                "dev-xhat": f"∂L/∂x̂ · 1/√ = {number(m.one('dx_direct'))}",
+                "mean-dev": f"adds {number(-m.one('dx_direct'))}",
+            },
             flow="sum",
         ),
         _step(
@@ -284,7 +289,7 @@ def _statistics_steps(m: _Numbers) -> list[Json]:
             else f"The second piece should be 0. Here it is {number(m.one('dmean_via_var'))}.",
             "μ also enters the variance, and the chain rule asks for that path too. Its local "
             "derivative is Σ −2(xᵢ−μ)/N, and the deviations from a mean add up to 0: follow the "
-            "running sum down the table. It is the sum that vanishes; its terms don't."
+            "running sum down the table. The sum vanishes; each sample's share of it doesn't."
             if zero
             else "The deviations from a mean add up to 0, up to rounding.",
             formulas=[
@@ -308,6 +313,11 @@ def _statistics_steps(m: _Numbers) -> list[Json]:
                 m.given("running sum", np.cumsum(deviation), "", total=False),
             ],
             edges=["mean-dev", "dev-var"],
+            labels={
+                "dev-var": f"∂L/∂σ² · 2(x−μ)/N = {number(m.one('dx_via_var'))}",
+                "mean-dev": f"adds {number(-m.one('dx_via_var'))}; all add up to "
+                + ("0" if zero else number(m.one("dmean_via_var"))),
+            },
             flow="sum",
             check=_verdict(m.checks["mean_via_var"], j),
         ),
@@ -320,14 +330,13 @@ def _centre_step(m: _Numbers, wrong: OffCentre) -> Json:
     rescued = abs(kept) <= wrong.bound < abs(dropped)
     return _step(
         "dmean_via_var",
-        "Why keep a zero? It corrects a wrong centre."
+        "Why keep a zero? It keeps the sum at 0 even where the mean is off."
         if rescued
         else "Why keep a zero? For these numbers it would not matter.",
         f"An experiment: put the centre wrong by 0.3 standard deviations ({number(wrong.shift)}). "
         + (
             "With the second piece, Σ∂L/∂x is still 0. Without it, it is "
-            f"{number(dropped)}. In floating point every mean is a little wrong, and the “zero” "
-            "quietly repairs it."
+            f"{number(dropped)}. Both columns differ from the right gradient: the centre does."
             if rescued
             else f"With the second piece Σ∂L/∂x is {number(kept)}, without it {number(dropped)}."
         ),
@@ -341,6 +350,7 @@ def _centre_step(m: _Numbers, wrong: OffCentre) -> Json:
             m.given("dropped: ∂L/∂x", wrong.dropped, "dropped", zero=abs(dropped) <= wrong.bound),
         ],
         edges=["mean-dev", "dev-var"],
+        labels={"mean-dev": "", "dev-var": ""},  # the graph's numbers are of the right centre
     )
 
 
@@ -372,6 +382,7 @@ def _path_steps(m: _Numbers) -> list[Json]:
             ],
             columns=[m.column("dx_hat", total=False), m.column("dx_direct")],
             edges=["x-dev", "dev-xhat"],
+            labels={"x-dev": f"① = {number(m.one('dx_direct'))}"},
             flow="spread",
         ),
         _step(

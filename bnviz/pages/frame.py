@@ -20,7 +20,7 @@ def show(current: Page, pages: Sequence[Page]) -> None:
     session.start()
     st.html(Path(__file__).with_name("pages.css"))
     if "pages" not in session.hidden():
-        with st.container(horizontal=True, gap="small", key="pages"):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pages"):
             for page in pages:
                 st.page_link(page, query_params=session.link())
             sharing()

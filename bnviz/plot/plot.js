@@ -37,6 +37,7 @@ export default function ({ data, parentElement }) {
 function show(plot, picture) {
   plot.figure = picture.figure;
   plot.title.textContent = picture.title;
+  plot.save.setAttribute("aria-label", `Save as SVG: ${picture.title}`);
   plot.picture.setAttribute("aria-label", picture.alt);
   plot.picture.style.height = `${picture.figure.layout.height}px`;
   if (plot.planned) return;
@@ -52,9 +53,27 @@ function build(parent) {
   const title = document.createElement("figcaption");
   const picture = document.createElement("div");
   picture.setAttribute("role", "img");
-  root.append(title, picture);
+  const save = document.createElement("button");
+  save.className = "bnp-save";
+  save.type = "button";
+  save.textContent = "SVG";
+  root.append(title, save, picture);
   parent.append(root);
-  return { root, title, picture, planned: false };
+  const plot = { root, title, picture, save, planned: false };
+  save.onclick = () => download(plot);
+  return plot;
+}
+
+// The picture as it is, in black on white, so that it prints and fits any slide.
+async function download(plot) {
+  const Plotly = await plotly();
+  const { data, layout } = plot.figure;
+  const { width, height } = plot.picture.getBoundingClientRect();
+  const filename = plot.title.textContent.replaceAll(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60);
+  await Plotly.downloadImage(
+    { data, layout: { ...layout, font: { ...layout.font, size: 13 }, paper_bgcolor: "#fff" } },
+    { format: "svg", width, height, filename: `bnviz-${filename}` },
+  );
 }
 
 async function draw(plot) {

@@ -195,6 +195,14 @@ def test_downloads_hold_the_numbers_on_the_screen(
     exec(files["NumPy script"].read_text(), space)
     np.testing.assert_allclose(space["dx"][:, 0], dx, atol=1e-13)
     compile(files["PyTorch script"].read_text(), "bnviz_torch.py", "exec")
+    page.get_by_role("button", name="Share").click()
+    page.locator("[data-plot]").first.hover()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=re.compile("Save as SVG")).first.click()
+    picture = tmp_path / "picture.svg"
+    waiting.value.save_as(picture)
+    assert picture.read_text().startswith("<svg")
+    assert f"{dx[0]:+.2f}".replace("-", "−") in picture.read_text()
     alone = new_app()
     alone.page.context.set_offline(True)
     alone.page.goto(files["Page, HTML"].as_uri())
