@@ -49,7 +49,7 @@ def _turn() -> None:
 
 def _predict(index: int) -> None:
     made = read_predictions(session.option("said"))
-    made[index] = st.session_state.prediction
+    made[index] = st.session_state[f"prediction-{index}"]
     session.choose("said", write_predictions(made))
 
 
@@ -88,16 +88,14 @@ def _strip(index: int, presenting: bool) -> None:
 def _question(index: int, step: Step, chosen: str | None) -> None:
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
-    if chosen is None:
-        st.session_state.prediction = None
-    else:
-        st.session_state.prediction = chosen
+    # A key a step: a group of answers that lives on keeps the focus on one that has gone.
+    st.session_state[f"prediction-{index}"] = chosen
     st.radio(
         "Your prediction",
         list(step.choices),
         format_func=lambda key: escaped(step.choices[key].text),
         index=None,
-        key="prediction",
+        key=f"prediction-{index}",
         horizontal=len(step.choices) > 3,
         on_change=session.callback(_predict),
         args=(index,),

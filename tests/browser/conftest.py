@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from bnviz.presets import PRESETS
@@ -185,6 +186,16 @@ class App:
         """Wait until a cell has a value and the page has followed."""
         expect(cell).to_have_attribute("data-value", value)
         return self.idle()
+
+    def assert_accessible(self) -> None:
+        """No axe violation, and nothing wider than the window."""
+        results = Axe().run(self.page)
+        assert results.violations_count == 0, f"{self.page.url}: {results.generate_report()}"
+        width = self.page.viewport_size["width"]
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width, self.page.url
+        ends = "tables => tables.map(table => table.getBoundingClientRect().right)"
+        for end in self.page.locator("table:visible").evaluate_all(ends):
+            assert end <= width + 1, self.page.url
 
     def assert_consistent(self) -> None:
         """Every number on the screen follows from a, x, ∂L/∂y, γ and ε by the textbook."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from bnviz.mistakes import MISTAKES, with_mistake
@@ -130,24 +128,6 @@ def test_a_neighbour(app: App) -> None:
     assert rows["Instance norm"][2] == "✓ 0"
     choose(app, "Beside batch norm in training", "Batch norm on (N, C, H, W)")
     expect(app.page.locator("h1")).to_contain_text("the same y and the same gradient")
-
-
-@pytest.mark.parametrize(
-    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)]
-)
-def test_axe_finds_nothing_and_nothing_is_clipped(
-    new_app: Callable[..., App], width: int, dark: bool
-) -> None:
-    app = new_app(width, dark=dark)
-    for part in range(1, 6):
-        app.open(f"/check?proof={part}")
-        results = Axe().run(app.page)
-        assert results.violations_count == 0, f"part {part}: {results.generate_report()}"
-        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
-        for wide in app.page.locator("table").evaluate_all(
-            "tables => tables.map(t => t.getBoundingClientRect().right)"
-        ):
-            assert wide <= width
 
 
 def test_a_refused_upload_changes_nothing_and_is_forgotten(app: App, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from bnviz.presets import PRESETS
@@ -116,20 +115,6 @@ def test_the_picture_in_space_keeps_its_camera(new_app: Callable[..., App]) -> N
     expect(app.page.get_by_text("lies along 1").first).not_to_have_text(before)
     app.idle()
     np.testing.assert_allclose(picture.evaluate(eye), turned, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)]
-)
-def test_axe_finds_nothing_and_nothing_is_clipped(
-    new_app: Callable[..., App], width: int, dark: bool
-) -> None:
-    app = new_app(width, dark=dark)
-    for part in range(1, 6):
-        app.open(f"/weights?part={part}")
-        results = Axe().run(app.page)
-        assert results.violations_count == 0, f"part {part}: {results.generate_report()}"
-        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("query", ["part=2&shift=99.9", "part=2&shift=-99", "part=4&power=3.99"])
