@@ -16,5 +16,6 @@ pages = [
     st.Page("bnviz/pages/weights.py", title="Weights", url_path="weights"),
     st.Page("bnviz/pages/check.py", title="Check", url_path="check"),
     st.Page("bnviz/pages/lesson.py", title="Lesson", url_path="lesson"),
+    st.Page("bnviz/pages/layer.py", title="Your layer", url_path="layer"),
 ]
 frame.show(st.navigation(pages, position="hidden"), pages)

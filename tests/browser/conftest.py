@@ -118,7 +118,8 @@ class App:
         self.page.wait_for_selector("h1", state="attached", timeout=30_000)
         self.page.wait_for_function(
             """() => document.querySelector('[data-test-script-state=notRunning]')
-                 && document.querySelector('[data-plot], [data-ledger], [data-derive], textarea')
+                 && document.querySelector(
+                      '[data-plot], [data-ledger], [data-derive], textarea, [data-testid=stCode]')
                  && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(

@@ -1,0 +1,259 @@
+"""A capture, neuron by neuron: what its gradient is like, and what looks wrong with it.
+
+Read in blocks of rows, so that a large capture is never held twice; sums are float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnviz.captures import Capture
+from bnviz.mistakes import MISTAKES, with_mistake
+from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Array, Scenario
+from bnviz.text import number
+from bnviz.trace import run
+
+BLOCK = 2**21  # numbers
+TINY = 100  # a variance below so many ε is ruled by ε
+STEEP = 100.0
+REMOVED = 0.99
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """One number for each neuron, (k,), except where it says otherwise.
+
+    removed_mean, removed_x_hat: the share of |g|² along 1 and along x̂, which training takes
+    away. dx_size: the root mean square of ∂L/∂x. far, bound: the largest difference to the
+    captured ∂L/∂x and what rounding explains; None without one.
+    """
+
+    mean: Array
+    var: Array
+    inv_std: Array
+    g_size: Array
+    dx_size: Array
+    dx_sum: Array
+    sum_bound: Array
+    removed_mean: Array
+    removed_x_hat: Array
+    dweight: Array | None  # |∂L/∂w| of each neuron
+    far: Array | None
+    bound: Array | None
+
+
+class _Walk:
+    """Walks over the rows of a capture in blocks, in float64, and says how far it is."""
+
+    def __init__(self, c: Capture, walks: int, progress: Callable[[float], None]) -> None:
+        self.c, self.progress = c, progress
+        n, k = c.shape
+        step = max(1, BLOCK // k)
+        self.parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        self.steps, self.done = walks * len(self.parts), 0
+
+    def rows(self, *names: str) -> Iterator[list[Array]]:
+        """Block by block, those tables."""
+        for part in self.parts:
+            yield [getattr(self.c, name)[part].astype(np.float64) for name in names]
+            self.done += 1
+            self.progress(self.done / self.steps)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Sums over all rows, (k,), about the mean."""
+
+    mean: Array
+    var: Array
+    g_sum: Array
+    g_dev: Array
+    g_square: Array
+    g_abs: Array
+    g_most: Array
+    dev_most: Array
+
+
+def _moments(c: Capture, walk: _Walk) -> _Moments:
+    """In two walks: the mean, then everything about it. g is γ · ∂L/∂y."""
+    n, k = c.shape
+    first = c.x[0].astype(np.float64)
+    away = np.zeros(k)
+    for (x,) in walk.rows("x"):
+        away += (x - first).sum(axis=0)
+    mean = first + away / n
+    gamma = c.gamma.astype(np.float64)
+    sums = np.zeros((5, k))
+    most = np.zeros((2, k))
+    for x, dy in walk.rows("x", "dy"):
+        dev, g = x - mean, gamma * dy
+        terms = (np.square(dev), g, g * dev, np.square(g), np.abs(g))
+        sums += [values.sum(axis=0) for values in terms]
+        most = np.maximum(most, [np.abs(g).max(axis=0), np.abs(dev).max(axis=0)])
+    square, g_sum, g_dev, g_square, g_abs = sums
+    return _Moments(mean, square / n, g_sum, g_dev, g_square, g_abs, most[0], most[1])
+
+
+def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -> Neurons:
+    """All of it in three walks over the rows; progress is told the share that is done."""
+    n, k = c.shape
+    walk = _Walk(c, 3, progress)
+    m = _moments(c, walk)
+    frozen = c.mode == "eval"
+    used = m.var if c.running_var is None or not frozen else c.running_var.astype(np.float64)
+    total = used + c.eps
+    s = np.divide(1.0, np.sqrt(total), out=np.zeros(k), where=total > 0)
+    # x̂ · mean(g x̂) is the deviation times this.
+    share = np.divide(m.g_dev, n * total, out=np.zeros(k), where=total > 0)
+
+    dx_sum, dx_square = np.zeros(k), np.zeros(k)
+    dweight = None if c.a is None else np.zeros((c.a.shape[1], k))
+    far = None if c.dx is None else np.zeros(k)
+    names = ["x", "dy", *(["a"] if c.a is not None else []), *(["dx"] if c.dx is not None else [])]
+    for tables in walk.rows(*names):
+        block = dict(zip(names, tables, strict=True))
+        g = c.gamma * block["dy"]
+        dx = s * (g if frozen else g - m.g_sum / n - (block["x"] - m.mean) * share)
+        dx_sum += dx.sum(axis=0)
+        dx_square += np.square(dx).sum(axis=0)
+        if dweight is not None:
+            dweight += block["a"].T @ dx
+        if far is not None:
+            far = np.maximum(far, np.abs(dx - block["dx"]).max(axis=0))
+
+    widest = 1.0 + m.dev_most * s
+    rounding = float(np.finfo(c.x.dtype).eps) * (64 + n**0.5) * (1.0 + np.abs(m.mean) * s)
+    whole = np.where(m.g_square > 0, m.g_square, 1.0)
+    along = np.divide(m.g_dev**2, n * m.var, out=np.zeros(k), where=m.var > 0)
+    taken = np.where(m.g_square > 0, 0.0 if frozen else 1.0, 0.0) / whole
+    return Neurons(
+        mean=m.mean,
+        var=m.var,
+        inv_std=s,
+        g_size=np.sqrt(m.g_square / n),
+        dx_size=np.sqrt(dx_square / n),
+        dx_sum=dx_sum,
+        sum_bound=1e-12 * s * m.g_abs * widest,
+        removed_mean=m.g_sum**2 / n * taken,
+        removed_x_hat=along * taken,
+        dweight=None if dweight is None else np.linalg.norm(dweight, axis=0),
+        far=far,
+        bound=None if far is None else rounding * s * m.g_most * widest,
+    )
+
+
+# ---- What looks wrong --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One neuron and what is to be said of it; the larger the weight, the worse."""
+
+    neuron: int
+    words: tuple[str, ...]
+    weight: float
+
+
+def findings(c: Capture, seen: Neurons) -> list[Finding]:
+    """Every neuron, the worst first; in plain words, each true of its numbers."""
+    found = []
+    for j in range(c.shape[1]):
+        words: list[tuple[float, str]] = []
+        if seen.far is not None and seen.bound is not None and not seen.far[j] <= seen.bound[j]:
+            words.append((9, f"∂L/∂x differs from the captured one by {number(seen.far[j])}"))
+        if seen.g_size[j] == 0:
+            words.append((5, "dead: nothing comes from upstream"))
+        elif seen.var[j] == 0:
+            words.append((8, "constant: every x is the same"))
+        elif c.mode == "train" and seen.var[j] < TINY * c.eps:
+            words.append((6, f"tiny variance, {number(seen.var[j])}: ε has a say"))
+        if seen.g_size[j] > 0 and seen.inv_std[j] > STEEP:
+            words.append((7, f"1/σ is {number(seen.inv_std[j])}: gradients explode"))
+        if seen.removed_x_hat[j] > REMOVED:
+            words.append((4, "upstream along x̂: nearly all of it is taken away"))
+        elif seen.removed_mean[j] + seen.removed_x_hat[j] > REMOVED and seen.g_size[j] > 0:
+            words.append((3, "nearly all of the upstream is taken away"))
+        if c.mode == "eval" and abs(seen.dx_sum[j]) > seen.sum_bound[j]:
+            words.append((1, f"frozen statistics: Σ∂L/∂x is {number(seen.dx_sum[j])}"))
+        words.sort(reverse=True)
+        found.append(Finding(j, tuple(text for _, text in words), sum(w for w, _ in words)))
+    size = seen.dx_size
+    return sorted(found, key=lambda f: (-f.weight, -float(size[f.neuron]), f.neuron))
+
+
+def agreement(seen: Neurons) -> tuple[bool, str] | None:
+    """Does the captured ∂L/∂x agree everywhere? None where there is none."""
+    if seen.far is None or seen.bound is None:
+        return None
+    j = int(np.argmax(seen.far / np.where(seen.bound > 0, seen.bound, np.finfo(float).tiny)))
+    good = bool((seen.far <= seen.bound).all())
+    return good, (
+        f"Largest difference of ∂L/∂x for its bound: {number(float(seen.far[j]))}, bound "
+        f"{number(float(seen.bound[j]))}, at neuron {j + 1}."
+    )
+
+
+def explain(c: Capture, neuron: int) -> str:
+    """Which known mistake or mode gives the captured ∂L/∂x of a neuron, if one does."""
+    if c.dx is None:
+        return ""
+    x, dy, theirs = (t[:, [neuron]].astype(np.float64) for t in (c.x, c.dy, c.dx))
+    t = run(Scenario(x, dy, c.gamma[[neuron]], c.beta[[neuron]], c.eps))
+    scale = float(t.inv_std[0]) * float(np.abs(t.dx_hat).max())
+    close = float(np.finfo(c.dx.dtype).eps) * (64 + len(x) ** 0.5) * 10 * scale
+    if c.running_var is not None:
+        running = c.gamma[neuron] * dy / np.sqrt(float(c.running_var[neuron]) + c.eps)
+        if np.abs(running - theirs).max() <= close:
+            return "The captured gradient is that of running statistics: eval mode."
+    for name, mistake in MISTAKES.items():
+        with np.errstate(all="ignore"):
+            wrong = with_mistake(t, name).dx
+            fits = wrong.shape == theirs.shape and np.abs(wrong - theirs).max() <= close
+        if fits and np.abs(wrong - t.dx).max() > close:
+            return f"The captured gradient fits a known mistake: {mistake.title}."
+    return "The captured gradient fits none of the known mistakes."
+
+
+# ---- Into the ledger ---------------------------------------------------------------------
+
+
+def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
+    """One neuron as a scenario that a page can hold, and what was left out.
+
+    At most 64 samples, those with the largest ∂L/∂x, and the 4 inputs with the largest
+    entries of ∂L/∂W.
+    """
+    n = c.shape[0]
+    j = [neuron]
+    x, dy = c.x[:, neuron].astype(np.float64), c.dy[:, neuron].astype(np.float64)
+    said = ""
+    rows: NDArray[np.intp] = np.arange(n)
+    if n > MAX_ROWS:
+        g = c.gamma[neuron] * dy
+        dev = x - seen.mean[neuron]
+        var = float(np.square(dev).mean())
+        dx = g - g.mean() - dev * float((g * dev).mean()) / (var + c.eps if var + c.eps else 1.0)
+        rows = np.sort(np.argsort(-np.abs(dx), kind="stable")[:MAX_ROWS])
+        said = (
+            f"{MAX_ROWS} of {n} samples are here, those with the largest gradients. They are a "
+            "batch of their own now, with their own mean and variance. "
+        )
+    a = None
+    if c.a is not None:
+        inputs = c.a[rows].astype(np.float64)
+        t = run(Scenario(x[rows, None], dy[rows, None], c.gamma[j], c.beta[j], c.eps, inputs))
+        assert t.dweight is not None
+        best = np.sort(np.argsort(-np.abs(t.dweight[:, 0]), kind="stable")[:MAX_INPUTS])
+        a = inputs[:, best]
+        if best.size < inputs.shape[1]:
+            listed = ", ".join(str(int(i) + 1) for i in best)
+            said += f"Of {inputs.shape[1]} inputs, those with the largest ∂L/∂W: {listed}."
+    else:
+        a = np.ones((rows.size, 1))
+        said += "No layer in front was captured: a is 1 for every sample, as for a bias."
+    s = Scenario(x[rows, None], dy[rows, None], c.gamma[j], c.beta[j], c.eps, a)
+    return s, said.strip()

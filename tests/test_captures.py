@@ -1,0 +1,320 @@
+"""Captures: written and read again to the same numbers; anything else is a sentence."""
+
+import importlib.util
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnviz import captures, overview
+from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
+from bnviz.mistakes import MISTAKES, with_mistake
+from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Scenario
+from bnviz.trace import run
+
+SHIPPED = Path(captures.__file__).with_name("digits.npz")
+TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
+
+
+def made(seed: int = 0, n: int = 50, k: int = 5, d: int = 6, dtype: str = "float32") -> Capture:
+    rng = np.random.default_rng(seed)
+    x, dy, a = rng.normal(2, 3, (n, k)), rng.normal(size=(n, k)), rng.normal(size=(n, d))
+    gamma = rng.normal(size=k)
+    dx = run(Scenario(x, dy, gamma)).dx
+    tables = (v.astype(dtype) for v in (x, dy, gamma, np.zeros(k), a, dx))
+    x_, dy_, gamma_, beta_, a_, dx_ = tables
+    return Capture(x_, dy_, gamma_, beta_, a=a_, dx=dx_)
+
+
+def written(capture: Capture) -> bytes:
+    out = io.BytesIO()
+    save_npz(capture, out)
+    return out.getvalue()
+
+
+def same(one: Capture, other: Capture) -> None:
+    assert one.arrays().keys() == other.arrays().keys()
+    for name, values in one.arrays().items():
+        np.testing.assert_array_equal(values, other.arrays()[name])
+    assert (one.eps, one.mode, one.note) == (other.eps, other.mode, other.note)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_npz_round_trip(dtype: str) -> None:
+    c = made(dtype=dtype)
+    same(c, read_npz(io.BytesIO(written(c))))
+    assert read_npz(io.BytesIO(written(c))).x.dtype == dtype
+    assert np.load(io.BytesIO(written(c)))["dx"].shape == (50, 5)  # one line, no pickle
+
+
+def test_npz_of_an_evaluating_layer() -> None:
+    c = made()
+    k = c.shape[1]
+    frozen = Capture(
+        c.x, c.dy, c.gamma, c.beta, 1e-3, "eval", "a note", None, None, None,
+        np.zeros(k, np.float32), np.ones(k, np.float32),
+    )  # fmt: skip
+    same(frozen, read_npz(io.BytesIO(written(frozen))))
+
+
+def test_csv_round_trip() -> None:
+    c = made(dtype="float64")
+    back = read_csv(save_csv(c))
+    for name in ("x", "dy", "a", "dx"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(c, name))
+
+
+def zipped(**members: bytes) -> io.BytesIO:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "."), data)
+    return io.BytesIO(out.getvalue())
+
+
+def npy(values: np.ndarray, pickled: bool = False) -> bytes:
+    out = io.BytesIO()
+    np.save(out, values, allow_pickle=pickled)
+    return out.getvalue()
+
+
+X = npy(np.ones((4, 2)))
+BOMB = npy(np.zeros((4, 2)))[:128] + bytes(200_000_000)
+
+
+def header(shape: str, descr: str = "<f8") -> bytes:
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        (io.BytesIO(b""), "no .npz file"),
+        (io.BytesIO(b"PK\x03\x04 and then nothing"), "no .npz file"),
+        (io.BytesIO(written(made())[:700]), "no .npz file"),
+        (zipped(x__npy=X), "no dy"),
+        (zipped(x__npy=X, dy__npy=npy(np.ones((4, 3)))), r"dy must have shape \(4, 2\)"),
+        (zipped(x__npy=X, dy__npy=X, evil__py=b"1"), "evil.py"),
+        (zipped(x__npy=b"not an array", dy__npy=X), "x.npy in the file is no NumPy array"),
+        (zipped(x__npy=npy(np.array([{}]), True), dy__npy=X), "must hold numbers"),
+        (zipped(x__npy=header("(4, 2)", "|O") + b"cos\nsystem\n", dy__npy=X), "must hold numbers"),
+        (zipped(x__npy=header("(10**9, 10**9)"), dy__npy=X), "no NumPy array"),
+        (zipped(x__npy=header("(1000000000, 1000000000)"), dy__npy=X), "says that its shape"),
+        (zipped(x__npy=header("(-4, 2)") + bytes(64), dy__npy=X), "says that its shape"),
+        (zipped(x__npy=npy(np.array([["a", "b"]])), dy__npy=X), "it holds text"),
+        (
+            zipped(x__npy=npy(np.array([[1, np.nan], [2, 3]])), dy__npy=npy(np.ones((2, 2)))),
+            r"first at \(1, 2\)",
+        ),
+        (zipped(x__npy=npy(np.ones(4)), dy__npy=X), "x must have two axes"),
+        (zipped(x__npy=npy(np.ones((0, 2))), dy__npy=X), "x must have two axes"),
+        (zipped(x__npy=npy(np.ones((2, 2), complex)), dy__npy=X), "must hold numbers"),
+        (zipped(x__npy=X, dy__npy=X, mode__npy=npy(np.array("x"))), "train or eval"),
+        (zipped(x__npy=X, dy__npy=X, mode__npy=npy(np.array("eval"))), "running_mean"),
+        (zipped(x__npy=X, dy__npy=X, eps__npy=npy(np.array(-1.0))), "eps must be"),
+        (zipped(x__npy=X, dy__npy=X, weight__npy=X), "weight must have shape"),
+        (zipped(x__npy=BOMB, dy__npy=X), "far more than it can hold"),
+    ],
+)
+def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
+    with pytest.raises(CaptureError, match=what):
+        read_npz(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "no numbers"),
+        ("x_1,dy_1\n", "no numbers"),
+        ("x_1\n1\n", "no dy"),
+        ("x_1,dy_1\n1,2,3\n", "Line 2 has 3 cells"),
+        ("x_1,dy_1\n1,nan\n", "Line 2, dy_1: “nan”"),
+        ("x_1,dy_1\n1,=1+1\n", "“=1\\+1” is not a number"),
+        ("x_1,<b>dy</b>\n1,2\n", "Column “<b>dy</b>” is not known"),
+        ("x_1,x_3,dy_1\n1,2,3\n", "columns of x must be"),
+        ("x_1,dy_1\n1_0,2\n", "“1_0” is not a number"),
+        (",".join(f"x_{i}" for i in range(5000)), "5000 columns"),
+        ('x_1,dy_1\n"' + "1" * 200_000, "no CSV file"),
+    ],
+)
+def test_a_hostile_csv_is_a_sentence(text: str, what: str) -> None:
+    with pytest.raises(CaptureError, match=what):
+        read_csv(text)
+
+
+def attempt(read, data) -> None:
+    """It opens, or it is a sentence."""
+    said = "."
+    try:
+        read(data)
+    except CaptureError as error:
+        said = str(error)
+    assert said.endswith(".")
+
+
+GOOD = written(made(n=6, k=2, d=2))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_capture_or_a_sentence(data: bytes) -> None:
+    attempt(read_npz, io.BytesIO(data))
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.data())
+def test_a_good_file_with_wrong_bytes_is_a_capture_or_a_sentence(data) -> None:
+    bent = bytearray(GOOD)
+    for _ in range(data.draw(st.integers(1, 8))):
+        bent[data.draw(st.integers(0, len(bent) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(bent)))
+    attempt(read_npz, io.BytesIO(bytes(bent[: cut or None])))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text(alphabet="x_1dy2a,;\n\"'.-e0 =", max_size=80))
+def test_any_text_is_a_capture_or_a_sentence(text: str) -> None:
+    attempt(read_csv, text)
+
+
+# ---- What is said of it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_survey_agrees_with_the_core(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "BLOCK", 40)  # many blocks
+    c = made(seed, n=53, k=4, dtype="float64")
+    heard: list[float] = []
+    seen = overview.survey(c, heard.append)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    np.testing.assert_allclose(seen.mean, t.mean, rtol=1e-12)
+    np.testing.assert_allclose(seen.var, t.var, rtol=1e-12)
+    np.testing.assert_allclose(seen.dx_size, np.sqrt((t.dx**2).mean(axis=0)), rtol=1e-11)
+    np.testing.assert_allclose(seen.dweight, np.linalg.norm(t.dweight, axis=0), rtol=1e-10)
+    assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
+    kept = 1 - seen.removed_mean - seen.removed_x_hat
+    g = t.dx_hat
+    unit = t.x_hat / np.linalg.norm(t.x_hat, axis=0)
+    rest = g - g.mean(axis=0) - unit * (unit * g).sum(axis=0)
+    np.testing.assert_allclose(kept, (rest**2).sum(axis=0) / (g**2).sum(axis=0), rtol=1e-9)
+    assert overview.agreement(seen)[0]
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+
+
+def test_what_stands_out() -> None:
+    c = made(n=40, k=8, dtype="float64")
+    x, dy = c.x.copy(), c.dy.copy()
+    dy[:, 0] = 0.0
+    x[:, 1] = 0.3
+    x[:, 2] = 1.0 + 1e-3 * x[:, 2]
+    x_hat = (x[:, 3] - x[:, 3].mean()) / x[:, 3].std()
+    dy[:, 3] = x_hat
+    dy[:, 4] = 1.0
+    bent = Capture(x, dy, np.ones(8), np.zeros(8))
+    by_neuron = {
+        f.neuron: " ".join(f.words) for f in overview.findings(bent, overview.survey(bent))
+    }
+    assert "dead" in by_neuron[0]
+    assert "constant" in by_neuron[1]
+    assert "tiny variance" in by_neuron[2]
+    assert "explode" in by_neuron[2]
+    assert "along x̂" in by_neuron[3]
+    assert "nearly all of the upstream is taken away" in by_neuron[4]
+    assert by_neuron[5] == by_neuron[6] == by_neuron[7] == ""
+
+
+def test_frozen_statistics_are_named() -> None:
+    c = made(dtype="float64")
+    k = c.shape[1]
+    running = {"running_mean": np.zeros(k), "running_var": np.full(k, 4.0)}
+    dx = c.gamma * c.dy / np.sqrt(4.0 + 1e-5)
+    frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", dx=dx, **running)
+    seen = overview.survey(frozen)
+    assert overview.agreement(seen)[0]
+    assert all("frozen" in f.words[-1] for f in overview.findings(frozen, seen))
+    mistaken = Capture(c.x, c.dy, c.gamma, c.beta, dx=dx, **running)
+    seen = overview.survey(mistaken)
+    assert not overview.agreement(seen)[0]
+    assert "eval mode" in overview.explain(mistaken, 0)
+
+
+@pytest.mark.parametrize("name", ["mean", "variance", "both", "unbiased", "squared", "power"])
+def test_a_wrong_gradient_is_traced_to_its_mistake(name: str) -> None:
+    c = made(dtype="float64", n=20)
+    wrong = with_mistake(run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps)), name).dx
+    bent = Capture(c.x, c.dy, c.gamma, c.beta, dx=wrong)
+    assert not overview.agreement(overview.survey(bent))[0]
+    assert MISTAKES[name].title in overview.explain(bent, 0)
+
+
+def test_into_the_ledger() -> None:
+    small, large = made(n=30), made(n=500)
+    s, said = overview.excerpt(small, overview.survey(small), 2)
+    assert s.shape == (30, 1)
+    assert s.d == MAX_INPUTS
+    np.testing.assert_array_equal(s.x[:, 0], small.x[:, 2].astype(float))
+    assert "Of 6 inputs" in said
+    s, said = overview.excerpt(large, overview.survey(large), 1)
+    assert s.shape == (MAX_ROWS, 1)
+    assert "64 of 500 samples" in said
+    dx = np.abs(run(Scenario(large.x, large.dy, large.gamma)).dx[:, 1])
+    np.testing.assert_array_equal(
+        s.x[:, 0], large.x[np.sort(np.argsort(-dx, kind="stable")[:64]), 1].astype(float)
+    )
+
+
+def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
+    c = read_npz(SHIPPED)
+    assert c.shape == (64, 32)
+    assert SHIPPED.stat().st_size < 100_000
+    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+    seen = overview.survey(c)
+    assert overview.agreement(seen)[0]
+    s, _ = overview.excerpt(c, seen, 0)
+    np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
+
+
+@TORCH
+def test_two_layers_of_a_network_in_training(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4 * 36, 8),
+        torch.nn.BatchNorm1d(8),
+        torch.nn.Linear(8, 3),
+    )
+    images, labels = torch.randn(16, 1, 8, 8), torch.randint(3, (16,))
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss_of = torch.nn.CrossEntropyLoss()
+    for _ in range(5):
+        optimiser.zero_grad()
+        loss_of(model(images), labels).backward()
+        optimiser.step()
+    with captures.capture(model, tmp_path) as found:
+        loss_of(model(images), labels).backward()
+    assert sorted(found) == ["1", "4"]
+    for name in found:
+        c = read_npz(tmp_path / f"{name}.npz")
+        same(c, found[name])
+        good, said = overview.agreement(overview.survey(c))
+        assert good, said
+    assert found["1"].shape == (16 * 36, 4)
+    assert "(16, 4, 6, 6) read as (576, 4)" in found["1"].note
+    assert found["4"].a.shape == (16, 144)
+    model.eval()
+    with captures.capture(model, tmp_path) as found:
+        loss_of(model(images), labels).backward()
+    assert {c.mode for c in found.values()} == {"eval"}
+    for c in found.values():
+        assert overview.agreement(overview.survey(c))[0]
