@@ -191,8 +191,9 @@ def agreement(seen: Neurons) -> tuple[bool, str] | None:
         return None
     j = int(np.argmax(seen.far / np.where(seen.bound > 0, seen.bound, np.finfo(float).tiny)))
     good = bool((seen.far <= seen.bound).all())
+    verb = "agrees with" if good else "differs from"
     return good, (
-        f"Largest difference of ∂L/∂x for its bound: {number(float(seen.far[j]))}, bound "
+        f"∂L/∂x {verb} the captured one: largest difference {number(float(seen.far[j]))}, bound "
         f"{number(float(seen.bound[j]))}, at neuron {j + 1}."
     )
 
@@ -251,7 +252,8 @@ def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
         a = inputs[:, best]
         if best.size < inputs.shape[1]:
             listed = ", ".join(str(int(i) + 1) for i in best)
-            said += f"Of {inputs.shape[1]} inputs, those with the largest ∂L/∂W: {listed}."
+            said += f"Of {inputs.shape[1]} inputs, the ledger gets those with the largest "
+            said += f"∂L/∂W: {listed}."
     else:
         a = np.ones((rows.size, 1))
         said += "No layer in front was captured: a is 1 for every sample, as for a bias."

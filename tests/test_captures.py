@@ -84,6 +84,7 @@ def npy(values: np.ndarray, pickled: bool = False) -> bytes:
 
 
 X = npy(np.ones((4, 2)))
+NAN = npy(np.array([[1, np.nan], [2, 3], [4, 5], [6, 7]]))
 BOMB = npy(np.zeros((4, 2)))[:128] + bytes(200_000_000)
 
 

@@ -20,7 +20,7 @@ from bnviz.precision import passes
 from bnviz.scenario import Scenario
 from bnviz.terms import TERMS
 from bnviz.text import number
-from bnviz.trace import run
+from bnviz.trace import Trace, run
 
 PARTS = {
     "1": "Every term",
@@ -146,14 +146,8 @@ def _keep_upload() -> None:
     st.session_state.pasted = text
 
 
-def _my_code() -> None:
-    s, view = session.scenario(), session.view()
-    t = run(s)
-    terms = pasted.checkable(t)
-    term = session.option("term")
-    term = term if term in terms else "dx"
-    text = st.session_state.get("pasted", "")
-    values = None
+def _verdict(t: Trace, term: str, text: str) -> pasted.Pasted | None:
+    """What the pasted numbers are, in words; None where there are none."""
     try:
         values = pasted.parse(text)
     except pasted.PasteError as error:
@@ -164,10 +158,22 @@ def _my_code() -> None:
         )
         if text.strip():
             st.error(escaped(str(error)))
-    else:
-        found = pasted.diagnose(t, term, values)
-        st.markdown(f"# {'✓' if found.right else '✗'} {found.claim}")
-        st.markdown(found.why)
+        return None
+    found = pasted.diagnose(t, term, values)
+    st.markdown(f"# {'✓' if found.right else '✗'} {found.claim}")
+    st.markdown(found.why)
+    return values
+
+
+def _my_code() -> None:
+    s, view = session.scenario(), session.view()
+    t = run(s)
+    terms = pasted.checkable(t)
+    term = session.option("term")
+    term = term if term in terms else "dx"
+    text = st.session_state.get("pasted", "")
+    with st.container(key="verdict"):
+        values = _verdict(t, term, text)
     shape = "(" + ", ".join(map(str, np.shape(getattr(t, term)))) + ")"
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -182,7 +182,7 @@ def _page() -> None:
     )
     _ways_in()
     st.markdown("A capture is one step of training, watched:")
-    st.code(_HOW, None)
+    st.code(_HOW, None, wrap_lines=True)
     st.markdown(
         "A file stays on this server and is forgotten with the window; it is read as numbers, and "
         "nothing of it is executed."

@@ -142,21 +142,25 @@ def _show() -> None:
     if first_time and not session.touched() and session.at_default():
         _enter(index)
     presenting = session.option("present") == "1"
-    if presenting:
-        st.html(Path(__file__).with_name("present.css"))
-        keys.listen(on_turn=session.callback(_turn))
     s = session.scenario()
     chosen = read_predictions(session.option("said")).get(index)
-    _strip(index, presenting)
     asked = fits(step, s)
-    if asked:
-        _question(index, step, chosen)
-        if chosen is not None:
-            _answer(step, chosen)
-    else:
-        st.markdown(f"# {escaped(step.title)}")
-    if s != scenario_of(step):
-        with st.container(horizontal=True, vertical_alignment="center", key="own"):
+    # Each of these is there in every run: an element that comes and goes would have all
+    # below it built anew, the ledger too.
+    with st.container(key="presenter"):
+        if presenting:
+            st.html(Path(__file__).with_name("present.css"))
+            keys.listen(on_turn=session.callback(_turn))
+    _strip(index, presenting)
+    with st.container(key="question"):
+        if asked:
+            _question(index, step, chosen)
+            if chosen is not None:
+                _answer(step, chosen)
+        else:
+            st.markdown(f"# {escaped(step.title)}")
+    with st.container(horizontal=True, vertical_alignment="center", key="own"):
+        if s != scenario_of(step):
             st.markdown(
                 "These are your own numbers."
                 if asked

@@ -53,9 +53,8 @@ def pick(label: str, choices: Mapping[str, str], option: str, width: int) -> Non
 
 def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A plain table; the first column names the row."""
-    lines = [heads, ["---"] * len(heads)]
-    text = [" | ".join(lines[0]), " | ".join(lines[1])]
-    text += [" | ".join(escaped(cell) for cell in row) for row in rows]
+    text = [" | ".join(map(escaped, heads)), " | ".join(["---"] * len(heads))]
+    text += [" | ".join(map(escaped, row)) for row in rows]
     st.markdown("\n".join(f"| {line} |" for line in text))
 
 

@@ -37,8 +37,9 @@ def _counted(word: str) -> Callable[[int], str]:
 def toolbar(*, inputs: bool = True) -> None:
     """Draw it from the session; inputs: can an input be chosen, where the page shows one?"""
     state, s, view = st.session_state, session.scenario(), session.view()
-    if session.notice():
-        st.error(escaped(session.notice()))
+    with st.container(key="notice"):  # always there, so that nothing below is built anew
+        if session.notice():
+            st.error(escaped(session.notice()))
     if "inputs" in session.hidden():
         return
     state.preset, state.neuron, state.unit = matching(s) or _OWN, view.neuron, view.unit

@@ -206,8 +206,9 @@ def _geometry() -> None:
                 on_click=session.callback(session.change),
                 args=(resized(s, 3, s.shape[1], s.d),),
             )
-    if float(f"{10.0 ** _power(s.eps):.3g}") != s.eps:
-        st.markdown(f"ε is {number(s.eps)} here; the slider stands at the nearest power it has.")
+    with st.container(key="eps-here"):
+        if float(f"{10.0 ** _power(s.eps):.3g}") != s.eps:
+            st.markdown(f"ε is {number(s.eps)} here; the slider stands at the nearest power.")
     pictures = [
         geometry.energy(t, view.neuron),
         geometry.matrix(t, view.neuron),

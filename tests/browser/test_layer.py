@@ -1,0 +1,95 @@
+"""A layer of a real network: opened, surveyed, and one of its neurons in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from bnviz import captures, overview
+from bnviz.captures import Capture, read_npz, save_npz
+from bnviz.trace import run
+
+from .conftest import App
+
+SHIPPED = Path(captures.__file__).with_name("digits.npz")
+
+
+def upload(app: App, file: Path) -> None:
+    button = app.page.get_by_role("button", name="Open a file, or paste a table")
+    if not app.page.locator("input[type=file]").count():
+        button.click()
+    app.page.locator("input[type=file]").set_input_files(file)
+
+
+def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
+    page = app.page
+    page.get_by_role("link", name="Your layer").click()
+    page.get_by_role("button", name="Open the layer that is here").click()
+    expect(page.locator("h1")).to_contain_text("32 neurons")
+    app.idle()
+    c = read_npz(SHIPPED)
+    seen = overview.survey(c)
+    expect(page.get_by_text(re.compile("✓ ∂L.*agrees with the captured one"))).to_be_visible()
+    expect(page.locator("table tbody tr")).to_have_count(12)
+    row = page.locator("table tbody tr").first.locator("td").all_inner_texts()
+    j = int(row[0]) - 1
+    assert row[1] == f"{c.x[:, j].astype(float).mean():.2f}".replace("-", "−")
+    assert row[6] == "✓ 0"
+    page.get_by_role("button", name="Into the ledger").click()
+    page.wait_for_selector("[data-ledger] tfoot")
+    app.idle()
+    s, _ = overview.excerpt(c, seen, j)
+    t = run(s)
+    shown = app.column("dx")
+    assert shown.size == 16
+    assert app.number("n") == 64
+    np.testing.assert_allclose(np.sort(np.abs(shown)), np.sort(np.abs(t.dx[:, 0]))[-16:])
+    np.testing.assert_allclose(app.total("dweight"), t.dweight[0, 0], rtol=1e-9)
+    page.get_by_role("link", name="Your layer").click()
+    expect(page.locator("h1")).to_contain_text("32 neurons")
+
+
+def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
+    app: App, tmp_path: Path
+) -> None:
+    c = read_npz(SHIPPED)
+    x = c.x.astype(np.float64)
+    s = 1 / np.sqrt(x.var(axis=0) + c.eps)
+    wrong = Capture(c.x, c.dy, c.gamma, c.beta, dx=(c.gamma * c.dy * s).astype(np.float32))
+    save_npz(wrong, tmp_path / "wrong.npz")
+    app.open("/layer")
+    upload(app, tmp_path / "wrong.npz")
+    expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+    expect(app.page.get_by_text("Mean and variance taken for constants")).to_be_visible()
+    app.idle()
+    (tmp_path / "bad.npz").write_bytes(SHIPPED.read_bytes()[:5000])
+    upload(app, tmp_path / "bad.npz")
+    expect(app.page.get_by_role("alert").first).to_contain_text("bad.npz: This is no .npz file")
+    expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+
+
+def test_a_pasted_table(app: App) -> None:
+    app.open("/layer")
+    app.page.get_by_role("button", name="Open a file, or paste a table").click()
+    box = app.page.get_by_role("textbox", name="Or the CSV itself")
+    box.fill("x_1,dy_1\n1,=2\n")
+    box.press("Control+Enter")
+    expect(app.page.get_by_role("alert").first).to_contain_text("Line 2, dy_1: “=2”")
+    box.fill("x_1,dy_1,a_1\n-1,1,2\n0,-0.5,1\n1,0.2,0\n")
+    box.press("Control+Enter")
+    expect(app.page.locator("h1")).to_contain_text("None of the 1 neurons stands out.")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool) -> None:
+    app = new_app(width, dark=dark).open("/layer")
+    app.assert_accessible()
+    app.page.get_by_role("button", name="Open the layer that is here").click()
+    expect(app.page.locator("h1")).to_contain_text("32 neurons")
+    app.idle().assert_accessible()
