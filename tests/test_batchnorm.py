@@ -242,3 +242,61 @@ def test_a_million_float32_rows():
         holds(dx[:, j], want_dx, half_ulp * np.abs(want_dx) + 20 * slack, f"dx {j}")
         holds(dgamma[j], want_dgamma, half_ulp * abs(want_dgamma) + slack * n, f"dgamma {j}")
         holds(dbeta[j], want_dbeta, half_ulp * abs(want_dbeta) + slack * n, f"dbeta {j}")
+
+
+def large(kind):
+    """A float32 batch of 20 000 rows."""
+    rng = np.random.default_rng(7)
+    n = 20_000
+    x = {
+        "plain": rng.normal(0, 1, (n, 3)),
+        "offset": rng.normal(100, 1, (n, 3)),
+        "drifting": rng.normal(0, 1, (n, 3)) + np.linspace(0, 1000, n)[:, None],
+        "a late start": rng.normal(0, 1, (n, 3)) + 1e4 * (np.arange(n) > 64)[:, None],
+        "a constant column": rng.normal(0, 1, (n, 3)) * [1, 0, 1] + 0.1,
+        "tiny": rng.normal(0, 1e-40, (n, 3)),
+        "huge": rng.normal(0, 1e37, (n, 3)),
+    }[kind].astype(np.float32)
+    return x, rng.normal(0.5, 1, (n, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["plain", "offset", "drifting", "a late start", "a constant column", "tiny", "huge"],
+)
+@pytest.mark.parametrize("eps", [1e-5, 0.0])
+def test_large_float32_batches_are_right_to_float32(kind, eps):
+    x, dy = large(kind)
+    gamma = np.array([1.5, -0.5, 0.0])
+    t = bnviz.trace(x, dy, gamma, eps=eps)
+    scale = t.inv_std * np.abs(t.dx_hat).max(axis=0)
+    for got, want, size in zip(
+        bnviz.gradients(x, dy, gamma, eps),
+        (t.dx, t.dgamma, t.dbeta),
+        (scale, np.abs(dy).sum(axis=0), np.abs(dy).sum(axis=0)),
+        strict=True,
+    ):
+        assert got.dtype == np.float32
+        with np.errstate(over="ignore"):
+            wanted = want.astype(np.float32)
+        finite = np.isfinite(wanted)
+        assert (np.isfinite(got) == finite).all()
+        reach = 1 + np.abs(x.astype(np.float64)).max(axis=0) * t.inv_std
+        allowed = 2e-7 * np.abs(want) + 1e-11 * size * reach + 2.0**-149  # subnormals
+        assert (np.abs(got - want) <= np.where(finite, allowed, np.inf))[finite].all()
+
+
+def test_a_nan_in_a_large_batch_stays_in_its_column():
+    x, dy = large("plain")
+    x[12_345, 1] = np.nan
+    dx, dgamma, _ = bnviz.gradients(x, dy)
+    assert np.isnan(dx[:, 1]).all()
+    assert np.isfinite(dx[:, [0, 2]]).all()
+    assert np.isnan(dgamma[1])
+
+
+@pytest.mark.parametrize(("shape", "gamma"), [((20_000, 2), [1.0, np.inf]), ((20_000, 2), [1.0])])
+def test_a_large_batch_with_a_bad_gamma_is_refused(shape, gamma):
+    x = np.zeros(shape, np.float32)
+    with pytest.raises(ValueError, match="gamma"):
+        bnviz.gradients(x, x, gamma)
