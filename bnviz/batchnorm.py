@@ -152,9 +152,9 @@ def batchnorm(x: Array, dy: Array, gamma: Array, beta: Array, eps: float) -> Bat
     )
 
 
-_BLOCK = 1024  # rows that stay in the processor's cache while they are worked on
-_LARGE = 8 * _BLOCK
-_MODERATE = 1e100  # a scale γ beyond this needs the units of the careful way
+_BLOCK = 512  # rows that stay in the processor's cache while they are worked on
+_LARGE = 16 * _BLOCK
+_SMALL = 1e-20  # of a variance: near the ends of float32 the careful way has units of its own
 
 
 def _in_blocks(
@@ -162,13 +162,12 @@ def _in_blocks(
 ) -> tuple[NDArray[np.float32], Array, Array] | None:
     """(dx, dgamma, dbeta) of a large float32 batch, without a float64 copy of it.
 
-    The closed form is affine in ∂L/∂y and x, with three numbers a column. All sums and
-    products are float64, and squares of float32 can't leave it. None where that is not
-    enough: a nan or an inf, or a spread that is lost beside where the column lies.
+    The closed form is affine in ∂L/∂y and x, with three numbers a column. Those are found in
+    float64, which squares of float32 can't leave; the last step is float32, as the result.
+    None where that is not enough: a nan or an inf, numbers near the ends of float32, or a
+    spread that is lost beside where the column lies.
     """
     n, k = x.shape
-    if not (np.abs(gamma) < _MODERATE).all():
-        return None
     about = x[:64].mean(axis=0, dtype=np.float64)
     ones, near, up, product = np.ones(_BLOCK), *(np.empty((_BLOCK, k)) for _ in range(3))
     sums = np.zeros((4, k))  # of x − about, ∂L/∂y, (x − about)², (x − about) · ∂L/∂y
@@ -184,21 +183,25 @@ def _in_blocks(
         sums[3] += one @ np.multiply(away, dys, out=squares)
     rest, mean_dy, square, along = sums / n
     var, covariance = square - rest**2, along - rest * mean_dy
-    if not (np.isfinite(sums).all() and (var > 1e-4 * rest**2).all() and (var > 0).all()):
+    if not (np.isfinite(sums).all() and (var > 1e-4 * rest**2).all()):
+        return None
+    if not ((var > _SMALL) & (var < 1 / _SMALL)).all() or not (gamma**2 < 1 / _SMALL).all():
         return None
 
     s = 1.0 / np.sqrt(var + eps)
-    by_dy = gamma * s
-    by_x = -gamma * covariance * s**3
-    constant = -by_dy * mean_dy - by_x * (about + rest)
+    by_dy, by_x = gamma * s, -gamma * covariance * s**3
+    # x − centre is exact where it matters; what the centre lost in float32 is in the constant.
+    centre = (about + rest).astype(np.float32)
+    constant = by_x * (centre - (about + rest)) - by_dy * mean_dy
+    scale_dy, scale_x, shift = (v.astype(np.float32) for v in (by_dy, by_x, constant))
     dx = np.empty_like(x, dtype=np.float32)
+    scaled = np.empty((_BLOCK, k), np.float32)
     for start in range(0, n, _BLOCK):
         part = slice(start, min(start + _BLOCK, n))
-        m = part.stop - start
-        whole = np.multiply(x[part], by_x, out=near[:m])
-        whole += np.multiply(dy[part], by_dy, out=up[:m])
-        whole += constant
-        dx[part] = whole
+        out = np.subtract(x[part], centre, out=dx[part])
+        out *= scale_x
+        out += shift
+        out += np.multiply(dy[part], scale_dy, out=scaled[: len(out)])
     return dx, n * covariance * s, sums[1]
 
 

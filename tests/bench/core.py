@@ -1,3 +1,4 @@
+# ruff: noqa: E402  # threads are set before NumPy is loaded
 """How fast the core is, as ratios measured in one run: `python -m tests.bench.core`.
 
 `bnviz.gradients` on float32 batches beside a copy of its two tables, beside the six
