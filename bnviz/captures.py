@@ -33,7 +33,8 @@ _RATIO = 1000  # a member that unpacks to more is no array of measured numbers
 _ARRAYS = ("x", "dy", "gamma", "beta", "a", "weight", "bias", "running_mean", "running_var", "dx")
 _TEXTS = ("mode", "note")
 _MODES = ("train", "eval")
-_COLUMN = re.compile(r"(x|dy|a|dx)_?(\d{1,4})", re.ASCII)
+_TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
+_COLUMN = re.compile(r"(x|dy|a|dx|gamma|beta|eps|term_[a-z_]{1,24}?)_?(\d{1,4})", re.ASCII)
 
 
 class CaptureError(ValueError):
@@ -173,10 +174,22 @@ def _recorded(record: Mapping[str, Any]) -> Capture:
 # ---- .npz ------------------------------------------------------------------------------
 
 
-def save_npz(capture: Capture, target: str | Path | IO[bytes]) -> None:
-    """Write it; `numpy.load(file)["dx"]` reads an array of it again."""
-    texts = {"mode": np.array(capture.mode), "note": np.array(capture.note)}
-    np.savez(target, eps=np.array(capture.eps), **texts, **capture.arrays())  # type: ignore[arg-type]
+Terms = Mapping[str, NDArray[np.float64]]  # what bnviz has computed, to be taken along
+
+
+def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | None = None) -> None:
+    """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term."""
+    arrays: dict[str, NDArray[Any]] = {
+        "eps": np.array(capture.eps),
+        "mode": np.array(capture.mode),
+        "note": np.array(capture.note),
+        **capture.arrays(),
+        **{f"term_{name}": values for name, values in (terms or {}).items()},
+    }
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
@@ -215,6 +228,7 @@ def read_npz(source: str | Path | IO[bytes]) -> Capture:
     try:
         with zipfile.ZipFile(source) as archive:
             members = archive.infolist()
+            members = [info for info in members if not _TERM.fullmatch(info.filename)]
             strange = [info.filename for info in members if info.filename not in known]
             if strange:
                 raise CaptureError(f"The file holds “{strange[0][:40]}”, which no capture has.")
@@ -310,9 +324,19 @@ def _finite(values: NDArray[Any]) -> bool:
 # ---- CSV -------------------------------------------------------------------------------
 
 
-def save_csv(capture: Capture) -> str:
-    """One line a sample; columns x_1 …, dy_1 …, a_1 …, dx_1 …. γ, β and ε are not in it."""
+def save_csv(capture: Capture, terms: Terms | None = None) -> str:
+    """One line a sample: x_1 …, dy_1 …, a_1 …, dx_1 …; in each line also γ, β and ε.
+
+    Of the terms, those with a row for each sample; `pandas.read_csv(file)["term_dx_1"]`.
+    """
+    n, k = capture.shape
     tables = {name: getattr(capture, name) for name in ("x", "dy", "a", "dx")}
+    for name, row in (("gamma", capture.gamma), ("beta", capture.beta)):
+        tables[name] = np.broadcast_to(row, (n, k))
+    tables["eps"] = np.full((n, 1), capture.eps)
+    for name, values in (terms or {}).items():
+        if values.ndim == 2 and len(values) == n:
+            tables[f"term_{name}"] = values
     tables = {name: values for name, values in tables.items() if values is not None}
     heads = [f"{name}_{c + 1}" for name, values in tables.items() for c in range(values.shape[1])]
     rows = np.hstack([np.asarray(values, np.float64) for values in tables.values()])
@@ -320,49 +344,65 @@ def save_csv(capture: Capture) -> str:
     return "\n".join([",".join(heads), *lines]) + "\n"
 
 
-def read_csv(text: str) -> Capture:
-    """Read columns x_1 …, dy_1 … and, if there are, a_1 …, dx_1 …; CaptureError says why not."""
+def _cells(text: str) -> tuple[list[str], NDArray[np.float64]]:
+    """The names of the columns and the numbers below them, (lines, columns)."""
     reader = csv_module.reader(io.StringIO(text.lstrip("\ufeff")))
+    rows = []
     try:
-        heads = next(reader, [])
+        heads = [head.strip() for head in next(reader, [])]
         if len(heads) > 4096:
             raise CaptureError(f"The file has {len(heads)} columns; the limit is 4096.")
-        places = [_COLUMN.fullmatch(head.strip()) for head in heads]
-        for head, place in zip(heads, places, strict=True):
-            if place is None:
+        for head in heads:
+            if not _COLUMN.fullmatch(head):
                 raise CaptureError(
-                    f"Column “{head.strip()[:30]}” is not known: columns are x_1 …, dy_1 …, a_1 …, "
-                    "dx_1 …."
+                    f"Column “{head[:30]}” is not known: columns are x_1 …, dy_1 …, a_1 …, dx_1 …."
                 )
-        rows = []
         for line, cells in enumerate(reader, 2):
-            if not cells:
-                continue
-            if len(cells) != len(heads):
+            if cells and len(cells) != len(heads):
                 raise CaptureError(f"Line {line} has {len(cells)} cells; there are {len(heads)}.")
-            rows.append([_cell(cell, line, c, heads) for c, cell in enumerate(cells)])
+            if cells:
+                rows.append([_cell(cell, line, heads[c]) for c, cell in enumerate(cells)])
     except csv_module.Error as error:
         raise CaptureError("This is no CSV file.") from error
     if not rows:
         raise CaptureError("There are no numbers in it.")
-    table = np.array(rows)
+    return heads, np.array(rows)
+
+
+def read_csv(text: str) -> Capture:
+    """Read columns x_1 …, dy_1 … and, if there are, a_1 …, dx_1 …, gamma_1 …, beta_1 …, eps_1.
+
+    What the last three say must be the same in every line. CaptureError says why not.
+    """
+    heads, table = _cells(text)
+    places: dict[str, list[tuple[int, int]]] = {}
+    for column, head in enumerate(heads):
+        match = _COLUMN.fullmatch(head)
+        if match:
+            places.setdefault(match[1], []).append((int(match[2]), column))
     found: dict[str, NDArray[Any]] = {}
-    for name in ("x", "dy", "a", "dx"):
-        mine = [(int(place[2]), c) for c, place in enumerate(places) if place and place[1] == name]
+    for name in ("x", "dy", "a", "dx", "gamma", "beta", "eps"):
+        mine = sorted(places.get(name, []))
+        if [number for number, _ in mine] != list(range(1, len(mine) + 1)):
+            raise CaptureError(f"The columns of {name} must be {name}_1, {name}_2 and so on.")
         if mine:
-            numbers = [number for number, _ in sorted(mine)]
-            if numbers != list(range(1, len(mine) + 1)):
-                raise CaptureError(f"The columns of {name} must be {name}_1, {name}_2 and so on.")
-            found[name] = table[:, [c for _, c in sorted(mine)]]
-    return _checked(found, 1e-5, "train", "")
+            found[name] = table[:, [column for _, column in mine]]
+    for name in {"gamma", "beta", "eps"} & set(found):
+        if np.ptp(found[name], axis=0).any():
+            raise CaptureError(f"{name} must be the same in every line.")
+        found[name] = found[name][0]
+    eps = found.pop("eps", np.array([1e-5]))
+    if eps.size != 1:
+        raise CaptureError("eps must be one number.")
+    return _checked(found, float(eps[0]), "train", "")
 
 
-def _cell(text: str, line: int, column: int, heads: list[str]) -> float:
+def _cell(text: str, line: int, head: str) -> float:
     try:
         value = float(text.strip()) if "_" not in text else np.nan
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
         shown = text.strip()[:20]
-        raise CaptureError(f"Line {line}, {heads[column].strip()}: “{shown}” is not a number.")
+        raise CaptureError(f"Line {line}, {head}: “{shown}” is not a number.")
     return value

@@ -6,7 +6,7 @@ Read in blocks of rows, so that a large capture is never held twice; sums are fl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,3 +259,20 @@ def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
         said += "No layer in front was captured: a is 1 for every sample, as for a bias."
     s = Scenario(x[rows, None], dy[rows, None], c.gamma[j], c.beta[j], c.eps, a)
     return s, said.strip()
+
+
+# ---- Out again ---------------------------------------------------------------------------
+
+MOST = 2**21  # numbers in x; beyond, the terms would be many times the file
+
+
+def terms(c: Capture) -> dict[str, Array]:
+    """Every term of the layer, to be saved with it; none where the capture is too large."""
+    if c.x.size > MOST:
+        return {}
+    if c.mode == "eval" and c.running_var is not None:
+        dx: Array = c.gamma * c.dy / np.sqrt(c.running_var.astype(np.float64) + c.eps)
+        return {"dx": dx}
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    names = [f.name for f in fields(t) if f.name != "scenario"]
+    return {name: value for name in names if (value := getattr(t, name)) is not None}

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,11 +63,22 @@ def test_npz_of_an_evaluating_layer() -> None:
     same(frozen, read_npz(io.BytesIO(written(frozen))))
 
 
-def test_csv_round_trip() -> None:
-    c = made(dtype="float64")
-    back = read_csv(save_csv(c))
-    for name in ("x", "dy", "a", "dx"):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_was_exported_opens_again_to_the_same_numbers(dtype: str) -> None:
+    c = made(dtype=dtype)
+    terms = overview.terms(c)
+    back = read_csv(save_csv(c, terms))
+    for name in ("x", "dy", "a", "dx", "gamma", "beta"):
         np.testing.assert_array_equal(getattr(back, name), getattr(c, name))
+    assert back.eps == c.eps
+    out = io.BytesIO()
+    save_npz(c, out, terms)
+    same(read_npz(io.BytesIO(out.getvalue())), c)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    np.testing.assert_array_equal(np.load(io.BytesIO(out.getvalue()))["term_dx"], t.dx)
+    np.testing.assert_array_equal(np.load(io.BytesIO(out.getvalue()))["term_dweight"], t.dweight)
+    frame = pd.read_csv(io.StringIO(save_csv(c, terms)))
+    np.testing.assert_array_equal(frame["term_x_hat_2"], t.x_hat[:, 1])
 
 
 def zipped(**members: bytes) -> io.BytesIO:
@@ -139,6 +151,8 @@ def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
         ("x_1,dy_1\n1,=1+1\n", "“=1\\+1” is not a number"),
         ("x_1,<b>dy</b>\n1,2\n", "Column “<b>dy</b>” is not known"),
         ("x_1,x_3,dy_1\n1,2,3\n", "columns of x must be"),
+        ("x_1,dy_1,gamma_1\n1,2,3\n1,2,4\n", "gamma must be the same"),
+        ("x_1,dy_1,eps_1,eps_2\n1,2,3,4\n", "eps must be one"),
         ("x_1,dy_1\n1_0,2\n", "“1_0” is not a number"),
         (",".join(f"x_{i}" for i in range(5000)), "5000 columns"),
         ('x_1,dy_1\n"' + "1" * 200_000, "no CSV file"),

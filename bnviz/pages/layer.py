@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from bnviz import overview
-from bnviz.captures import Capture, CaptureError, read_csv, read_npz
+from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
 from bnviz.figures.layer import taken
 from bnviz.overview import Finding, Neurons
 from bnviz.pages import session
@@ -51,7 +51,7 @@ def _open_upload() -> None:
         if upload.name.lower().endswith(".csv"):
             capture = read_csv(upload.getvalue().decode("utf-8"))
         else:
-            capture = read_npz(io.BytesIO(upload.getbuffer()))
+            capture = read_npz(upload)
     except UnicodeDecodeError:
         session.say(f"{upload.name} is not a text file.")
     except CaptureError as error:
@@ -93,6 +93,28 @@ def _ways_in() -> None:
                 key="capture_text",
                 max_chars=1_000_000,
                 on_change=session.callback(_open_pasted),
+            )
+
+
+def _npz(capture: Capture) -> bytes:
+    out = io.BytesIO()
+    save_npz(capture, out, overview.terms(capture))
+    return out.getvalue()
+
+
+def _ways_out(capture: Capture) -> None:
+    """The capture again, with what was computed of it."""
+    with st.container(horizontal=True, key="ways-out"):
+        st.download_button(
+            "All terms, .npz", lambda: _npz(capture), "bnviz_layer.npz", on_click="ignore"
+        )
+        if capture.x.size <= overview.MOST:
+            st.download_button(
+                "All terms, CSV",
+                lambda: save_csv(capture, overview.terms(capture)),
+                "bnviz_layer.csv",
+                "text/csv",
+                on_click="ignore",
             )
 
 
@@ -173,6 +195,7 @@ def _page() -> None:
         st.error(escaped(session.notice()))
     if "capture" in state:
         _show(*state.capture)
+        _ways_out(state.capture[1])
         _ways_in()
         return
     st.markdown("# Look at a layer of your own network.")

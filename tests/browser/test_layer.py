@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,55 @@ def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
     upload(app, tmp_path / "bad.npz")
     expect(app.page.get_by_role("alert").first).to_contain_text("bad.npz: This is no .npz file")
     expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+
+
+def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
+    app.open("/layer")
+    page = app.page
+    page.get_by_role("button", name="Open the layer that is here").click()
+    expect(page.locator("table tbody tr")).to_have_count(12)
+    before = page.locator("table").inner_text()
+    for label in ("All terms, .npz", "All terms, CSV"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=label).click()
+        file = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(file)
+        other = App(page.context.new_page(), app.server).open("/layer")
+        upload(other, file)
+        expect(other.page.locator("h1")).to_contain_text("32 neurons")
+        expect(other.page.locator("table tbody tr")).to_have_count(12)
+        assert other.page.locator("table").inner_text() == before
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+def test_a_network_in_training_agrees_with_pytorch(app: App, tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(2)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3),
+        torch.nn.BatchNorm2d(3),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(3 * 16, 8),
+        torch.nn.BatchNorm1d(8),
+        torch.nn.Linear(8, 2),
+    )
+    images, labels = torch.randn(20, 1, 6, 6), torch.randint(2, (20,))
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(5):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimiser.step()
+    with captures.capture(model, tmp_path) as found:
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+    assert sorted(found) == ["1", "5"]
+    app.open("/layer")
+    for name, neurons in (("1", 3), ("5", 8)):
+        upload(app, tmp_path / f"{name}.npz")
+        expect(app.page.locator("h1")).to_contain_text(f"{neurons} neurons")
+        expect(app.page.get_by_text(re.compile("✓ ∂L.*agrees with the captured"))).to_be_visible()
+        app.idle()
 
 
 def test_a_pasted_table(app: App) -> None:
