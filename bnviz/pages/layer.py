@@ -172,13 +172,14 @@ def _show(name: str, capture: Capture, seen: Neurons) -> None:
         st.button("Into the ledger", on_click=session.callback(_into_the_ledger), args=(neuron,))
     _, said = overview.excerpt(capture, seen, neuron)
     if said:
-        st.markdown(said)
+        st.markdown(escaped(said))
     plots([taken(seen, [f.neuron for f in order])], key="taken")
     shown = min(k, _SHOWN)
     st.markdown(
         "## Neuron by neuron"
         if shown == k
-        else f"## Neuron by neuron: the {shown} that stand out most"
+        else f"## Neuron by neuron: the {shown} "
+        + ("that stand out most" if bad else "with the largest gradients")
     )
     _table(seen, order)
     st.markdown(
