@@ -163,10 +163,10 @@ def _in_blocks(
 ) -> tuple[NDArray[np.float32], Array, Array] | None:
     """(dx, dgamma, dbeta) of a large float32 batch, without a float64 copy of it.
 
-    The closed form is affine in ∂L/∂y and x, with three numbers a column. Those are found in
-    float64, which squares of float32 can't leave; the last step is float32, as the result.
-    None where that is not enough: a nan or an inf, numbers near the ends of float32, or a
-    spread that is lost beside where the column lies.
+    The closed form is affine in ∂L/∂y and x, with three numbers a column. All sums and
+    products are float64, which squares of float32 can't leave. None where that is not
+    enough: a nan or an inf, numbers near the ends of float32, or a spread that is lost
+    beside where the column lies.
     """
     n, k = x.shape
     about = x[:64].mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -175,8 +175,7 @@ def _in_blocks(
     wide_x, wide_dy = (np.ascontiguousarray(v).reshape(n // fold, fold * k) for v in (x, dy))
     rows = max(1, _BLOCK // (fold * k))
     parts = [slice(start, start + rows) for start in range(0, n // fold, rows)]
-    narrow = np.empty((rows, fold * k), np.float32)
-    ones, near, up, product = np.ones(rows), *(np.empty(narrow.shape) for _ in range(3))
+    ones, near, up, product = np.ones(rows), *(np.empty((rows, fold * k)) for _ in range(3))
     wide = np.zeros((4, fold * k))  # Σ of x − about, ∂L/∂y, (x − about)², (x − about) · ∂L/∂y
     offset = np.tile(about, fold)
     for part in parts:
@@ -199,18 +198,19 @@ def _in_blocks(
 
     s = 1.0 / np.sqrt(var + eps)
     by_dy, by_x = gamma * s, -gamma * covariance * s**3
-    # x − centre is exact where it matters; what the centre lost in float32 is in the constant.
-    centre = (about + rest).astype(np.float32)
-    constant = by_x * (centre - (about + rest)) - by_dy * mean_dy
-    scale_dy, scale_x, shift, middle = (
-        np.tile(v.astype(np.float32), fold) for v in (by_dy, by_x, constant, centre)
-    )
+    constant = -by_dy * mean_dy - by_x * (about + rest)
+    scale_dy, scale_x, shift = (np.tile(v, fold) for v in (by_dy, by_x, constant))
     dx = np.empty_like(wide_x)
     for part in parts:
-        out = np.subtract(wide_x[part], middle, out=dx[part])
+        m = len(wide_x[part])
+        out, dys = near[:m], up[:m]
+        np.copyto(out, wide_x[part])
         out *= scale_x
+        np.copyto(dys, wide_dy[part])
+        dys *= scale_dy
+        out += dys
         out += shift
-        out += np.multiply(wide_dy[part], scale_dy, out=narrow[: len(out)])
+        dx[part] = out
     dx = dx.reshape(n, k)
     return dx, n * covariance * s, sums[1]
 
@@ -231,7 +231,6 @@ def gradients(
         and x.dtype == dy.dtype == np.float32
         and x.ndim == 2
         and x.shape == dy.shape
-        and x.size
         and len(x) >= _LARGE
     ):
         scale = per_neuron("gamma", gamma, x.shape[1], 1.0)

@@ -202,11 +202,11 @@ def frozen(s: Scenario, neuron: int, train: Neighbour, other: Neighbour, title: 
     same_y = apart_y <= 1e-12 * size + 1e-15 * abs(beta)
     same_dx = apart_dx <= 1e-12 * both
     zero = abs(total) <= 1e-12 * added
-    what = "The same y" if same_y else "Another y"
+    what = "the same y" if same_y else "another y"
     also = "the same gradient" if same_dx else "another gradient"
     joined = "and" if same_y == same_dx else "but" if same_y else "and yet"
     return Claim(
-        f"{title}: {what.lower()} {joined} {also}.",
+        f"{title}: {what} {joined} {also}.",
         f"Over the batch its {_DX} (neuron {neuron + 1}) adds up to "
         + ("0." if zero else f"{number(total)}, so a bias in front of it would get a gradient."),
         f"Largest difference of y: {number(apart_y)}; of {_DX}: {number(apart_dx)}.",

@@ -25,15 +25,8 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 # What the paper holds fixed where it differentiates by σ² and by μ.
 HELD = {
-    "dx_hat": "x̂ moves alone: everything before it is held.",
     "dvar": "σ² moves alone: x and μ are held, as if σ² had been handed in.",
     "dmean": "μ moves and σ² = Σ(x − μ)²/N moves with it: x is held.",
-    "dx": "One x moves, and μ and σ² move with it.",
-    "dgamma": "γ moves alone.",
-    "dbeta": "β moves alone.",
-    "dweight": "One weight moves, and x = aW + b, μ and σ² move with it.",
-    "dbias": "One bias moves, and x, μ and σ² move with it.",
-    "da": "One input moves, and x, μ and σ² move with it.",
 }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from bnviz.batchnorm import gradients
 from bnviz.captures import Capture
 from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Array, Scenario
@@ -198,6 +199,12 @@ def agreement(seen: Neurons) -> tuple[bool, str] | None:
     )
 
 
+def _by_running(c: Capture, var: NDArray[np.floating]) -> Array:
+    """∂L/∂x with the running variance held as a constant, (N, k)."""
+    dx: Array = c.gamma * c.dy / np.sqrt(var.astype(np.float64) + c.eps)
+    return dx
+
+
 def explain(c: Capture, neuron: int) -> str:
     """Which known mistake or mode gives the captured ∂L/∂x of a neuron, if one does."""
     if c.dx is None:
@@ -207,7 +214,7 @@ def explain(c: Capture, neuron: int) -> str:
     scale = float(t.inv_std[0]) * float(np.abs(t.dx_hat).max())
     close = float(np.finfo(c.dx.dtype).eps) * (64 + len(x) ** 0.5) * 10 * scale
     if c.running_var is not None:
-        running = c.gamma[neuron] * dy / np.sqrt(float(c.running_var[neuron]) + c.eps)
+        running = _by_running(c, c.running_var)[:, [neuron]]
         if np.abs(running - theirs).max() <= close:
             return "The captured gradient is that of running statistics: eval mode."
     for name, mistake in MISTAKES.items():
@@ -222,7 +229,7 @@ def explain(c: Capture, neuron: int) -> str:
 # ---- Into the ledger ---------------------------------------------------------------------
 
 
-def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
+def excerpt(c: Capture, neuron: int) -> tuple[Scenario, str]:
     """One neuron as a scenario that a page can hold, and what was left out.
 
     At most 64 samples, those with the largest ∂L/∂x, and the 4 inputs with the largest
@@ -234,10 +241,7 @@ def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
     said = ""
     rows: NDArray[np.intp] = np.arange(n)
     if n > MAX_ROWS:
-        g = c.gamma[neuron] * dy
-        dev = x - seen.mean[neuron]
-        var = float(np.square(dev).mean())
-        dx = g - g.mean() - dev * float((g * dev).mean()) / (var + c.eps if var + c.eps else 1.0)
+        dx = gradients(x[:, None], dy[:, None], c.gamma[j], c.eps)[0][:, 0]
         rows = np.sort(np.argsort(-np.abs(dx), kind="stable")[:MAX_ROWS])
         said = (
             f"{MAX_ROWS} of {n} samples are here, those with the largest gradients. They are a "
@@ -271,8 +275,7 @@ def terms(c: Capture) -> dict[str, Array]:
     if c.x.size > MOST:
         return {}
     if c.mode == "eval" and c.running_var is not None:
-        dx: Array = c.gamma * c.dy / np.sqrt(c.running_var.astype(np.float64) + c.eps)
-        return {"dx": dx}
+        return {"dx": _by_running(c, c.running_var)}
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     names = [f.name for f in fields(t) if f.name != "scenario"]
     return {name: value for name in names if (value := getattr(t, name)) is not None}

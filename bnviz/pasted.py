@@ -227,7 +227,7 @@ def _slack(t: Trace, term: str) -> Array:
     return slack
 
 
-def _wrongs(t: Trace, term: str, mine: Pasted, slack: Array) -> dict[str, Array]:
+def _wrongs(t: Trace, term: str, slack: Array) -> dict[str, Array]:
     """What each mistake makes of the term, where that is something else than the right one."""
     right = np.asarray(getattr(t, term))
     found = {}
@@ -246,7 +246,7 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
     symbol = TERMS[term].symbol
     mine = _shaped(mine, right.shape)
     slack = _slack(t, term)
-    wrongs = _wrongs(t, term, mine, slack)
+    wrongs = _wrongs(t, term, slack)
     names = tuple(
         name
         for name, wrong in wrongs.items()

@@ -242,7 +242,7 @@ class Descent:
     @property
     def holds(self) -> bool:
         """To a part in 10¹⁰, at every step."""
-        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=1e-150))
+        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=0))
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

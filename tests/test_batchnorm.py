@@ -216,7 +216,7 @@ def test_gradients_dtype_is_that_of_x(x_dtype, dy_dtype, expected):
 
 
 def test_a_million_float32_rows():
-    """Sums are float64: what is left is the arithmetic of float32, entry by entry.
+    """Sums are float64: each result is the exact one rounded to float32.
 
     Judged with correctly rounded sums (math.fsum). A float32 accumulation over so
     many rows around 10 would be off by 5e-4.
@@ -239,9 +239,7 @@ def test_a_million_float32_rows():
         want_dx = gamma[j] * s * (upstream - want_dbeta / n - x_hat * want_dgamma / n)
         # Beside float32's own rounding: n·2⁻⁵³ relative to each mean, about 1e-10.
         slack = n * 2.0**-53
-        # Of three terms, each made with a few roundings and then added.
-        parts = np.abs(upstream) + abs(want_dbeta / n) + np.abs(x_hat * want_dgamma / n)
-        holds(dx[:, j], want_dx, 5 * half_ulp * abs(gamma[j]) * s * parts + 20 * slack, f"dx {j}")
+        holds(dx[:, j], want_dx, half_ulp * np.abs(want_dx) + 20 * slack, f"dx {j}")
         holds(dgamma[j], want_dgamma, half_ulp * abs(want_dgamma) + slack * n, f"dgamma {j}")
         holds(dbeta[j], want_dbeta, half_ulp * abs(want_dbeta) + slack * n, f"dbeta {j}")
 
@@ -284,7 +282,7 @@ def test_large_float32_batches_are_right_to_float32(kind, eps):
         finite = np.isfinite(wanted)
         assert (np.isfinite(got) == finite).all()
         reach = 1 + np.abs(x.astype(np.float64)).max(axis=0) * t.inv_std
-        allowed = 5e-7 * size + 1e-11 * size * reach + 2.0**-149  # subnormals
+        allowed = 7e-8 * np.abs(want) + 1e-11 * size * reach + 2.0**-149  # subnormals
         assert (np.abs(got - want) <= np.where(finite, allowed, np.inf))[finite].all()
 
 

@@ -18,6 +18,8 @@ from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Scenario
 from bnviz.trace import run
 
+from .network import Network
+
 SHIPPED = Path(captures.__file__).with_name("digits.npz")
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
 
@@ -271,12 +273,12 @@ def test_a_wrong_gradient_is_traced_to_its_mistake(name: str) -> None:
 
 def test_into_the_ledger() -> None:
     small, large = made(n=30), made(n=500)
-    s, said = overview.excerpt(small, overview.survey(small), 2)
+    s, said = overview.excerpt(small, 2)
     assert s.shape == (30, 1)
     assert s.d == MAX_INPUTS
     np.testing.assert_array_equal(s.x[:, 0], small.x[:, 2].astype(float))
     assert "Of 6 inputs" in said
-    s, said = overview.excerpt(large, overview.survey(large), 1)
+    s, said = overview.excerpt(large, 1)
     assert s.shape == (MAX_ROWS, 1)
     assert "64 of 500 samples" in said
     dx = np.abs(run(Scenario(large.x, large.dy, large.gamma)).dx[:, 1])
@@ -292,32 +294,15 @@ def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
     np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
     seen = overview.survey(c)
     assert overview.agreement(seen)[0]
-    s, _ = overview.excerpt(c, seen, 0)
+    s, _ = overview.excerpt(c, 0)
     np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
 
 
 @TORCH
 def test_two_layers_of_a_network_in_training(tmp_path: Path) -> None:
-    import torch  # noqa: PLC0415
-
-    torch.manual_seed(1)
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 4, 3),
-        torch.nn.BatchNorm2d(4),
-        torch.nn.Flatten(),
-        torch.nn.Linear(4 * 36, 8),
-        torch.nn.BatchNorm1d(8),
-        torch.nn.Linear(8, 3),
-    )
-    images, labels = torch.randn(16, 1, 8, 8), torch.randint(3, (16,))
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    loss_of = torch.nn.CrossEntropyLoss()
-    for _ in range(5):
-        optimiser.zero_grad()
-        loss_of(model(images), labels).backward()
-        optimiser.step()
-    with captures.capture(model, tmp_path) as found:
-        loss_of(model(images), labels).backward()
+    network = Network()
+    with captures.capture(network.model, tmp_path) as found:
+        network.backward()
     assert sorted(found) == ["1", "4"]
     for name in found:
         c = read_npz(tmp_path / f"{name}.npz")
@@ -327,9 +312,9 @@ def test_two_layers_of_a_network_in_training(tmp_path: Path) -> None:
     assert found["1"].shape == (16 * 36, 4)
     assert "(16, 4, 6, 6) read as (576, 4)" in found["1"].note
     assert found["4"].a.shape == (16, 144)
-    model.eval()
-    with captures.capture(model, tmp_path) as found:
-        loss_of(model(images), labels).backward()
+    network.model.eval()
+    with captures.capture(network.model, tmp_path) as found:
+        network.backward()
     assert {c.mode for c in found.values()} == {"eval"}
     for c in found.values():
         assert overview.agreement(overview.survey(c))[0]

@@ -125,10 +125,6 @@ def test_losses_against_automatic_differentiation(loss: str) -> None:
     )
 
 
-def test_held_fixed_is_said_for_every_term() -> None:
-    assert set(gradcheck.HELD) == set(gradcheck.numeric(PRESETS["layer"].scenario))
-
-
 def test_what_has_no_derivative_is_named() -> None:
     s = PRESETS["constant"].scenario
     assert gradcheck.undefined(run(s)).size == 0

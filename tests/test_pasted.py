@@ -116,12 +116,9 @@ def test_names_the_right_mistake(name: str) -> None:
     term = "dx" if name not in LAST else MISTAKES[name].term
     for text in (repr(wrong), str(wrong.tolist())):
         found = diagnose(T, term, parse(text))
-        if name == "no_eps" and text.startswith("array"):
-            assert name in found.matches or found.right  # eight digits may not tell
-        else:
-            assert found.matches == (name,), found
-            assert MISTAKES[name].title in found.claim
-            assert not found.right
+        assert found.matches == (name,), found
+        assert MISTAKES[name].title in found.claim
+        assert not found.right
 
 
 LAST = ("beta", "not_added", "averaged")

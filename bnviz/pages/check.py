@@ -80,7 +80,7 @@ def _proof() -> None:
         "(input, neuron) or neuron, counted from 1. A bound has an absolute part, the rounding "
         f"of what was added up, and a relative part, {number(gradcheck.RELATIVE)} of the value."
     )
-    held = [f"- {TERMS[term].symbol}: {gradcheck.HELD[term]}" for term in ("dvar", "dmean")]
+    held = [f"- {TERMS[term].symbol}: {text}" for term, text in gradcheck.HELD.items()]
     st.markdown("What the paper holds fixed:\n" + "\n".join(held))
     plots([headroom(compared)], key="proof-picture")
 
@@ -261,6 +261,7 @@ def _neighbours() -> None:
     title = norms.NORMS[name].title
     say(findings.frozen(s, j, results["batch"], results[name], title), signed=False)
     pick("Beside batch norm in training", {k: n.title for k, n in norms.NORMS.items()}, "norm", 340)
+    st.markdown(escaped(norms.NORMS[name].why))
     plots(
         [
             beside(

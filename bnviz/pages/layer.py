@@ -71,8 +71,8 @@ def _open_pasted() -> None:
 
 
 def _into_the_ledger(neuron: int) -> None:
-    _, capture, seen = st.session_state.capture
-    scenario, _ = overview.excerpt(capture, seen, neuron)
+    _, capture, _ = st.session_state.capture
+    scenario, _ = overview.excerpt(capture, neuron)
     session.change(scenario, view=View(), opened=True)
     st.session_state.to_ledger = True
 
@@ -170,7 +170,7 @@ def _show(name: str, capture: Capture, seen: Neurons) -> None:
         )
         neuron = st.session_state.capture_neuron
         st.button("Into the ledger", on_click=session.callback(_into_the_ledger), args=(neuron,))
-    _, said = overview.excerpt(capture, seen, neuron)
+    _, said = overview.excerpt(capture, neuron)
     if said:
         st.markdown(escaped(said))
     plots([taken(seen, [f.neuron for f in order])], key="taken")

@@ -14,12 +14,13 @@ from bnviz.figures.weights import dweight_heatmap
 from bnviz.pages import session
 from bnviz.scenario import Scenario
 from bnviz.share import HIDABLE, View
+from bnviz.terms import TERMS
 from bnviz.trace import run
 
 _LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
 _HIDE = {
     "sums": "the row of sums",
-    "dW": "∂L/∂W",
+    "dW": TERMS["dweight"].symbol,
     "pages": "the other pages",
     "inputs": "everything to set",
 }

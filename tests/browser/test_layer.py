@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from bnviz import captures, overview
 from bnviz.captures import Capture, read_npz, save_npz
 from bnviz.trace import run
+from tests.network import Network
 
 from .conftest import App
 
@@ -34,7 +35,6 @@ def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
     expect(page.locator("h1")).to_contain_text("32 neurons")
     app.idle()
     c = read_npz(SHIPPED)
-    seen = overview.survey(c)
     expect(page.get_by_text(re.compile("✓ ∂L.*agrees with the captured one"))).to_be_visible()
     expect(page.locator("table tbody tr")).to_have_count(12)
     row = page.locator("table tbody tr").first.locator("td").all_inner_texts()
@@ -44,7 +44,7 @@ def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
     page.get_by_role("button", name="Into the ledger").click()
     page.wait_for_selector("[data-ledger] tfoot")
     app.idle()
-    s, _ = overview.excerpt(c, seen, j)
+    s, _ = overview.excerpt(c, j)
     t = run(s)
     shown = app.column("dx")
     assert shown.size == 16
@@ -94,29 +94,12 @@ def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_a_network_in_training_agrees_with_pytorch(app: App, tmp_path: Path) -> None:
-    import torch  # noqa: PLC0415
-
-    torch.manual_seed(2)
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 3, 3),
-        torch.nn.BatchNorm2d(3),
-        torch.nn.ReLU(),
-        torch.nn.Flatten(),
-        torch.nn.Linear(3 * 16, 8),
-        torch.nn.BatchNorm1d(8),
-        torch.nn.Linear(8, 2),
-    )
-    images, labels = torch.randn(20, 1, 6, 6), torch.randint(2, (20,))
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(5):
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
-        optimiser.step()
-    with captures.capture(model, tmp_path) as found:
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
-    assert sorted(found) == ["1", "5"]
+    network = Network()
+    with captures.capture(network.model, tmp_path) as found:
+        network.backward()
+    assert sorted(found) == ["1", "4"]
     app.open("/layer")
-    for name, neurons in (("1", 3), ("5", 8)):
+    for name, neurons in (("1", 4), ("4", 8)):
         upload(app, tmp_path / f"{name}.npz")
         expect(app.page.locator("h1")).to_contain_text(f"{neurons} neurons")
         expect(app.page.get_by_text(re.compile("✓ ∂L.*agrees with the captured"))).to_be_visible()
