@@ -187,8 +187,8 @@ def geometry(t: Trace, neuron: int) -> Claim:
             "Two samples have two directions, 1 and x̂: "
             + ("next to nothing is left." if passed < 1e-3 else "only ε lets something through.")
             if n == 2
-            else f"The norm takes away two directions of {n}: 1, and "
-            + ("all but ε of x̂." if passed < 1e-3 else "a part of x̂.")
+            else f"The norm takes away two directions of {n}: (1, …, 1), and "
+            + ("nearly all of x̂." if passed < 1e-3 else "a part of x̂.")
         )
         why = (
             f"Of |∂L/∂x̂|², {100 * shares[0]:.1f}% lies along 1 and is removed. "

@@ -429,7 +429,7 @@ STEPS: tuple[Step, ...] = (
         {
             str(i): Choice(
                 f"Sample {i}",
-                "Its gradient or its input is large, but the product of both decides.",
+                "Multiply its input by its gradient: another sample’s product is larger.",
             )
             for i in range(1, 7)
         },

@@ -129,12 +129,17 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
         "over-eps",
         320,
         xaxis={"type": "log", "title": {"text": "ε"}, "exponentformat": "power", "nticks": 7},
-        yaxis={"type": "log", "exponentformat": "power", "nticks": 6},
+        yaxis={
+            "type": "log",
+            "title": {"text": "eigenvalue"},
+            "exponentformat": "power",
+            "nticks": 6,
+        },
     )
-    ratio = here.gain_along / here.gain_rest if here.gain_rest else 0.0
     return (
         figure,
-        f"Along x̂, {number(ratio)} of the gradient comes through",
+        f"Along x̂ the eigenvalue is {number(here.gain_along)}, for the rest "
+        f"{number(here.gain_rest)}",
         f"Eigenvalues against ε: along x̂ {number(here.gain_along)} and for the rest "
         f"{number(here.gain_rest)} at ε = {number(s.eps)}; along 1 it is 0 throughout.",
     )
