@@ -1,22 +1,25 @@
 # ruff: noqa: E402  # threads are set before NumPy is loaded
-"""How fast the core is, as ratios measured in one run: `python -m tests.bench.core`.
+"""How fast the core is, as ratios measured in one run: `python -m tests.bench.core [threads]`.
 
 `bnviz.gradients` on float32 batches beside a copy of its two tables, beside the six
 equations staged one after another in NumPy, and beside PyTorch's forward and backward on
-the CPU where PyTorch is installed; all with one thread.
+the CPU where PyTorch is installed; all take turns, and all may use that many threads (one,
+where none is named).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
+THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"  # before NumPy reads them
+    os.environ[name] = str(THREADS)  # before NumPy reads them
 
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -26,15 +29,17 @@ SIZES = (65_536, 262_144, 1_000_000)
 NEURONS = 64
 
 
-def seconds(work: Callable[[], object], times: int) -> float:
-    """The median of a few runs, after one to warm up."""
-    work()
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
+def medians(works: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
+    """The median seconds of each, in turns, so that a slow minute is slow for all of them."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for work in works.values():
         work()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    for _ in range(times):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            found[name].append(time.perf_counter() - start)
+    return {name: statistics.median(runs) for name, runs in found.items()}
 
 
 def staged(x: np.ndarray, dy: np.ndarray, gamma: np.ndarray, eps: float = 1e-5) -> np.ndarray:
@@ -55,7 +60,7 @@ def with_torch(x: np.ndarray, dy: np.ndarray) -> Callable[[], object] | None:
         return None
     import torch  # noqa: PLC0415
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     upstream = torch.from_numpy(dy)
 
     def work() -> object:
@@ -78,15 +83,19 @@ def main() -> None:
         x = rng.normal(size=(n, NEURONS)).astype(np.float32)
         dy = rng.normal(size=(n, NEURONS)).astype(np.float32)
         gamma = np.ones(NEURONS, np.float32)
-        times = 9 if n < 10**6 else 3
-        ours = seconds(lambda x=x, dy=dy, gamma=gamma: bnviz.gradients(x, dy, gamma), times)
-        copied = seconds(lambda x=x, dy=dy: (x.copy(), dy.copy()), times)
-        plain = seconds(lambda x=x, dy=dy, gamma=gamma: staged(x, dy, gamma), times)
-        other = with_torch(x, dy)
-        theirs = f"{ours / seconds(other, times):.2f} ×" if other else "not installed"
+        works: dict[str, Callable[[], object]] = {
+            "ours": lambda x=x, dy=dy, gamma=gamma: bnviz.gradients(x, dy, gamma),
+            "copied": lambda x=x, dy=dy: (x.copy(), dy.copy()),
+            "staged": lambda x=x, dy=dy, gamma=gamma: staged(x, dy, gamma),
+        }
+        if (other := with_torch(x, dy)) is not None:
+            works["torch"] = other
+        took = medians(works, 41 if n < 10**5 else 7)
+        ours = took["ours"]
+        theirs = f"{ours / took['torch']:.2f} ×" if "torch" in took else "not installed"
         print(
-            f"| {n:,} | {ours * 1e3:.0f} ms | {ours / copied:.1f} × | {ours / plain:.2f} × | "
-            f"{theirs} | {ours / n * 1e9:.0f} ns |"
+            f"| {n:,} | {ours * 1e3:.0f} ms | {ours / took['copied']:.1f} × | "
+            f"{ours / took['staged']:.2f} × | {theirs} | {ours / n * 1e9:.0f} ns |"
         )
 
 
