@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
+import math
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,11 @@ LARGEST = 2 * 1024**3  # bytes, unpacked
 _RATIO = 1000  # a member that unpacks to more is no array of measured numbers
 _ARRAYS = ("x", "dy", "gamma", "beta", "a", "weight", "bias", "running_mean", "running_var", "dx")
 _TEXTS = ("mode", "note")
+_NUMBERS = {"eps": 1e-5, "roundoff": 0.0}
+_MOST_NEURONS, _MOST_WEIGHTS = 2**16, 2**23  # a survey holds a few numbers for each
+_COARSEST = 0.25
+_PIECE = 2**24  # bytes read at a time
+_PATCHES = 2**26  # numbers, of a convolution's input
 _MODES = ("train", "eval")
 _TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
 _COLUMN = re.compile(r"(x|dy|a|dx|gamma|beta|eps|term_[a-z_]{1,24}?)_?(\d{1,4})", re.ASCII)
@@ -46,8 +52,10 @@ class Capture:
     """One layer: x, dy (N, k); gamma, beta (k,); and what else was captured.
 
     a (N, d) and weight (d, k) of the Linear layer in front; running_mean, running_var (k,);
-    dx (N, k), the gradient that the other program found. mode: train or eval. Arrays keep
-    the precision that they were captured in.
+    dx (N, k), the gradient that the other program found. mode: train or eval. Arrays are
+    float32 or float64. roundoff: the machine epsilon of the format that the other program
+    worked in, where it was coarser than that of x. written: half of the last decimal place
+    that dx was written to, where it was written as text.
     """
 
     x: Table
@@ -63,12 +71,19 @@ class Capture:
     running_mean: Table | None = None
     running_var: Table | None = None
     dx: Table | None = None
+    roundoff: float = 0.0
+    written: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
         """(N, k)."""
         n, k = self.x.shape
         return n, k
+
+    @property
+    def precision(self) -> float:
+        """The machine epsilon of the coarsest format that these numbers went through."""
+        return max(self.roundoff, float(np.finfo(self.x.dtype).eps))
 
     def arrays(self) -> dict[str, Table]:
         """The arrays that there are, by name."""
@@ -78,97 +93,152 @@ class Capture:
 # ---- Out of PyTorch ---------------------------------------------------------------------
 
 
-def _rows(values: Any) -> tuple[Table, str]:
-    """(N, C, H, W) or (N, C, L) as one row for each position, and a note that says so."""
-    array = values.detach().cpu().numpy()
-    if array.ndim == 2:
-        return array, ""
-    moved = np.moveaxis(array, 1, -1)
-    rows = moved.reshape(-1, moved.shape[-1])
-    return rows, f"{array.shape} read as {rows.shape}: a row for each position of each image"
+def _numpy(tensor: Any) -> Table:
+    """The tensor's numbers; formats that NumPy hasn't, or has no speed in, as float32."""
+    tensor = tensor.detach().cpu()
+    array: Table = (tensor.float() if tensor.element_size() < 4 else tensor).numpy()
+    return array
+
+
+def _rows(tensor: Any) -> Table:
+    """(N, C, …) as one row for each position, (N · …, C)."""
+    array = _numpy(tensor)
+    return np.moveaxis(array, 1, -1).reshape(-1, array.shape[1])
 
 
 @contextmanager
 def capture(model: Any, folder: str | Path) -> Iterator[dict[str, Capture]]:
-    """Watch every BatchNorm1d and BatchNorm2d of a model through one forward and backward.
+    """Watch every BatchNorm1d, 2d and 3d of a model through one forward and backward.
 
     On leaving, one file a layer is written into the folder, and the captures are in the
-    dictionary that `with … as captures` gives, by the layer's name.
+    dictionary that `with … as captures` gives, by the layer's name. Of a layer that is called
+    several times, it is the last call that got a gradient.
     """
     import torch  # noqa: PLC0415  # needed here only
 
     found: dict[str, Capture] = {}
-    seen: dict[str, dict[str, Any]] = {}
+    seen: dict[str, dict[str, Any]] = {}  # the latest call of each layer
+    done: dict[str, dict[str, Any]] = {}  # the latest that got a gradient
     fronts: list[tuple[Any, Any, Any]] = []  # output, input and layer, of this pass
 
-    def on_linear(layer: Any, given: Any, output: Any) -> None:
+    def on_front(layer: Any, given: Any, output: Any) -> None:
         fronts.append((output, given[0], layer))
 
-    def on_norm(name: str) -> Any:
-        def hook(layer: Any, given: Any, output: Any) -> None:
-            record: dict[str, Any] = {"layer": layer, "x": given[0].detach()}
-            record["mode"] = "train" if layer.training or layer.running_mean is None else "eval"
-            if layer.running_mean is not None and record["mode"] == "eval":
+    def before(name: str) -> Any:
+        def hook(layer: Any, given: Any) -> Any:
+            x = given[0]
+            record = seen[name] = {
+                "layer": layer,
+                "x": x.detach(),
+                "mode": "train" if layer.training or layer.running_mean is None else "eval",
+                "front": next((f for f in fronts if f[0] is x), None),
+                "calls": seen.get(name, {"calls": 0})["calls"] + 1,
+            }
+            if layer.running_mean is not None:
                 record["running"] = (layer.running_mean.clone(), layer.running_var.clone())
-            record["front"] = next((f for f in fronts if f[0] is given[0]), None)
-            output.register_hook(lambda grad: record.__setitem__("dy", grad.detach()))
-            if given[0].requires_grad:
-                given[0].register_hook(lambda grad: record.__setitem__("dx", grad.detach()))
-            seen[name] = record
+            if not torch.is_grad_enabled():
+                return None
+            # Where x goes elsewhere too, as beside a skip connection, its gradient is of all
+            # its uses; this name for it is used by the layer alone.
+            alone = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+            alone.register_hook(lambda grad: record.__setitem__("dx", grad.detach()))
+            return (alone, *given[1:])
 
         return hook
 
-    norms = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+    def after(name: str) -> Any:
+        def hook(layer: Any, given: Any, output: Any) -> None:
+            record = seen[name]
+
+            def on_gradient(grad: Any) -> None:
+                record["dy"] = grad.detach()
+                if record["calls"] >= done.get(name, record)["calls"]:
+                    done[name] = record
+
+            if output.requires_grad:
+                output.register_hook(on_gradient)
+
+        return hook
+
+    norms = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)
     handles = []
     for name, layer in model.named_modules():
-        if isinstance(layer, torch.nn.Linear):
-            handles.append(layer.register_forward_hook(on_linear))
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
+            handles.append(layer.register_forward_hook(on_front))
         elif isinstance(layer, norms):
-            handles.append(layer.register_forward_hook(on_norm(name or "norm")))
+            handles.append(layer.register_forward_pre_hook(before(name or "norm")))
+            handles.append(layer.register_forward_hook(after(name or "norm")))
     try:
         yield found
     finally:
         for handle in handles:
             handle.remove()
-    for name, record in seen.items():
-        if "dy" in record:
-            found[name] = _recorded(record)
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            save_npz(found[name], Path(folder) / f"{name}.npz")
+    for name, record in done.items():
+        found[name] = _recorded(record, seen[name]["calls"])
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        save_npz(found[name], Path(folder) / f"{name}.npz")
 
 
-def _recorded(record: Mapping[str, Any]) -> Capture:
+def _recorded(record: Mapping[str, Any], calls: int) -> Capture:
     """A capture from what the hooks have seen."""
-    layer = record["layer"]
-    x, note = _rows(record["x"])
-    k = x.shape[1]
+    import torch  # noqa: PLC0415
 
-    def own(values: Any, default: float) -> Table:
-        return np.full(k, default, x.dtype) if values is None else values.detach().cpu().numpy()
+    layer, given = record["layer"], record["x"]
+    x = _rows(given)
+    k = x.shape[1]
+    notes = []
+    if given.dim() > 2:
+        notes.append(f"{tuple(given.shape)} read as {x.shape}: a row for each position.")
+    if calls > 1:
+        notes.append(f"This is call {record['calls']} of {calls}.")
+    front, said = _front(record["front"], len(x))
+    if said:
+        notes.append(said)
 
     mean, var = record.get("running", (None, None))
-    front = record["front"]
-    given: dict[str, Any] = {}
-    if front is not None and front[1].dim() == 2:
-        _, inputs, linear = front
-        given = {
-            "a": _rows(inputs)[0],
-            "weight": linear.weight.detach().cpu().numpy().T.copy(),
-            "bias": own(linear.bias, 0.0),
-        }
     return Capture(
         x=x,
-        dy=_rows(record["dy"])[0],
-        gamma=own(layer.weight, 1.0),
-        beta=own(layer.bias, 0.0),
+        dy=_rows(record["dy"]),
+        gamma=np.ones(k, x.dtype) if layer.weight is None else _numpy(layer.weight),
+        beta=np.zeros(k, x.dtype) if layer.bias is None else _numpy(layer.bias),
         eps=float(layer.eps),
         mode=record["mode"],
-        note=note,
-        running_mean=None if mean is None else mean.cpu().numpy(),
-        running_var=None if var is None else var.cpu().numpy(),
-        dx=_rows(record["dx"])[0] if "dx" in record else None,
-        **given,
+        note=" ".join(notes),
+        roundoff=float(torch.finfo(given.dtype).eps),
+        running_mean=None if mean is None else _numpy(mean),
+        running_var=None if var is None else _numpy(var),
+        dx=_rows(record["dx"]) if "dx" in record else None,
+        **front,
     )
+
+
+def _front(front: Any, rows: int) -> tuple[dict[str, Any], str]:
+    """a, weight and bias of the layer in front with x = a @ weight + bias, and what to say."""
+    if front is None:
+        return {}, ""
+    import torch  # noqa: PLC0415
+
+    _, given, layer = front
+    said = ""
+    if isinstance(layer, torch.nn.Linear):
+        if given.dim() != 2:
+            return {}, ""
+        a = _numpy(given)
+    else:
+        plain = layer.groups == 1 and layer.padding_mode == "zeros"
+        if not plain or isinstance(layer.padding, str):
+            return {}, "The convolution in front is of a kind that is not taken along."
+        if rows * layer.weight[0].numel() > _PATCHES:
+            return {}, "The convolution in front has too many patches to be taken along."
+        # A convolution is a linear layer that sees one patch for each position.
+        patches = torch.nn.functional.unfold(
+            given.detach(), layer.kernel_size, layer.dilation, layer.padding, layer.stride
+        )
+        a = _rows(patches)
+        said = f"The convolution in front is read as a linear layer on patches of {a.shape[1]}."
+    weight = _numpy(layer.weight).reshape(len(layer.weight), -1).T.copy()
+    bias = np.zeros(weight.shape[1], weight.dtype) if layer.bias is None else _numpy(layer.bias)
+    return {"a": a, "weight": weight, "bias": bias}, said
 
 
 # ---- .npz ------------------------------------------------------------------------------
@@ -181,6 +251,7 @@ def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | No
     """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term."""
     arrays: dict[str, NDArray[Any]] = {
         "eps": np.array(capture.eps),
+        "roundoff": np.array(capture.roundoff),
         "mode": np.array(capture.mode),
         "note": np.array(capture.note),
         **capture.arrays(),
@@ -192,9 +263,12 @@ def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | No
                 np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+def _member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, told: Callable[[int], None]
+) -> NDArray[Any]:
     """One array of an .npz, after its header has said what is coming."""
     name = info.filename
+    file: Any  # a binary stream that can read into memory, which typeshed doesn't say
     with archive.open(info) as file:
         try:
             version = np.lib.format.read_magic(file)
@@ -209,60 +283,78 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
             raise CaptureError(f"{name} in the file is no NumPy array.") from error
         if dtype.hasobject or dtype.kind not in "fiuU" or dtype.itemsize > 4096:
             raise CaptureError(f"{name} must hold numbers; it holds {dtype.kind!r} ({dtype}).")
-        count = 1
-        for length in shape:
-            count *= int(length)
+        count = math.prod(int(length) for length in shape)
         if count * dtype.itemsize > info.file_size or len(shape) > 2 or min(shape, default=0) < 0:
             raise CaptureError(f"{name} says that its shape is {shape}, and the file is another.")
-        data = file.read(count * dtype.itemsize)
-    if len(data) != count * dtype.itemsize:
-        raise CaptureError(f"{name} ends too early: the file is cut off.")
-    values = np.frombuffer(data, dtype=dtype, count=count)
+        values = np.empty(count, dtype)
+        rest = memoryview(cast(Any, values.view(np.uint8))) if count else memoryview(b"")
+        while rest:
+            read = file.readinto(rest[:_PIECE])
+            if not read:
+                raise CaptureError(f"{name} ends too early: the file is cut off.")
+            rest = rest[read:]
+            told(read)
     return values.reshape(shape, order="F" if fortran else "C")
 
 
-def read_npz(source: str | Path | IO[bytes]) -> Capture:
-    """Read what `capture` or `save_npz` wrote; CaptureError says in a sentence why not."""
-    known = {f"{name}.npy": name for name in (*_ARRAYS, *_TEXTS, "eps")}
-    found: dict[str, NDArray[Any]] = {}
+def read_npz(
+    source: str | Path | IO[bytes], progress: Callable[[float], None] = lambda share: None
+) -> Capture:
+    """Read what `capture` or `save_npz` wrote; CaptureError says in a sentence why not.
+
+    progress is told the share that has been read.
+    """
     try:
         with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-            members = [info for info in members if not _TERM.fullmatch(info.filename)]
-            strange = [info.filename for info in members if info.filename not in known]
-            if strange:
-                raise CaptureError(f"The file holds “{strange[0][:40]}”, which no capture has.")
-            if len({info.filename for info in members}) < len(members):
-                raise CaptureError("The file holds an array twice.")
-            whole = sum(info.file_size for info in members)
-            if whole > LARGEST:
-                raise CaptureError(f"The file unpacks to {whole} bytes; the limit is {LARGEST}.")
-            for info in members:
-                if info.file_size > _RATIO * max(info.compress_size, 1024):
-                    raise CaptureError(f"{info.filename} unpacks to far more than it can hold.")
-                found[known[info.filename]] = _member(archive, info)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+            found = _members(archive, progress)
+    except CaptureError:
+        raise
+    except Exception as error:  # damaged files raise errors of zipfile, zlib, struct, …
         raise CaptureError("This is no .npz file, or it is damaged.") from error
-    except (zipfile.LargeZipFile, OverflowError, MemoryError, ValueError) as error:
-        if isinstance(error, CaptureError):
-            raise
-        raise CaptureError("This is no .npz file, or it is damaged.") from error
-    except Exception as error:  # zlib and lzma have errors of their own
-        raise CaptureError("This is no .npz file, or it is damaged.") from error
-    texts = {}
-    for name in _TEXTS:
-        if name in found:
-            text = found.pop(name)
-            texts[name] = str(text.reshape(-1)[0])[:200] if text.size else ""
-    eps = found.pop("eps", np.array(1e-5))
-    if eps.size != 1 or eps.dtype.kind not in "fiu":
-        raise CaptureError("eps must be one number.")
-    return _checked(
-        found, float(eps.reshape(-1)[0]), texts.get("mode", "train"), texts.get("note", "")
-    )
+    texts = dict.fromkeys(_TEXTS, "")
+    for name in set(_TEXTS) & set(found):
+        texts[name] = "".join(map(str, found.pop(name).reshape(-1)[:1]))[:400]
+    numbers = {}
+    for name, default in _NUMBERS.items():
+        value = found.pop(name, np.array(default))
+        if value.size != 1 or value.dtype.kind not in "fiu":
+            raise CaptureError(f"{name} must be one number.")
+        numbers[name] = float(value.reshape(-1)[0])
+    return _checked(found, numbers, texts["mode"] or "train", texts["note"])
 
 
-def _checked(found: Mapping[str, NDArray[Any]], eps: float, mode: str, note: str) -> Capture:
+def _members(
+    archive: zipfile.ZipFile, progress: Callable[[float], None]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz that a capture may have, by name."""
+    known = {f"{name}.npy": name for name in (*_ARRAYS, *_TEXTS, *_NUMBERS)}
+    members = [info for info in archive.infolist() if not _TERM.fullmatch(info.filename)]
+    strange = [info.filename for info in members if info.filename not in known]
+    if strange:
+        raise CaptureError(f"The file holds “{strange[0][:40]}”, which no capture has.")
+    if len({info.filename for info in members}) < len(members):
+        raise CaptureError("The file holds an array twice.")
+    whole = sum(info.file_size for info in members)
+    if whole > LARGEST:
+        raise CaptureError(f"The file unpacks to {whole} bytes; the limit is {LARGEST}.")
+    done = 0
+
+    def told(read: int) -> None:
+        nonlocal done
+        done += read
+        progress(min(1.0, done / whole))
+
+    found = {}
+    for info in members:
+        if info.file_size > _RATIO * max(info.compress_size, 1024):
+            raise CaptureError(f"{info.filename} unpacks to far more than it can hold.")
+        found[known[info.filename]] = _member(archive, info, told)
+    return found
+
+
+def _checked(
+    found: Mapping[str, NDArray[Any]], numbers: Mapping[str, float], mode: str, note: str
+) -> Capture:
     """The capture, once all of it fits together."""
     for name, values in found.items():
         if values.dtype.kind not in "fiu":
@@ -276,6 +368,11 @@ def _checked(found: Mapping[str, NDArray[Any]], eps: float, mode: str, note: str
     n, k = x.shape
     a = found.get("a")
     d = a.shape[1] if a is not None and a.ndim == 2 else 0
+    if k > _MOST_NEURONS or d * k > _MOST_WEIGHTS:
+        raise CaptureError(
+            f"A layer of {k} neurons" + (f" with {d} inputs" if d else "") + " is too wide: the "
+            f"limits are {_MOST_NEURONS} neurons and {_MOST_WEIGHTS} weights."
+        )
     shapes = {
         "dy": (n, k),
         "dx": (n, k),
@@ -293,26 +390,48 @@ def _checked(found: Mapping[str, NDArray[Any]], eps: float, mode: str, note: str
                 f"{name} must have shape {shapes[name]} beside x {x.shape}; its shape is "
                 f"{values.shape}."
             )
-    for name, values in found.items():
-        if values.dtype.kind == "f" and not _finite(values):
+    with np.errstate(over="ignore"):  # a longdouble may be larger than any float64
+        arrays = {
+            name: values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+            for name, values in found.items()
+        }
+    for name, values in arrays.items():
+        if not _finite(values):
             where = np.argwhere(~np.isfinite(values))[0]
             place = ", ".join(str(int(i) + 1) for i in where)
             raise CaptureError(f"{name} holds a nan or an inf, first at ({place}) from 1.")
-    if not (np.isfinite(eps) and eps >= 0):
-        raise CaptureError("eps must be a finite number, zero or more.")
-    if mode not in _MODES:
-        raise CaptureError("mode must be train or eval.")
-    if mode == "eval" and not {"running_mean", "running_var"} <= set(found):
-        raise CaptureError("In eval mode a capture needs running_mean and running_var.")
-    if mode == "eval" and (found["running_var"] < 0).any():
-        raise CaptureError("running_var must be zero or more.")
-    arrays = {
-        name: values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-        for name, values in found.items()
-    }
+    _check_numbers(numbers)
+    _check_mode(mode, arrays)
     arrays.setdefault("gamma", np.ones(k))
     arrays.setdefault("beta", np.zeros(k))
-    return Capture(eps=eps, mode=mode, note=note, **arrays)
+    given: dict[str, Any] = {
+        **arrays,
+        "roundoff": max(numbers["roundoff"], _coarsest(found.values())),
+    }
+    return Capture(eps=numbers["eps"], mode=mode, note=note, **given)
+
+
+def _check_numbers(numbers: Mapping[str, float]) -> None:
+    for name, value in numbers.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise CaptureError(f"{name} must be a finite number, zero or more.")
+    if numbers["roundoff"] > _COARSEST:
+        raise CaptureError(f"roundoff must be at most {_COARSEST}, as of the coarsest formats.")
+
+
+def _check_mode(mode: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    if mode not in _MODES:
+        raise CaptureError("mode must be train or eval.")
+    if mode == "eval" and not {"running_mean", "running_var"} <= set(arrays):
+        raise CaptureError("In eval mode a capture needs running_mean and running_var.")
+    if "running_var" in arrays and (arrays["running_var"] < 0).any():
+        raise CaptureError("running_var must be zero or more.")
+
+
+def _coarsest(tables: Iterable[NDArray[Any]]) -> float:
+    """The machine epsilon of the shortest floating-point format among them; 0 without one."""
+    kinds = {values.dtype for values in tables if values.dtype.kind == "f"}
+    return max((float(np.finfo(kind).eps) for kind in kinds), default=0.0)
 
 
 def _finite(values: NDArray[Any]) -> bool:
@@ -344,10 +463,10 @@ def save_csv(capture: Capture, terms: Terms | None = None) -> str:
     return "\n".join([",".join(heads), *lines]) + "\n"
 
 
-def _cells(text: str) -> tuple[list[str], NDArray[np.float64]]:
-    """The names of the columns and the numbers below them, (lines, columns)."""
+def _cells(text: str) -> tuple[list[str], NDArray[np.float64], float]:
+    """The names of the columns, the numbers below them (lines, columns), and `written`."""
     reader = csv_module.reader(io.StringIO(text.lstrip("\ufeff")))
-    rows = []
+    rows, places = [], [0]
     try:
         heads = [head.strip() for head in next(reader, [])]
         if len(heads) > 4096:
@@ -357,16 +476,25 @@ def _cells(text: str) -> tuple[list[str], NDArray[np.float64]]:
                 raise CaptureError(
                     f"Column “{head[:30]}” is not known: columns are x_1 …, dy_1 …, a_1 …, dx_1 …."
                 )
+        dx = [c for c, head in enumerate(heads) if head.startswith("dx")]
         for line, cells in enumerate(reader, 2):
             if cells and len(cells) != len(heads):
                 raise CaptureError(f"Line {line} has {len(cells)} cells; there are {len(heads)}.")
             if cells:
                 rows.append([_cell(cell, line, heads[c]) for c, cell in enumerate(cells)])
+                places += [_places(cells[c]) for c in dx]
     except csv_module.Error as error:
         raise CaptureError("This is no CSV file.") from error
     if not rows:
         raise CaptureError("There are no numbers in it.")
-    return heads, np.array(rows)
+    most = max(places)
+    return heads, np.array(rows), 0.5 * 10.0**-most if most > 0 else 0.0
+
+
+def _places(text: str) -> int:
+    """How many decimal places a number was written with: 0.25 has 2, 2.5e-3 has 4."""
+    mantissa, _, power = text.strip().lower().partition("e")
+    return len(mantissa.partition(".")[2]) - int(power or 0)
 
 
 def read_csv(text: str) -> Capture:
@@ -374,7 +502,7 @@ def read_csv(text: str) -> Capture:
 
     What the last three say must be the same in every line. CaptureError says why not.
     """
-    heads, table = _cells(text)
+    heads, table, written = _cells(text)
     places: dict[str, list[tuple[int, int]]] = {}
     for column, head in enumerate(heads):
         match = _COLUMN.fullmatch(head)
@@ -394,7 +522,13 @@ def read_csv(text: str) -> Capture:
     eps = found.pop("eps", np.array([1e-5]))
     if eps.size != 1:
         raise CaptureError("eps must be one number.")
-    return _checked(found, float(eps[0]), "train", "")
+    with np.errstate(over="ignore"):
+        short = {name: values.astype(np.float32) for name, values in found.items()}
+    if all(np.array_equal(short[name], values) for name, values in found.items()):
+        found = dict(short)  # numbers of float32, written out
+    return replace(
+        _checked(found, {"eps": float(eps[0]), "roundoff": 0.0}, "train", ""), written=written
+    )
 
 
 def _cell(text: str, line: int, head: str) -> float:

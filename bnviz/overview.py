@@ -53,7 +53,7 @@ class _Walk:
     def __init__(self, c: Capture, walks: int, progress: Callable[[float], None]) -> None:
         self.c, self.progress = c, progress
         n, k = c.shape
-        step = max(1, BLOCK // k)
+        step = max(1, BLOCK // max(k, 1 if c.a is None else c.a.shape[1]))
         self.parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         self.steps, self.done = walks * len(self.parts), 0
 
@@ -127,7 +127,7 @@ def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -
             far = np.maximum(far, np.abs(dx - block["dx"]).max(axis=0))
 
     widest = 1.0 + m.dev_most * s
-    rounding = float(np.finfo(c.x.dtype).eps) * (64 + n**0.5) * (1.0 + np.abs(m.mean) * s)
+    rounding = c.precision * (64 + n**0.5) * (1.0 + np.abs(m.mean) * s)
     whole = np.where(m.g_square > 0, m.g_square, 1.0)
     along = np.divide(m.g_dev**2, n * m.var, out=np.zeros(k), where=m.var > 0)
     taken = np.where(m.g_square > 0, 0.0 if frozen else 1.0, 0.0) / whole
@@ -143,8 +143,13 @@ def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -
         removed_x_hat=along * taken,
         dweight=None if dweight is None else np.linalg.norm(dweight, axis=0),
         far=far,
-        bound=None if far is None else rounding * s * m.g_most * widest,
+        bound=None if far is None else rounding * s * m.g_most * widest + _written(c, s, m),
     )
+
+
+def _written(c: Capture, s: Array, m: _Moments) -> Array:
+    """How far ∂L/∂x may lie off where it, ∂L/∂y and x were written to so many places, (k,)."""
+    return c.written * (1.0 + 2.0 * s * (np.abs(c.gamma) + s * m.g_most))
 
 
 # ---- What looks wrong --------------------------------------------------------------------
@@ -212,7 +217,7 @@ def explain(c: Capture, neuron: int) -> str:
     x, dy, theirs = (t[:, [neuron]].astype(np.float64) for t in (c.x, c.dy, c.dx))
     t = run(Scenario(x, dy, c.gamma[[neuron]], c.beta[[neuron]], c.eps))
     scale = float(t.inv_std[0]) * float(np.abs(t.dx_hat).max())
-    close = float(np.finfo(c.dx.dtype).eps) * (64 + len(x) ** 0.5) * 10 * scale
+    close = c.precision * (64 + len(x) ** 0.5) * 10 * scale
     if c.running_var is not None:
         running = _by_running(c, c.running_var)[:, [neuron]]
         if np.abs(running - theirs).max() <= close:

@@ -1,5 +1,6 @@
 """Captures: written and read again to the same numbers; anything else is a sentence."""
 
+import dataclasses
 import importlib.util
 import io
 import struct
@@ -135,6 +136,20 @@ def header(shape: str, descr: str = "<f8") -> bytes:
         (zipped(x__npy=X, dy__npy=X, eps__npy=npy(np.array(-1.0))), "eps must be"),
         (zipped(x__npy=X, dy__npy=X, weight__npy=X), "weight must have shape"),
         (zipped(x__npy=BOMB, dy__npy=X), "far more than it can hold"),
+        (zipped(x__npy=npy(np.ones((1, 70_000))), dy__npy=npy(np.ones((1, 70_000)))), "too wide"),
+        (
+            zipped(
+                x__npy=npy(np.ones((1, 4_000))),
+                dy__npy=npy(np.ones((1, 4_000))),
+                a__npy=npy(np.ones((1, 4_000))),
+            ),
+            "4000 neurons with 4000 inputs is too wide",
+        ),
+        (zipped(x__npy=X, dy__npy=X, roundoff__npy=npy(np.array(9.0))), "roundoff must be"),
+        (
+            zipped(x__npy=npy(np.full((4, 2), np.longdouble("1e4000"))), dy__npy=X),
+            r"first at \(1, 1\)",
+        ),
     ],
 )
 def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
@@ -296,6 +311,94 @@ def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
     assert overview.agreement(seen)[0]
     s, _ = overview.excerpt(c, 0)
     np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize(("places", "good"), [(3, True), (6, True), (None, True), (6, False)])
+def test_a_gradient_written_to_a_few_places_is_judged_by_them(places, good) -> None:
+    c = made(5, n=30, k=2, dtype="float64")
+    dx = c.dx if good else c.dx + 1e-4
+    rounded = [v if places is None else np.round(v, places) for v in (c.x, c.dy, dx)]
+    gamma = np.broadcast_to(c.gamma, c.x.shape)
+    rows = np.hstack([*rounded, gamma])
+    heads = ",".join(f"{name}_{j}" for name in ("x", "dy", "dx", "gamma") for j in (1, 2))
+    text = "\n".join([heads, *(",".join(repr(float(v)) for v in row) for row in rows)])
+    agrees = overview.agreement(overview.survey(read_csv(text)))
+    assert agrees is not None
+    assert agrees[0] == good
+
+
+@TORCH
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        ("Conv2d(3, 5, 3, padding=1)", (4, 3, 7, 6)),
+        ("Conv2d(3, 5, (2, 3), stride=(2, 1), dilation=2, bias=False)", (4, 3, 9, 8)),
+        ("Linear(6, 5)", (16, 6)),
+    ],
+)
+def test_the_layer_in_front_is_taken_along(layer: str, shape: tuple, tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(3)
+    front = eval(f"torch.nn.{layer}", {"torch": torch})
+    norm = (torch.nn.BatchNorm2d if len(shape) == 4 else torch.nn.BatchNorm1d)(5)
+    model = torch.nn.Sequential(front, norm, torch.nn.ReLU(inplace=True))
+    with captures.capture(model, tmp_path) as found:
+        out = model(torch.randn(shape))
+        (out * torch.randn(out.shape)).sum().backward()
+    c = read_npz(tmp_path / "1.npz")
+    same(c, found["1"])
+    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+    assert overview.agreement(overview.survey(c))[0]
+    # What PyTorch found for the layer in front is aᵀ ∂L/∂x.
+    by_torch = front.weight.grad.reshape(5, -1).T.numpy()
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    np.testing.assert_allclose(t.dweight, by_torch, atol=1e-5 * np.abs(by_torch).max())
+    assert (overview.survey(c).dweight is not None) == (c.a is not None)
+
+
+@TORCH
+def test_beside_a_skip_connection_the_gradient_is_of_the_norm_alone(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.norm = torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
+
+        def forward(self, given):
+            x = self.linear(given)
+            return x + self.norm(x).relu_()
+
+    torch.manual_seed(0)
+    block = Block()
+    with captures.capture(block, tmp_path) as found:
+        (block(torch.randn(20, 3)) ** 2).sum().backward()
+    good, said = overview.agreement(overview.survey(found["norm"]))
+    assert good, said
+    assert found["norm"].a is not None
+
+
+@TORCH
+def test_half_precision_and_inputs_without_a_gradient(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)).bfloat16()
+    given = torch.randn(32, 4).bfloat16()
+    with captures.capture(model, tmp_path):
+        model(given).float().square().sum().backward()
+        with torch.no_grad():
+            model(given * 2)  # watched as well, and passed over
+    c = read_npz(tmp_path / "0.npz")
+    assert c.x.dtype == np.float32
+    assert c.precision == 2.0**-7
+    assert c.dx is not None
+    assert c.note == "This is call 1 of 2."
+    np.testing.assert_array_equal(c.x, given.float().numpy())
+    assert overview.agreement(overview.survey(c))[0]
+    wrong = dataclasses.replace(c, dx=c.dx + 0.5 * np.abs(c.dx).max())
+    assert not overview.agreement(overview.survey(wrong))[0]
 
 
 @TORCH
