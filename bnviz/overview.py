@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.batchnorm import gradients
 from bnviz.captures import Capture
 from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Array, Scenario
@@ -42,9 +41,21 @@ class Neurons:
     sum_bound: Array
     removed_mean: Array
     removed_x_hat: Array
-    dweight: Array | None  # |∂L/∂w| of each neuron
+    dweight: Array | None  # (d, k)
     far: Array | None
     bound: Array | None
+
+    @property
+    def weight_size(self) -> Array | None:
+        """|∂L/∂W| of each neuron's column, (k,)."""
+        return None if self.dweight is None else np.linalg.norm(self.dweight, axis=0)
+
+    def parts(self, neuron: int) -> dict[str, float]:
+        """The shares of |∂L/∂x̂|² of a neuron, by where they go; none where nothing came in."""
+        if self.g_size[neuron] == 0:
+            return {}
+        mean, x_hat = float(self.removed_mean[neuron]), float(self.removed_x_hat[neuron])
+        return {"along 1": mean, "along x̂": x_hat, "kept": max(0.0, 1.0 - mean - x_hat)}
 
 
 class _Walk:
@@ -141,7 +152,7 @@ def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -
         sum_bound=1e-12 * s * m.g_abs * widest,
         removed_mean=m.g_sum**2 / n * taken,
         removed_x_hat=along * taken,
-        dweight=None if dweight is None else np.linalg.norm(dweight, axis=0),
+        dweight=dweight,
         far=far,
         bound=None if far is None else rounding * s * m.g_most * widest + _written(c, s, m),
     )
@@ -191,11 +202,16 @@ def findings(c: Capture, seen: Neurons) -> list[Finding]:
     return sorted(found, key=lambda f: (-f.weight, -float(size[f.neuron]), f.neuron))
 
 
+def furthest(far: Array, bound: Array) -> int:
+    """The neuron that lies furthest beyond its bound, or comes nearest to it."""
+    return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
+
+
 def agreement(seen: Neurons) -> tuple[bool, str] | None:
     """Does the captured ∂L/∂x agree everywhere? None where there is none."""
     if seen.far is None or seen.bound is None:
         return None
-    j = int(np.argmax(seen.far / np.where(seen.bound > 0, seen.bound, np.finfo(float).tiny)))
+    j = furthest(seen.far, seen.bound)
     good = bool((seen.far <= seen.bound).all())
     verb = "agrees with" if good else "differs from"
     return good, (
@@ -231,43 +247,78 @@ def explain(c: Capture, neuron: int) -> str:
     return "The captured gradient fits none of the known mistakes."
 
 
+# ---- The whole of it ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """A capture and what was found in it; why says which mistake explains a difference."""
+
+    capture: Capture
+    seen: Neurons
+    order: list[Finding]
+    why: str
+
+
+def look_over(c: Capture, progress: Callable[[float], None] = lambda share: None) -> Overview:
+    """Survey it, and say what stands out."""
+    seen = survey(c, progress)
+    why = ""
+    if seen.far is not None and seen.bound is not None and (seen.far > seen.bound).any():
+        why = explain(c, furthest(seen.far, seen.bound))
+    return Overview(c, seen, findings(c, seen), why)
+
+
 # ---- Into the ledger ---------------------------------------------------------------------
 
 
-def excerpt(c: Capture, neuron: int) -> tuple[Scenario, str]:
-    """One neuron as a scenario that a page can hold, and what was left out.
+def best_inputs(o: Overview, neuron: int) -> list[int]:
+    """The inputs with the largest entries of ∂L/∂W, the largest first; as many as a page holds."""
+    if o.seen.dweight is None:
+        return []
+    size = np.abs(o.seen.dweight[:, neuron])
+    return [int(p) for p in np.argsort(-size, kind="stable")[:MAX_INPUTS]]
+
+
+def whole(o: Overview, neuron: int) -> Scenario:
+    """One neuron with all of its rows, and the input with the largest entry of ∂L/∂W.
+
+    Without a layer in front, a is 1 for every sample, as it is for a bias.
+    """
+    return _scenario(o, neuron, slice(None), best_inputs(o, neuron)[:1])
+
+
+def _scenario(
+    o: Overview, neuron: int, rows: NDArray[np.intp] | slice, inputs: list[int]
+) -> Scenario:
+    c, j = o.capture, [neuron]
+    x, dy = (table[rows][:, j].astype(np.float64) for table in (c.x, c.dy))
+    a = np.ones((len(x), 1)) if c.a is None else c.a[rows][:, inputs].astype(np.float64)
+    return Scenario(x, dy, c.gamma[j], c.beta[j], c.eps, a)
+
+
+def excerpt(o: Overview, neuron: int) -> tuple[Scenario, str]:
+    """One neuron as a scenario that every page can hold, and what was left out.
 
     At most 64 samples, those with the largest ∂L/∂x, and the 4 inputs with the largest
     entries of ∂L/∂W.
     """
-    n = c.shape[0]
-    j = [neuron]
-    x, dy = c.x[:, neuron].astype(np.float64), c.dy[:, neuron].astype(np.float64)
-    said = ""
+    n = o.capture.shape[0]
+    said = []
     rows: NDArray[np.intp] = np.arange(n)
     if n > MAX_ROWS:
-        dx = gradients(x[:, None], dy[:, None], c.gamma[j], c.eps)[0][:, 0]
+        dx = run(whole(o, neuron)).dx[:, 0]
         rows = np.sort(np.argsort(-np.abs(dx), kind="stable")[:MAX_ROWS])
-        said = (
-            f"{MAX_ROWS} of {n} samples are here, those with the largest gradients. They are a "
-            "batch of their own now, with their own mean and variance. "
+        said.append(
+            f"There, the {MAX_ROWS} of {n} samples with the largest gradients are a batch of their "
+            "own, with a mean and a variance of their own."
         )
-    a = None
-    if c.a is not None:
-        inputs = c.a[rows].astype(np.float64)
-        t = run(Scenario(x[rows, None], dy[rows, None], c.gamma[j], c.beta[j], c.eps, inputs))
-        assert t.dweight is not None
-        best = np.sort(np.argsort(-np.abs(t.dweight[:, 0]), kind="stable")[:MAX_INPUTS])
-        a = inputs[:, best]
-        if best.size < inputs.shape[1]:
-            listed = ", ".join(str(int(i) + 1) for i in best)
-            said += f"Of {inputs.shape[1]} inputs, the ledger gets those with the largest "
-            said += f"∂L/∂W: {listed}."
-    else:
-        a = np.ones((rows.size, 1))
-        said += "No layer in front was captured: a is 1 for every sample, as for a bias."
-    s = Scenario(x[rows, None], dy[rows, None], c.gamma[j], c.beta[j], c.eps, a)
-    return s, said.strip()
+    inputs = sorted(best_inputs(o, neuron))
+    a = o.capture.a
+    if a is not None and len(inputs) < a.shape[1]:
+        listed = ", ".join(str(p + 1) for p in inputs)
+        said.append(f"Of {a.shape[1]} inputs come those with the largest ∂L/∂W: {listed}.")
+    return _scenario(o, neuron, rows, inputs), " ".join(said)
 
 
 # ---- Out again ---------------------------------------------------------------------------

@@ -9,6 +9,11 @@ from __future__ import annotations
 _SAMPLES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8573B5")
 
 
+def sample_color(i: int) -> str:
+    """The colour of sample i, from 0."""
+    return _SAMPLES[i % len(_SAMPLES)]
+
+
 def sample_colors(n: int) -> list[str]:
     """One colour for each of n samples."""
-    return [_SAMPLES[i % len(_SAMPLES)] for i in range(n)]
+    return [sample_color(i) for i in range(n)]

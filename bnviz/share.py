@@ -51,6 +51,8 @@ OPTIONS = {
     "term": ("dx", _WORD),
     "pass": ("float32-one", re.compile(r"float\d\d-(one|two)", re.ASCII)),
     "norm": ("frozen", _WORD),
+    "layer": ("", re.compile(r"digits", re.ASCII)),
+    "look": ("0", re.compile(r"[1-9]\d{0,4}", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 

@@ -15,13 +15,11 @@ from hypothesis import strategies as st
 
 from bnviz import captures, overview
 from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
-from bnviz.mistakes import MISTAKES, with_mistake
-from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Scenario
+from bnviz.scenario import Scenario
 from bnviz.trace import run
 
 from .network import Network
 
-SHIPPED = Path(captures.__file__).with_name("digits.npz")
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
 
 
@@ -213,104 +211,6 @@ def test_a_good_file_with_wrong_bytes_is_a_capture_or_a_sentence(data) -> None:
 @given(st.text(alphabet="x_1dy2a,;\n\"'.-e0 =", max_size=80))
 def test_any_text_is_a_capture_or_a_sentence(text: str) -> None:
     attempt(read_csv, text)
-
-
-# ---- What is said of it -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_survey_agrees_with_the_core(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "BLOCK", 40)  # many blocks
-    c = made(seed, n=53, k=4, dtype="float64")
-    heard: list[float] = []
-    seen = overview.survey(c, heard.append)
-    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
-    np.testing.assert_allclose(seen.mean, t.mean, rtol=1e-12)
-    np.testing.assert_allclose(seen.var, t.var, rtol=1e-12)
-    np.testing.assert_allclose(seen.dx_size, np.sqrt((t.dx**2).mean(axis=0)), rtol=1e-11)
-    np.testing.assert_allclose(seen.dweight, np.linalg.norm(t.dweight, axis=0), rtol=1e-10)
-    assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
-    kept = 1 - seen.removed_mean - seen.removed_x_hat
-    g = t.dx_hat
-    unit = t.x_hat / np.linalg.norm(t.x_hat, axis=0)
-    rest = g - g.mean(axis=0) - unit * (unit * g).sum(axis=0)
-    np.testing.assert_allclose(kept, (rest**2).sum(axis=0) / (g**2).sum(axis=0), rtol=1e-9)
-    assert overview.agreement(seen)[0]
-    assert heard == sorted(heard)
-    assert heard[-1] == 1
-
-
-def test_what_stands_out() -> None:
-    c = made(n=40, k=8, dtype="float64")
-    x, dy = c.x.copy(), c.dy.copy()
-    dy[:, 0] = 0.0
-    x[:, 1] = 0.3
-    x[:, 2] = 1.0 + 1e-3 * x[:, 2]
-    x_hat = (x[:, 3] - x[:, 3].mean()) / x[:, 3].std()
-    dy[:, 3] = x_hat
-    dy[:, 4] = 1.0
-    bent = Capture(x, dy, np.ones(8), np.zeros(8))
-    by_neuron = {
-        f.neuron: " ".join(f.words) for f in overview.findings(bent, overview.survey(bent))
-    }
-    assert "dead" in by_neuron[0]
-    assert "constant" in by_neuron[1]
-    assert "tiny variance" in by_neuron[2]
-    assert "explode" in by_neuron[2]
-    assert "along x̂" in by_neuron[3]
-    assert "nearly all of the upstream is taken away" in by_neuron[4]
-    assert by_neuron[5] == by_neuron[6] == by_neuron[7] == ""
-
-
-def test_frozen_statistics_are_named() -> None:
-    c = made(dtype="float64")
-    k = c.shape[1]
-    running = {"running_mean": np.zeros(k), "running_var": np.full(k, 4.0)}
-    dx = c.gamma * c.dy / np.sqrt(4.0 + 1e-5)
-    frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", dx=dx, **running)
-    seen = overview.survey(frozen)
-    assert overview.agreement(seen)[0]
-    assert all("frozen" in f.words[-1] for f in overview.findings(frozen, seen))
-    mistaken = Capture(c.x, c.dy, c.gamma, c.beta, dx=dx, **running)
-    seen = overview.survey(mistaken)
-    assert not overview.agreement(seen)[0]
-    assert "eval mode" in overview.explain(mistaken, 0)
-
-
-@pytest.mark.parametrize("name", ["mean", "variance", "both", "unbiased", "squared", "power"])
-def test_a_wrong_gradient_is_traced_to_its_mistake(name: str) -> None:
-    c = made(dtype="float64", n=20)
-    wrong = with_mistake(run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps)), name).dx
-    bent = Capture(c.x, c.dy, c.gamma, c.beta, dx=wrong)
-    assert not overview.agreement(overview.survey(bent))[0]
-    assert MISTAKES[name].title in overview.explain(bent, 0)
-
-
-def test_into_the_ledger() -> None:
-    small, large = made(n=30), made(n=500)
-    s, said = overview.excerpt(small, 2)
-    assert s.shape == (30, 1)
-    assert s.d == MAX_INPUTS
-    np.testing.assert_array_equal(s.x[:, 0], small.x[:, 2].astype(float))
-    assert "Of 6 inputs" in said
-    s, said = overview.excerpt(large, 1)
-    assert s.shape == (MAX_ROWS, 1)
-    assert "64 of 500 samples" in said
-    dx = np.abs(run(Scenario(large.x, large.dy, large.gamma)).dx[:, 1])
-    np.testing.assert_array_equal(
-        s.x[:, 0], large.x[np.sort(np.argsort(-dx, kind="stable")[:64]), 1].astype(float)
-    )
-
-
-def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
-    c = read_npz(SHIPPED)
-    assert c.shape == (64, 32)
-    assert SHIPPED.stat().st_size < 100_000
-    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
-    seen = overview.survey(c)
-    assert overview.agreement(seen)[0]
-    s, _ = overview.excerpt(c, 0)
-    np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
 
 
 @pytest.mark.parametrize(("places", "good"), [(3, True), (6, True), (None, True), (6, False)])

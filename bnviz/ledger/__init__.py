@@ -26,6 +26,7 @@ def ledger(
     rows: list[int] | None,
     headline: Story | None = None,
     hide: Collection[str] = (),
+    called: View | None = None,
     on_event: Callable[[], None],
 ) -> None:
     """Draw the ledger of the trace.
@@ -35,9 +36,9 @@ def ledger(
     browser with the numbers: what they answer, and a notice if there is one.
     rows: the samples to show while one of them is held; None where none is.
     headline: what stands over the ledger; its own story where it is None.
-    hide: of `bnviz.share.HIDABLE`, what is left out.
+    hide: of `bnviz.share.HIDABLE`, what is left out. called: see `bnviz.ledger.view.payload`.
     """
-    data = payload(t, view, rows, headline, hide) | {"reply": reply}
+    data = payload(t, view, rows, headline, hide, called) | {"reply": reply}
     if rows is None:
         data |= still(hide)  # the browser keeps it while a bar is held
     # Bytes pass through as they are; a dictionary is searched for tables first.

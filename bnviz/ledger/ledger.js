@@ -617,8 +617,9 @@ class Ledger {
 
   held(value, spec) {
     const size = Math.abs(value);
-    const small = spec.log || (size && size < 0.01);
-    const text = small ? size.toExponential(1) : size.toFixed(2);
+    const places = this.data.places[spec.term] ?? 2;
+    const small = spec.log || (size && size < 0.5 * 10 ** -places);
+    const text = small ? size.toExponential(1) : size.toFixed(places);
     const sign = value < 0 ? "−" : value > 0 && spec.term !== "eps" ? "+" : "";
     return sign + text.replace("-", "−").replace("+", "");
   }

@@ -13,13 +13,13 @@ import numpy as np
 
 from bnviz.cells import cell, cell_name
 from bnviz.identities import Sum, column_sums, identities
-from bnviz.palette import sample_colors
+from bnviz.palette import sample_color
 from bnviz.presets import PRESETS, matching
 from bnviz.scenario import Array
 from bnviz.share import View
 from bnviz.story import Story, tell
 from bnviz.terms import LAYER_X, TERMS, Term
-from bnviz.text import exact, number, plain
+from bnviz.text import exact, number, places_for, plain
 from bnviz.trace import Trace
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -81,7 +81,7 @@ def _scales(columns: dict[str, Array]) -> dict[str, float]:
     return {name: nice(shared if name in PATHS else size[name]) for name in columns}
 
 
-def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
+def _sum_cell(column: str, total: Sum, paths_cancel: bool, places: int) -> dict[str, Any]:
     """The text of one sum. `tone` is zero, alive, alarm or plain."""
     residue = [f"rounding {number(total.value)}", f"bound {number(total.bound)}"]
     if total.value == 0:
@@ -89,7 +89,7 @@ def _sum_cell(column: str, total: Sum, paths_cancel: bool) -> dict[str, Any]:
     note = term_of(column).total
     if paths_cancel:
         note = {"dx_direct": "cancels ③", "dx_via_mean": "cancels ①"}.get(column, note)
-    text, tone, small = f"Σ = {number(total.value, signed=True)}", "plain", []
+    text, tone, small = f"Σ = {number(total.value, True, places)}", "plain", []
     if total.vanishes:
         text, small = "Σ = 0", residue
         tone = "zero" if total.by_algebra or column == "dweight" else "plain"
@@ -176,13 +176,16 @@ def payload(
     rows: list[int] | None = None,
     headline: Story | None = None,
     hide: Collection[str] = (),
+    called: View | None = None,
 ) -> dict[str, Any]:
     """Everything that changes with a number; `still` is the rest.
 
     rows: the samples to show, where they must not change while one is dragged.
-    headline: in place of the ledger's own story. hide: what is left out.
+    headline: in place of the ledger's own story. hide: what is left out. called: the neuron
+    and the input by their numbers elsewhere, where the scenario was cut out of a larger layer.
     """
     s, j = t.scenario, view.neuron
+    called = called or view
     columns = _columns(t, view)
     sums = column_sums(t, view.neuron, view.unit)
     story = headline or tell(t, view.neuron, view.unit)
@@ -207,6 +210,7 @@ def payload(
         "dmean": t.dmean[j],
     }
     scales = _scales(columns)
+    places = {name: places_for(scale) for name, scale in scales.items()}
     paths_cancel = bool(identities(t)["direct_and_mean"].holds[j])
     return {
         "claim": story.claim,
@@ -219,20 +223,20 @@ def payload(
         "d": s.d,
         "gamma": exact(s.gamma[j]),
         "eps": exact(s.eps),
-        "neuron": view.neuron,
-        "input": view.unit,
+        "neuron": called.neuron,
+        "input": called.unit,
         "layer": s.layer,
         "rows": rows,
         "hidden": " ".join([*([hidden] if len(rows) < s.shape[0] else []), note]).strip(),
-        "colors": [sample_colors(s.shape[0])[i] for i in rows],
+        "colors": [sample_color(i) for i in rows],
         "cells": {
             name: {
                 "v": [plain(values[i]) for i in rows],
-                "t": [number(float(values[i]), signed=True) for i in rows],
+                "t": [number(float(values[i]), True, places[name]) for i in rows],
             }
             for name, values in columns.items()
         },
-        "sums": {name: _sum_cell(name, sums[name], paths_cancel) for name in columns},
+        "sums": {name: _sum_cell(name, sums[name], paths_cancel, places[name]) for name in columns},
         "numbers": {
             column: {
                 "term": name,
@@ -243,6 +247,7 @@ def payload(
             for column, name in _NUMBERS.items()
         },
         "scales": scales,
+        "places": places,
         "steps": {name: _step(scale) for name, scale in scales.items()},
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
         "editable": [] if fixed else ["a", "dy"] if s.layer else ["a", "x", "dy"],

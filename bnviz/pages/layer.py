@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import streamlit as st
 
-from bnviz import overview
+from bnviz import ledger, neurons, overview
 from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
-from bnviz.figures.layer import taken
-from bnviz.overview import Finding, Neurons
+from bnviz.overview import Overview
 from bnviz.pages import session
-from bnviz.pages.parts import escaped, grid
-from bnviz.plot import plots
+from bnviz.pages.parts import escaped
+from bnviz.scenario import MAX_ROWS
 from bnviz.share import View
+from bnviz.story import Story, tell
+from bnviz.terms import TERMS
 from bnviz.text import number
+from bnviz.trace import Trace, run
 
 _SHIPPED = Path(__file__).parents[1] / "digits.npz"
-_LARGEST = 700  # MB
-_SHOWN = 12  # neurons in the table
+_LARGEST = 1024  # MB
+_DX = TERMS["dx"].symbol
 _HOW = """from bnviz.captures import capture
 
 with capture(model, "captures"):  # one .npz a layer
@@ -27,189 +31,259 @@ with capture(model, "captures"):  # one .npz a layer
     loss.backward()"""
 
 
-def _take(capture: Capture, name: str) -> None:
-    """Put a capture on the page; what was there before goes only now."""
-    bar = st.progress(0.0, f"Reading {name}")
+@st.cache_resource(show_spinner=False)
+def _shipped() -> Overview:
+    return overview.look_over(read_npz(_SHIPPED))
 
-    def progress(share: float) -> None:
-        bar.progress(share)
 
-    seen = overview.survey(capture, progress)
-    bar.empty()
-    st.session_state.capture = (name, capture, seen)
+def _here() -> tuple[str, Overview] | None:
+    """The layer on the page and what it is called: the one that ships, or what was opened."""
+    if session.option("layer"):
+        return "a layer of a network that reads digits", _shipped()
+    opened: tuple[str, Overview] | None = st.session_state.get("opened")
+    return opened
+
+
+# ---- Opening -----------------------------------------------------------------------------
 
 
 def _open_shipped() -> None:
-    _take(read_npz(_SHIPPED), "a layer of a network that reads digits")
+    session.choose("layer", "digits")
+    session.choose("look", 0)
+
+
+def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None:
+    """Read a capture and look it over; what was there before goes only when that is done."""
+    bar = st.progress(0.0, f"Reading {escaped(name)}")
+
+    def show(share: float, what: str) -> None:
+        bar.progress(share, what)
+
+    try:
+        capture = read(lambda share: show(0.4 * share, f"Reading {escaped(name)}"))
+        look = overview.look_over(capture, lambda share: show(0.4 + 0.6 * share, "Surveying it"))
+    except CaptureError as error:
+        session.say(f"{name}: {error}")
+        return
+    finally:
+        bar.empty()
+    st.session_state.opened = (name, look)
+    st.session_state.files = st.session_state.get("files", 0) + 1  # the upload is let go of
+    session.choose("layer", "")
+    session.choose("look", 0)
 
 
 def _open_upload() -> None:
-    upload = st.session_state.capture_file
-    if upload is None:
-        return
+    upload = st.session_state[_upload_key()]
+    if upload is not None:
+        csv = upload.name.lower().endswith(".csv")
+        _open(upload.name, lambda told: _read_text(upload) if csv else read_npz(upload, told))
+
+
+def _read_text(file: IO[bytes]) -> Capture:
     try:
-        if upload.name.lower().endswith(".csv"):
-            capture = read_csv(upload.getvalue().decode("utf-8"))
-        else:
-            capture = read_npz(upload)
-    except UnicodeDecodeError:
-        session.say(f"{upload.name} is not a text file.")
-    except CaptureError as error:
-        session.say(f"{upload.name}: {error}")
-    else:
-        _take(capture, upload.name)
+        return read_csv(file.read().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise CaptureError("this is not a text file.") from error
 
 
 def _open_pasted() -> None:
     text = st.session_state.capture_text or ""
-    if not text.strip():
-        return
-    try:
-        _take(read_csv(text), "the pasted table")
-    except CaptureError as error:
-        session.say(str(error))
+    if text.strip():
+        _open("The pasted table", lambda _: read_csv(text))
 
 
-def _into_the_ledger(neuron: int) -> None:
-    _, capture, _ = st.session_state.capture
-    scenario, _ = overview.excerpt(capture, neuron)
-    session.change(scenario, view=View(), opened=True)
-    st.session_state.to_ledger = True
+def _upload_key() -> str:
+    return f"capture-file-{st.session_state.get('files', 0)}"
 
 
 def _ways_in() -> None:
-    with st.container(horizontal=True, key="ways-in"):
-        st.button("Open the layer that is here", on_click=session.callback(_open_shipped))
-        with st.popover("Open a file, or paste a table"):
-            st.file_uploader(
-                "A capture: .npz, or CSV with columns x_1 …, dy_1 …, a_1 …, dx_1 …",
-                type=["npz", "csv"],
-                key="capture_file",
-                max_upload_size=_LARGEST,
-                on_change=session.callback(_open_upload),
-            )
-            st.text_area(
-                "Or the CSV itself",
-                key="capture_text",
-                max_chars=1_000_000,
-                on_change=session.callback(_open_pasted),
-            )
-
-
-def _npz(capture: Capture) -> bytes:
-    out = io.BytesIO()
-    save_npz(capture, out, overview.terms(capture))
-    return out.getvalue()
+    st.button("Open the layer that is here", on_click=session.callback(_open_shipped))
+    with st.popover("Open a file, or paste a table"):
+        st.file_uploader(
+            "A capture: .npz, or CSV with columns x_1 …, dy_1 …, a_1 …, dx_1 …",
+            type=["npz", "csv"],
+            key=_upload_key(),
+            max_upload_size=_LARGEST,
+            on_change=session.callback(_open_upload),
+        )
+        st.text_area(
+            "Or the CSV itself",
+            key="capture_text",
+            max_chars=1_000_000,
+            on_change=session.callback(_open_pasted),
+        )
 
 
 def _ways_out(capture: Capture) -> None:
     """The capture again, with what was computed of it."""
-    with st.container(horizontal=True, key="ways-out"):
+
+    def npz() -> bytes:
+        out = io.BytesIO()
+        save_npz(capture, out, overview.terms(capture))
+        return out.getvalue()
+
+    st.download_button("All terms, .npz", npz, "bnviz_layer.npz", on_click="ignore")
+    if capture.x.size <= overview.MOST:
         st.download_button(
-            "All terms, .npz", lambda: _npz(capture), "bnviz_layer.npz", on_click="ignore"
+            "All terms, CSV",
+            lambda: save_csv(capture, overview.terms(capture)),
+            "bnviz_layer.csv",
+            "text/csv",
+            on_click="ignore",
         )
-        if capture.x.size <= overview.MOST:
-            st.download_button(
-                "All terms, CSV",
-                lambda: save_csv(capture, overview.terms(capture)),
-                "bnviz_layer.csv",
-                "text/csv",
-                on_click="ignore",
-            )
 
 
-def _table(seen: Neurons, order: list[Finding]) -> None:
-    heads = ["neuron", "μ", "σ²", "|∂L/∂x|", "along 1", "along x̂", "Σ∂L/∂x"]
-    if seen.dweight is not None:
-        heads.append("|∂L/∂w|")
-    rows = []
-    for finding in order[:_SHOWN]:
-        j = finding.neuron
-        zero = abs(seen.dx_sum[j]) <= seen.sum_bound[j]
-        row = [
-            str(j + 1),
-            number(float(seen.mean[j])),
-            number(float(seen.var[j])),
-            number(float(seen.dx_size[j])),
-            f"{seen.removed_mean[j]:.0%}",
-            f"{seen.removed_x_hat[j]:.0%}",
-            "✓ 0" if zero else number(float(seen.dx_sum[j])),
-        ]
-        if seen.dweight is not None:
-            row.append(number(float(seen.dweight[j])))
-        rows.append(row)
-    grid(heads, rows)
+# ---- The layer ---------------------------------------------------------------------------
 
 
-def _show(name: str, capture: Capture, seen: Neurons) -> None:
-    n, k = capture.shape
-    order = overview.findings(capture, seen)
-    bad = [finding for finding in order if finding.words]
-    if bad:
-        st.markdown(f"# {len(bad)} of {k} neurons stand out.")
-    else:
-        st.markdown(f"# None of the {k} neurons stands out.")
-    mode = "training" if capture.mode == "train" else "evaluation"
-    st.markdown(escaped(f"This is {name}: {n} rows, {k} neurons, in {mode} mode. {capture.note}"))
-    agrees = overview.agreement(seen)
+def _look(neuron: int) -> None:
+    session.choose("look", neuron + 1)
+
+
+def _on_look() -> None:
+    """A neuron was chosen in the table; anything that isn't one is ignored."""
+    neuron = st.session_state[neurons.KEY].look
+    here = _here()
+    if here and isinstance(neuron, int) and 0 <= neuron < here[1].capture.shape[1]:
+        _look(neuron)
+
+
+def _all_neurons(name: str, o: Overview) -> None:
+    c = o.capture
+    n, k = c.shape
+    bad = sum(bool(finding.words) for finding in o.order)
+    verb = "stands" if bad == 1 else "stand"
+    st.markdown(
+        f"# {bad} of {k} neurons {verb} out." if bad else f"# None of the {k} neurons stands out."
+    )
+    mode = "training" if c.mode == "train" else "evaluation"
+    st.markdown(escaped(f"This is {name}: {n} rows, {k} neurons, in {mode} mode. {c.note}"))
+    agrees = overview.agreement(o.seen)
     if agrees is not None:
         good, said = agrees
         sign, colour = ("✓", "green") if good else ("✗", "red")
-        st.markdown(f":{colour}[{sign} {escaped(said)}]")
-        if not good:
-            worst = bad[0].neuron
-            st.markdown(escaped(overview.explain(capture, worst)))
-    for finding in bad[:_SHOWN]:
-        st.markdown(escaped(f"Neuron {finding.neuron + 1}: {'; '.join(finding.words)}."))
-    names = {f.neuron: f"neuron {f.neuron + 1}" for f in order}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="choose"):
-        if st.session_state.get("capture_neuron") not in names:
-            st.session_state.capture_neuron = order[0].neuron
-        st.selectbox(
-            "Look at", list(names), format_func=names.__getitem__, key="capture_neuron", width=200
+        st.markdown(f":{colour}[{sign} {escaped(said)}] {escaped(o.why)}")
+    neurons.neurons(o, on_look=session.callback(_on_look))
+    st.markdown(
+        escaped(
+            f"Training takes away what of {TERMS['dx_hat'].symbol} lies along 1, its mean, and "
+            f"nearly all that lies along {TERMS['x_hat'].symbol}; the shares are of its square. "
+            "Choose a neuron to see its ledger."
+            if c.mode == "train"
+            else f"In evaluation mode nothing of {TERMS['dx_hat'].symbol} is taken away. Choose a "
+            "neuron to see its ledger."
         )
-        neuron = st.session_state.capture_neuron
-        st.button("Into the ledger", on_click=session.callback(_into_the_ledger), args=(neuron,))
-    _, said = overview.excerpt(capture, neuron)
-    if said:
-        st.markdown(escaped(said))
-    plots([taken(seen, [f.neuron for f in order])], key="taken")
-    shown = min(k, _SHOWN)
-    st.markdown(
-        "## Neuron by neuron"
-        if shown == k
-        else f"## Neuron by neuron: the {shown} "
-        + ("that stand out most" if bad else "with the largest gradients")
     )
-    _table(seen, order)
-    st.markdown(
-        "|∂L/∂x| is the root mean square over the rows. “Along 1” and “along x̂” are the shares of "
-        "|∂L/∂x̂|² that training takes away."
+    with st.container(horizontal=True, key="ways"):
+        _ways_in()
+        _ways_out(c)
+
+
+# ---- One neuron --------------------------------------------------------------------------
+
+
+def _headline(o: Overview, neuron: int, t: Trace) -> Story:
+    """What the ledger of this neuron says, and what stands out of it."""
+    c = o.capture
+    words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
+    found = f"It stands out: {words}." if words else ""
+    if c.mode == "eval" and c.running_var is not None:
+        own = float(o.seen.dx_sum[neuron])
+        return Story(
+            f"This layer was evaluating: its own {_DX} adds up to {number(own)}.",
+            f"There, mean and variance are constants, and ① with σ² = "
+            f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
+            f"training would do with the same numbers. {found}",
+        )
+    story = tell(t, 0, 0)
+    return Story(story.claim, f"{found} {story.why}".strip())
+
+
+def _on_ledger_event() -> None:
+    """There is nothing to set here, but what is asked gets an answer."""
+    event = st.session_state[ledger.KEY].event
+    if isinstance(event, dict):
+        st.session_state.answered = event.get("seq")
+
+
+def _into_explore(neuron: int) -> None:
+    here = _here()
+    if here:
+        session.change(overview.excerpt(here[1], neuron)[0], view=View(), opened=True)
+        st.session_state.to_explore = True
+
+
+def _one_neuron(o: Overview, neuron: int) -> None:
+    c = o.capture
+    inputs = overview.best_inputs(o, neuron)
+    order = [finding.neuron for finding in o.order]
+    place = order.index(neuron)
+    called = f"**Neuron {neuron + 1}** of {len(order)}"
+    if c.a is not None:
+        called += f", input {inputs[0] + 1} of {c.a.shape[1]}, where {TERMS['dweight'].symbol} is "
+        called += "largest"
+    with st.container(horizontal=True, vertical_alignment="center", key="walk-neurons"):
+        for label, to in (
+            ("‹ All neurons", -1),
+            ("Previous", order[place - 1] if place else None),
+            ("Next", order[place + 1] if place + 1 < len(order) else None),
+        ):
+            st.button(label, on_click=session.callback(_look), args=(to,), disabled=to is None)
+        st.markdown(called.replace("/∂", "/\u2060∂"))
+    t = run(overview.whole(o, neuron))
+    ledger.ledger(
+        t,
+        View(),
+        reply={"seq": st.session_state.get("answered"), "notice": "", "undo": False, "redo": False},
+        rows=None,
+        headline=_headline(o, neuron, t),
+        hide=session.hidden() | {"inputs"},
+        called=View(neuron, inputs[0] if inputs else 0),
+        on_event=session.callback(_on_ledger_event),
     )
+    if c.a is None:
+        st.markdown("No layer in front was captured: a is 1 for every sample, as for a bias.")
+    scenario, said = overview.excerpt(o, neuron)
+    with st.container(horizontal=True, vertical_alignment="center", key="to-explore"):
+        st.button(
+            f"Set these {scenario.shape[0]} samples in Explore",
+            on_click=session.callback(_into_explore),
+            args=(neuron,),
+        )
+        if said:
+            st.markdown(escaped(said))
 
 
 def _page() -> None:
     state = st.session_state
-    if state.pop("to_ledger", False):
+    if state.pop("to_explore", False):
         st.switch_page("bnviz/pages/explore.py")
-    if session.notice():
-        st.error(escaped(session.notice()))
-    if "capture" in state:
-        _show(*state.capture)
-        _ways_out(state.capture[1])
-        _ways_in()
+    with st.container(key="notice"):
+        if session.notice():
+            st.error(escaped(session.notice()))
+    here = _here()
+    if here is not None:
+        name, o = here
+        neuron = int(session.option("look")) - 1
+        if 0 <= neuron < o.capture.shape[1]:
+            _one_neuron(o, neuron)
+        else:
+            _all_neurons(name, o)
         return
     st.markdown("# Look at a layer of your own network.")
     st.markdown(
         "It doesn’t learn, or your backward pass is wrong? Capture what went through a batch norm, "
         "open it here, and see neuron by neuron where the gradient goes."
     )
-    _ways_in()
+    with st.container(horizontal=True, key="ways"):
+        _ways_in()
     st.markdown("A capture is one step of training, watched:")
     st.code(_HOW, None, wrap_lines=True)
     st.markdown(
         "A file stays on this server and is forgotten with the window; it is read as numbers, and "
-        "nothing of it is executed."
+        f"nothing of it is executed. With more than {MAX_ROWS} rows, the ledger shows the samples "
+        "with the largest gradients; sums are always of all."
     )
 
 

@@ -119,11 +119,13 @@ class App:
         self.page.wait_for_function(
             """() => document.querySelector('[data-test-script-state=notRunning]')
                  && document.querySelector(
-                      '[data-plot], [data-ledger], [data-derive], textarea, [data-testid=stCode]')
+                      '[data-plot], [data-ledger], [data-derive], [data-neurons], textarea, '
+                      + '[data-testid=stCode]')
                  && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
-                          '[data-plot], [data-ledger], [data-derive], [data-keys]'))
+                          '[data-plot], [data-ledger], [data-derive], [data-neurons], '
+                          + '[data-keys]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
             timeout=30_000,

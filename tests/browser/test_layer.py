@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
-from bnviz import captures, overview
+from bnviz import captures
 from bnviz.captures import Capture, read_npz, save_npz
+from bnviz.scenario import Scenario
+from bnviz.text import number
 from bnviz.trace import run
 from tests.network import Network
 
@@ -21,38 +23,95 @@ from .conftest import App
 SHIPPED = Path(captures.__file__).with_name("digits.npz")
 
 
+def open_shipped(app: App) -> App:
+    app.page.get_by_role("button", name="Open the layer that is here").click()
+    expect(app.page.locator("h1")).to_contain_text("32 neurons")
+    return app.idle()
+
+
 def upload(app: App, file: Path) -> None:
-    button = app.page.get_by_role("button", name="Open a file, or paste a table")
     if not app.page.locator("input[type=file]").count():
-        button.click()
+        app.page.get_by_role("button", name="Open a file, or paste a table").click()
     app.page.locator("input[type=file]").set_input_files(file)
+
+
+def rows(app: App) -> Locator:
+    return app.page.locator("[data-neurons] tbody tr")
+
+
+def table(app: App) -> str:
+    """What the table says, but for what rounding left, which the order of adding decides."""
+    return re.sub(r"rounding \S+|exactly 0", "", app.page.locator("[data-neurons]").inner_text())
 
 
 def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
     page = app.page
     page.get_by_role("link", name="Your layer").click()
-    page.get_by_role("button", name="Open the layer that is here").click()
-    expect(page.locator("h1")).to_contain_text("32 neurons")
-    app.idle()
+    open_shipped(app)
     c = read_npz(SHIPPED)
     expect(page.get_by_text(re.compile("✓ ∂L.*agrees with the captured one"))).to_be_visible()
-    expect(page.locator("table tbody tr")).to_have_count(12)
-    row = page.locator("table tbody tr").first.locator("td").all_inner_texts()
-    j = int(row[0]) - 1
-    assert row[1] == f"{c.x[:, j].astype(float).mean():.2f}".replace("-", "−")
-    assert row[6] == "✓ 0"
-    page.get_by_role("button", name="Into the ledger").click()
+    expect(rows(app)).to_have_count(12)
+    page.get_by_role("button", name="Show all 32").click()
+    expect(rows(app)).to_have_count(32)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    for j in (0, 21):
+        row = page.locator(f"[data-neurons] tr[data-neuron='{j}']")
+        for name, value in (
+            ("mean", t.mean[j]),
+            ("dx", np.sqrt((t.dx[:, j] ** 2).mean())),
+            ("dweight", np.linalg.norm(t.dweight[:, j])),
+        ):
+            shown = float(row.locator(f"td[data-column={name}]").get_attribute("data-value"))
+            np.testing.assert_allclose(shown, value, rtol=1e-9)
+        expect(row.locator("td[data-column=dx_sum]")).to_contain_text("✓ 0")
+
+
+def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
+    page = app.open("/layer").page
+    open_shipped(app)
+    rows(app).first.locator("td").first.click()  # anywhere in the row
     page.wait_for_selector("[data-ledger] tfoot")
     app.idle()
-    s, _ = overview.excerpt(c, j)
-    t = run(s)
+    c = read_npz(SHIPPED)
+    j = int(app.number("neuron"))
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    p = int(np.argmax(np.abs(t.dweight[:, j])))
+    expect(page.get_by_text(f"Neuron {j + 1} of 32, input {p + 1} of 64")).to_be_visible()
     shown = app.column("dx")
-    assert shown.size == 16
+    np.testing.assert_allclose(np.sort(np.abs(shown)), np.sort(np.abs(t.dx[:, j]))[-16:])
     assert app.number("n") == 64
-    np.testing.assert_allclose(np.sort(np.abs(shown)), np.sort(np.abs(t.dx[:, 0]))[-16:])
-    np.testing.assert_allclose(app.total("dweight"), t.dweight[0, 0], rtol=1e-9)
+    np.testing.assert_allclose(app.total("dweight"), t.dweight[p, j], rtol=1e-9)
+    expect(page.locator("[data-ledger] [role=slider]")).to_have_count(0)
+
+    here = page.url  # which holds the layer and the neuron
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(f"[data-ledger]:not([data-neuron='{j}'])")).to_be_visible()
+    app.idle()
+    other = app.number("neuron")
+    page.reload()
+    app.idle()
+    assert app.number("neuron") == other
+    page.go_back()
+    expect(page.locator(f"[data-ledger][data-neuron='{j}']")).to_be_visible()
+    assert page.url == here
+
+    page.get_by_role("button", name="Set these 64 samples in Explore").click()
+    expect(page.locator("[data-ledger] [role=slider]").first).to_be_visible()
+    app.idle()
+    np.testing.assert_allclose(np.sort(np.abs(app.column("dx"))), np.sort(np.abs(shown)))
     page.get_by_role("link", name="Your layer").click()
+    expect(page.locator(f"[data-ledger][data-neuron='{j}']")).to_be_visible()
+    app.idle()
+    page.get_by_role("button", name="All neurons").click()
     expect(page.locator("h1")).to_contain_text("32 neurons")
+
+
+def test_by_keyboard_alone(app: App) -> None:
+    page = app.open("/layer?layer=digits").page
+    button = page.get_by_role("button", name="Neuron 10: open its ledger")
+    button.focus()
+    button.press("Enter")
+    expect(page.locator("[data-ledger][data-neuron='9']")).to_be_visible()
 
 
 def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
@@ -67,19 +126,39 @@ def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
     upload(app, tmp_path / "wrong.npz")
     expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
     expect(app.page.get_by_text("Mean and variance taken for constants")).to_be_visible()
+    expect(rows(app).first).to_contain_text("differs from the captured one")
     app.idle()
     (tmp_path / "bad.npz").write_bytes(SHIPPED.read_bytes()[:5000])
     upload(app, tmp_path / "bad.npz")
     expect(app.page.get_by_role("alert").first).to_contain_text("bad.npz: This is no .npz file")
     expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+    # What was opened stays beside what ships, for as long as the window is open.
+    app.page.reload()
+    app.idle()
+    expect(app.page.locator("h1")).to_contain_text("Look at a layer")
+
+
+def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -> None:
+    c = read_npz(SHIPPED)
+    running = {"running_mean": c.x.mean(axis=0), "running_var": np.full(32, 4.0, np.float32)}
+    frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", **running)
+    save_npz(frozen, tmp_path / "eval.npz")
+    app.open("/layer")
+    upload(app, tmp_path / "eval.npz")
+    expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+    expect(app.page.get_by_text("32 neurons, in evaluation mode")).to_be_visible()
+    row = app.page.locator("[data-neurons] tr[data-neuron='4']")
+    own = float((c.gamma[4] * c.dy[:, 4].astype(float)).sum() / np.sqrt(4 + c.eps))
+    shown = float(row.locator("td[data-column=dx_sum]").get_attribute("data-value"))
+    np.testing.assert_allclose(shown, own, rtol=1e-6)
+    row.click()
+    expect(app.page.locator("[data-ledger] h1")).to_contain_text("This layer was evaluating")
+    expect(app.page.locator("[data-ledger] h1")).to_contain_text(number(own))
 
 
 def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
-    app.open("/layer")
-    page = app.page
-    page.get_by_role("button", name="Open the layer that is here").click()
-    expect(page.locator("table tbody tr")).to_have_count(12)
-    before = page.locator("table").inner_text()
+    page = app.open("/layer?layer=digits").page
+    before = table(app)
     for label in ("All terms, .npz", "All terms, CSV"):
         with page.expect_download() as waiting:
             page.get_by_role("button", name=label).click()
@@ -87,9 +166,11 @@ def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
         waiting.value.save_as(file)
         other = App(page.context.new_page(), app.server).open("/layer")
         upload(other, file)
-        expect(other.page.locator("h1")).to_contain_text("32 neurons")
-        expect(other.page.locator("table tbody tr")).to_have_count(12)
-        assert other.page.locator("table").inner_text() == before
+        expect(rows(other)).to_have_count(12)
+        other.idle()
+        expect(other.page.get_by_text(f"This is {file.name}")).to_be_visible()
+        expect(other.page.get_by_text(re.compile("✓ ∂L.*agrees with the captured"))).to_be_visible()
+        assert table(other) == before
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
@@ -123,6 +204,7 @@ def test_a_pasted_table(app: App) -> None:
 def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool) -> None:
     app = new_app(width, dark=dark).open("/layer")
     app.assert_accessible()
-    app.page.get_by_role("button", name="Open the layer that is here").click()
-    expect(app.page.locator("h1")).to_contain_text("32 neurons")
+    open_shipped(app).assert_accessible()
+    rows(app).first.click()
+    app.page.wait_for_selector("[data-ledger] tfoot", state="attached")
     app.idle().assert_accessible()

@@ -1,0 +1,113 @@
+// The neurons of a layer, a row each: places what Python surveyed, and says which one is chosen.
+
+import { make, unbroken } from "../bnviz.common/dom.js";
+
+const tables = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let table = tables.get(parentElement);
+  if (!table) {
+    table = new Neurons(parentElement);
+    tables.set(parentElement, table);
+  }
+  table.look = (neuron) => setTriggerValue("look", neuron);
+  table.update(new TextDecoder().decode(data));
+}
+
+class Neurons {
+  constructor(parent) {
+    this.root = make("section", "bnn", parent);
+    this.root.setAttribute("data-neurons", "");
+    this.root.setAttribute("aria-label", "Neurons of the layer");
+    this.box = make("div", "", this.root);
+    this.more = make("button", "bnn-more", this.root);
+    this.more.type = "button";
+    this.more.onclick = () => {
+      const next = this.shown;
+      this.shown = this.data.rows.length;
+      this.draw();
+      this.box.querySelectorAll("tbody button")[next]?.focus();
+    };
+  }
+
+  update(text) {
+    if (text === this.text) return;
+    this.text = text;
+    this.data = JSON.parse(text);
+    this.shown = Math.min(this.data.first, this.data.rows.length);
+    this.draw();
+  }
+
+  draw() {
+    const { heads, rows, count, order } = this.data;
+    this.root.classList.toggle("bnn-plain", !rows.some((row) => row.words));
+    this.box.replaceChildren();
+    const table = make("table", "", this.box);
+    make("caption", "bnn-hidden", table, `A row for each neuron, ${order}.`);
+    const top = make("tr", "", make("thead", "", table));
+    this.head(top, "Neuron", unbroken(order), "name");
+    for (const { symbol, short, name } of heads) this.head(top, unbroken(symbol), short, name);
+    const body = make("tbody", "", table);
+    for (const row of rows.slice(0, this.shown)) this.row(body, row);
+    this.more.hidden = this.shown >= rows.length;
+    this.more.textContent =
+      rows.length < count
+        ? `Show the ${rows.length} of ${count} that stand out most`
+        : `Show all ${rows.length}`;
+  }
+
+  head(tr, symbol, short, name) {
+    const th = make("th", "", tr);
+    th.scope = "col";
+    th.dataset.column = name;
+    make("span", "bnn-symbol", th, symbol);
+    make("span", "bnn-short", th, short);
+  }
+
+  row(body, row) {
+    const tr = make("tr", "", body);
+    tr.dataset.neuron = row.neuron;
+    const th = make("th", "", tr);
+    th.scope = "row";
+    const button = make("button", "bnn-name", th, String(row.neuron + 1));
+    button.type = "button";
+    button.setAttribute("aria-label", `Neuron ${row.neuron + 1}: open its ledger`);
+    if (row.words) make("span", "bnn-words", th, unbroken(row.words));
+    tr.onclick = () => this.look(row.neuron);
+    for (const { name, kind } of this.data.heads) {
+      const td = make("td", "", tr);
+      td.dataset.column = name;
+      if (kind === "wide") this.parts(td, row.parts);
+      else this.cell(td, row.cells[name]);
+    }
+  }
+
+  cell(td, { v, t, bar, small }) {
+    td.dataset.value = v;
+    if (bar !== null) {
+      const track = make("div", "bnn-track", td);
+      make("i", "bnn-bar", track).style.width = `${100 * bar}%`;
+    }
+    const zero = small !== undefined;
+    make("span", zero ? "bnn-number bnn-zero" : "bnn-number", td, t);
+    if (zero) make("span", "bnn-small", td, small);
+  }
+
+  parts(td, parts) {
+    if (!parts.length) {
+      make("span", "bnn-small", td, "nothing comes in");
+      return;
+    }
+    const track = make("div", "bnn-stack", td);
+    const text = make("div", "bnn-legend", td);
+    parts.forEach(({ name, share, t }, index) => {
+      const piece = make("i", `bnn-part bnn-part-${index}`, track);
+      piece.style.width = `${100 * share}%`;
+      const label = make("span", "", text);
+      make("i", `bnn-key bnn-part-${index}`, label);
+      make("span", "", label, `${name} `);
+      make("b", "", label, t);
+      label.dataset.share = share;
+    });
+  }
+}

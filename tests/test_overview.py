@@ -1,0 +1,185 @@
+"""What is said of a capture is true of its numbers."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnviz import captures, overview
+from bnviz.captures import Capture, read_npz
+from bnviz.ledger.view import payload
+from bnviz.mistakes import MISTAKES, with_mistake
+from bnviz.neurons.view import payload as table
+from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Scenario
+from bnviz.share import View
+from bnviz.trace import run
+
+from .test_captures import made
+
+SHIPPED = Path(captures.__file__).with_name("digits.npz")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_survey_agrees_with_the_core(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "BLOCK", 40)  # many blocks
+    c = made(seed, n=53, k=4, dtype="float64")
+    heard: list[float] = []
+    seen = overview.survey(c, heard.append)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    np.testing.assert_allclose(seen.mean, t.mean, rtol=1e-12)
+    np.testing.assert_allclose(seen.var, t.var, rtol=1e-12)
+    np.testing.assert_allclose(seen.dx_size, np.sqrt((t.dx**2).mean(axis=0)), rtol=1e-11)
+    np.testing.assert_allclose(seen.dweight, t.dweight, rtol=1e-9, atol=1e-12)
+    assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
+    kept = 1 - seen.removed_mean - seen.removed_x_hat
+    g = t.dx_hat
+    unit = t.x_hat / np.linalg.norm(t.x_hat, axis=0)
+    rest = g - g.mean(axis=0) - unit * (unit * g).sum(axis=0)
+    np.testing.assert_allclose(kept, (rest**2).sum(axis=0) / (g**2).sum(axis=0), rtol=1e-9)
+    assert overview.agreement(seen)[0]
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+
+
+def test_what_stands_out() -> None:
+    c = made(n=40, k=8, dtype="float64")
+    x, dy = c.x.copy(), c.dy.copy()
+    dy[:, 0] = 0.0
+    x[:, 1] = 0.3
+    x[:, 2] = 1.0 + 1e-3 * x[:, 2]
+    x_hat = (x[:, 3] - x[:, 3].mean()) / x[:, 3].std()
+    dy[:, 3] = x_hat
+    dy[:, 4] = 1.0
+    bent = Capture(x, dy, np.ones(8), np.zeros(8))
+    by_neuron = {
+        f.neuron: " ".join(f.words) for f in overview.findings(bent, overview.survey(bent))
+    }
+    assert "dead" in by_neuron[0]
+    assert "constant" in by_neuron[1]
+    assert "tiny variance" in by_neuron[2]
+    assert "explode" in by_neuron[2]
+    assert "along x̂" in by_neuron[3]
+    assert "nearly all of the upstream is taken away" in by_neuron[4]
+    assert by_neuron[5] == by_neuron[6] == by_neuron[7] == ""
+
+
+def test_frozen_statistics_are_named() -> None:
+    c = made(dtype="float64")
+    k = c.shape[1]
+    running = {"running_mean": np.zeros(k), "running_var": np.full(k, 4.0)}
+    dx = c.gamma * c.dy / np.sqrt(4.0 + 1e-5)
+    frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", dx=dx, **running)
+    seen = overview.survey(frozen)
+    assert overview.agreement(seen)[0]
+    assert all("frozen" in f.words[-1] for f in overview.findings(frozen, seen))
+    mistaken = Capture(c.x, c.dy, c.gamma, c.beta, dx=dx, **running)
+    seen = overview.survey(mistaken)
+    assert not overview.agreement(seen)[0]
+    assert "eval mode" in overview.explain(mistaken, 0)
+
+
+@pytest.mark.parametrize("name", ["mean", "variance", "both", "unbiased", "squared", "power"])
+def test_a_wrong_gradient_is_traced_to_its_mistake(name: str) -> None:
+    c = made(dtype="float64", n=20)
+    wrong = with_mistake(run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps)), name).dx
+    bent = Capture(c.x, c.dy, c.gamma, c.beta, dx=wrong)
+    assert not overview.agreement(overview.survey(bent))[0]
+    assert MISTAKES[name].title in overview.explain(bent, 0)
+
+
+def test_the_ledger_of_a_neuron_is_of_all_its_rows() -> None:
+    c = made(n=500, k=5, d=6)
+    o = overview.look_over(c)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    for j in range(5):
+        here = run(overview.whole(o, j))
+        p = int(np.argmax(np.abs(t.dweight[:, j])))
+        assert overview.best_inputs(o, j)[0] == p
+        np.testing.assert_allclose(here.dx[:, 0], t.dx[:, j], rtol=1e-12)
+        np.testing.assert_allclose(here.dweight[0, 0], t.dweight[p, j], rtol=1e-9)
+        data = payload(here, View(), called=View(j, p))
+        assert (data["n"], data["neuron"], data["input"]) == (500, j, p)
+        assert data["rows"] == sorted(np.argsort(-np.abs(t.dx[:, j]))[:16].tolist())
+        assert data["sums"]["dweight"]["v"] == pytest.approx(t.dweight[p, j], rel=1e-9)
+
+
+def test_without_a_layer_in_front_a_is_one() -> None:
+    c = dataclasses.replace(made(), a=None)
+    o = overview.look_over(c)
+    assert overview.best_inputs(o, 0) == []
+    assert (overview.whole(o, 0).a == 1).all()
+    assert overview.excerpt(o, 0)[0].d == 1
+
+
+def test_what_explore_can_hold() -> None:
+    small, large = (overview.look_over(made(n=n)) for n in (30, 500))
+    s, said = overview.excerpt(small, 2)
+    assert s.shape == (30, 1)
+    assert s.d == MAX_INPUTS
+    np.testing.assert_array_equal(s.x[:, 0], small.capture.x[:, 2].astype(float))
+    assert said.startswith("Of 6 inputs")
+    s, said = overview.excerpt(large, 1)
+    assert s.shape == (MAX_ROWS, 1)
+    assert "64 of 500 samples" in said
+    c = large.capture
+    dx = np.abs(run(Scenario(c.x, c.dy, c.gamma)).dx[:, 1])
+    best = np.sort(np.argsort(-dx, kind="stable")[:64])
+    np.testing.assert_array_equal(s.x[:, 0], c.x[best, 1].astype(float))
+
+
+def test_the_table_of_neurons_is_the_survey() -> None:
+    c = made(n=40, k=20, dtype="float64")
+    dy = c.dy.copy()
+    dy[:, 3] = 0.0
+    bent = dataclasses.replace(c, dy=dy, dx=None)
+    o = overview.look_over(bent)
+    data = table(o)
+    t = run(Scenario(bent.x, bent.dy, bent.gamma, bent.beta, bent.eps, bent.a))
+    assert data["count"] == len(data["rows"]) == 20
+    assert data["rows"][0]["neuron"] == 3
+    assert "dead" in data["rows"][0]["words"]
+    assert data["rows"][0]["parts"] == []
+    for row in data["rows"][1:]:
+        j = row["neuron"]
+        cells = row["cells"]
+        assert cells["mean"]["v"] == pytest.approx(t.mean[j])
+        assert cells["std"]["v"] == pytest.approx(t.scenario.x[:, j].std())
+        assert cells["dx"]["v"] == pytest.approx(np.sqrt((t.dx[:, j] ** 2).mean()))
+        assert cells["dweight"]["v"] == pytest.approx(np.linalg.norm(t.dweight[:, j]))
+        assert cells["dx_sum"]["t"] == "✓ 0"
+        assert cells["dx_sum"]["v"] == pytest.approx(0, abs=1e-12)
+        assert sum(part["share"] for part in row["parts"]) == pytest.approx(1)
+    assert max(row["cells"]["dx"]["bar"] for row in data["rows"]) == 1
+
+
+def test_of_a_wide_layer_the_browser_gets_those_that_stand_out() -> None:
+    rng = np.random.default_rng(0)
+    c = Capture(
+        rng.normal(size=(8, 3000)), rng.normal(size=(8, 3000)), np.ones(3000), np.zeros(3000)
+    )
+    data = table(overview.look_over(c))
+    assert len(data["rows"]) == 256
+    assert data["count"] == 3000
+
+
+def test_where_it_differs_is_explained_at_the_neuron_that_differs_most() -> None:
+    c = made(dtype="float64", n=20)
+    x, dx = c.x.copy(), c.dx.copy()
+    x[:, 0] = 2.0  # stands out as well, and agrees
+    t = run(Scenario(x, c.dy, c.gamma, c.beta, c.eps))
+    dx = t.dx.copy()
+    dx[:, 3] = with_mistake(t, "variance").dx[:, 3]
+    o = overview.look_over(dataclasses.replace(c, x=x, dx=dx))
+    assert MISTAKES["variance"].title in o.why
+
+
+def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
+    c = read_npz(SHIPPED)
+    assert c.shape == (64, 32)
+    assert SHIPPED.stat().st_size < 100_000
+    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+    seen = overview.survey(c)
+    assert overview.agreement(seen)[0]
+    s, _ = overview.excerpt(overview.look_over(c), 0)
+    np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
