@@ -92,9 +92,10 @@ def _wrong_axis(t: Trace) -> Changes:
 
 
 def _lost_keepdims(t: Trace) -> Changes:
-    # One neuron at a time, (N,) beside (N, 1): entry [i, j] of the product is g_j (x_i − μ).
-    product = t.dx_hat[None, :, :] * t.deviation[:, None, :]
-    return _paths(t, t.inv_std, dvar=product.sum(axis=1) * -0.5 * t.inv_std**3)
+    # One neuron at a time, (N,) beside (N, 1): entry [i, j] of the product is g_j (x_i − μ),
+    # and its sum over j needs no table of N × N.
+    product_sum = t.deviation * t.dx_hat.sum(axis=0)
+    return _paths(t, t.inv_std, dvar=product_sum * -0.5 * t.inv_std**3)
 
 
 def _beta_from_inputs(t: Trace) -> Changes:

@@ -183,3 +183,15 @@ def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
     assert overview.agreement(seen)[0]
     s, _ = overview.excerpt(overview.look_over(c), 0)
     np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
+
+
+def test_a_wrong_gradient_of_a_large_capture_is_explained_in_memory_of_its_size() -> None:
+    """The mistake that broadcasts (N,) beside (N, 1) would need 80 GB here."""
+    rng = np.random.default_rng(0)
+    n = 100_000
+    x, dy = rng.normal(size=(n, 1)), rng.normal(size=(n, 1))
+    t = run(Scenario(x, dy))
+    wrong = Capture(x, dy, np.ones(1), np.zeros(1), dx=1.5 * t.dx)
+    assert overview.look_over(wrong).why.endswith("fits none of the known mistakes.")
+    bent = dataclasses.replace(wrong, dx=with_mistake(t, "keepdims").dx)
+    assert overview.look_over(bent).why.endswith(f"{MISTAKES['keepdims'].title}.")

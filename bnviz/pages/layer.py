@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bnviz import ledger, neurons, overview
 from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
@@ -54,6 +56,7 @@ def _open_shipped() -> None:
 
 def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None:
     """Read a capture and look it over; what was there before goes only when that is done."""
+    gc.collect()  # of what was opened before, hundreds of megabytes may wait for it
     bar = st.progress(0.0, f"Reading {escaped(name)}")
 
     def show(share: float, what: str) -> None:
@@ -65,10 +68,13 @@ def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None
     except CaptureError as error:
         session.say(f"{name}: {error}")
         return
+    except MemoryError:
+        session.say(f"{name}: it is too large for the memory of this machine.")
+        return
     finally:
         bar.empty()
     st.session_state.opened = (name, look)
-    st.session_state.files = st.session_state.get("files", 0) + 1  # the upload is let go of
+    st.session_state.files = _files() + 1
     session.choose("layer", "")
     session.choose("look", 0)
 
@@ -78,6 +84,7 @@ def _open_upload() -> None:
     if upload is not None:
         csv = upload.name.lower().endswith(".csv")
         _open(upload.name, lambda told: _read_text(upload) if csv else read_npz(upload, told))
+        _let_go(upload.file_id)
 
 
 def _read_text(file: IO[bytes]) -> Capture:
@@ -93,13 +100,27 @@ def _open_pasted() -> None:
         _open("The pasted table", lambda _: read_csv(text))
 
 
+def _files() -> int:
+    """How many files were opened."""
+    return int(st.session_state.get("files", 0))
+
+
 def _upload_key() -> str:
-    return f"capture-file-{st.session_state.get('files', 0)}"
+    return f"capture-file-{_files()}"
+
+
+def _let_go(file_id: str) -> None:
+    """Have the server forget an upload, which it would keep for as long as the window is open."""
+    context = get_script_run_ctx()
+    if context is not None:
+        files: Any = context.uploaded_file_mgr
+        files.remove_file(context.session_id, file_id)
 
 
 def _ways_in() -> None:
     st.button("Open the layer that is here", on_click=session.callback(_open_shipped))
-    with st.popover("Open a file, or paste a table"):
+    # With a name of its own after each file, so that it closes and forgets what was sent.
+    with st.popover("Open a file, or paste a table", key=f"ways-in-{_files()}"):
         st.file_uploader(
             "A capture: .npz, or CSV with columns x_1 …, dy_1 …, a_1 …, dx_1 …",
             type=["npz", "csv"],
