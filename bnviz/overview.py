@@ -237,14 +237,14 @@ def explain(c: Capture, neuron: int) -> str:
     if c.running_var is not None:
         running = _by_running(c, c.running_var)[:, [neuron]]
         if np.abs(running - theirs).max() <= close:
-            return "The captured gradient is that of running statistics: eval mode."
+            return "There, the captured gradient is that of running statistics: eval mode."
     for name, mistake in MISTAKES.items():
         with np.errstate(all="ignore"):
             wrong = with_mistake(t, name).dx
             fits = wrong.shape == theirs.shape and np.abs(wrong - theirs).max() <= close
         if fits and np.abs(wrong - t.dx).max() > close:
-            return f"The captured gradient fits a known mistake: {mistake.title}."
-    return "The captured gradient fits none of the known mistakes."
+            return f"There, the captured gradient fits a known mistake: {mistake.title}."
+    return "There, the captured gradient fits none of the known mistakes."
 
 
 # ---- The whole of it ---------------------------------------------------------------------

@@ -228,6 +228,7 @@ class Walk {
       const box = make("span", "bnd-grid", this.shape);
       box.style.gridTemplateColumns = `repeat(${width}, 0.8rem)`;
       const shown = Math.min(height, 6);
+      box.classList.toggle("bnd-more", shown < height);
       const here = Math.min(rows.indexOf(sample), shown - 1);
       for (let r = 0; r < shown; r += 1) {
         for (let c = 0; c < width; c += 1) {
@@ -254,7 +255,7 @@ class Walk {
       this.light(th, column.k);
     }
     const body = make("tbody", "", table);
-    const largest = {};
+    const largest = { paths: this.data.paths }; // one scale for the paths, in every step
     for (const { scale, v } of step.columns) {
       largest[scale] = Math.max(largest[scale] ?? 0, ...v.map((each) => Math.abs(Number(each)) || 0));
     }

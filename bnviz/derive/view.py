@@ -13,7 +13,7 @@ import numpy as np
 
 from bnviz.derivation import MOVES, SNIPPETS, Line, OffCentre, lines, off_centre
 from bnviz.identities import Check, Sum, column_sums, identities, rounding
-from bnviz.ledger.view import shown_rows
+from bnviz.ledger.view import PATHS, shown_rows
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array
 from bnviz.share import View
@@ -107,19 +107,21 @@ class _Numbers:
         total: bool = True,
         zero: bool = False,
     ) -> Json:
-        """The same for any numbers. zero: the sum is zero within its rounding error."""
+        """The same for any numbers. zero: the sum is zero by algebra, and was found to be."""
         whole = float(values.sum())
         known = self.sums.get({"dweight_per_sample": "dweight"}.get(key, key))
         if known is not None:
-            zero = zero or known.vanishes
-        elif abs(whole) <= rounding(values.size) * float(np.abs(values).sum()):
-            zero = True
+            vanishes = zero or known.vanishes
+            zero = zero or (known.vanishes and known.by_algebra)
+        else:
+            added = float(np.abs(values).sum())
+            vanishes = zero or abs(whole) <= rounding(values.size) * added
         return {
             "s": symbol,
             "k": key,
             "v": [plain(values[i]) for i in self.rows],
             "t": [number(float(values[i]), signed=True) for i in self.rows],
-            "total": ("0" if zero else number(whole, signed=True)) if total else "",
+            "total": ("0" if vanishes else number(whole, signed=True)) if total else "",
             "zero": zero and total,
             "scale": "paths" if key in _SHARED else "sides" if key in _SIDES else symbol,
         }
@@ -626,4 +628,5 @@ def payload(t: Trace, view: View, sample: int, step: int) -> Json:
         if len(m.rows) < n
         else "",
         "graph": graph(m),
+        "paths": float(np.nan_to_num([np.abs(m.columns[name][m.rows]) for name in PATHS]).max()),
     }

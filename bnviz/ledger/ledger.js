@@ -99,6 +99,7 @@ class Ledger {
   }
 
   drawRadios(choices, name, count, chosen) {
+    choices.parentElement.hidden = count < 2;
     if (choices.children.length !== count) {
       choices.replaceChildren();
       for (let i = 0; i < count; i += 1) {
@@ -128,8 +129,14 @@ class Ledger {
 
   // ---- Python ------------------------------------------------------------------
 
+  // What is said of a preset goes at the first change of a number; its place stays.
+  keepPlace() {
+    for (const text of [this.claim, this.why]) text.style.minHeight = `${text.offsetHeight}px`;
+  }
+
   send(event) {
     if (!this.root.isConnected) return;
+    if (event.kind === "move" || event.kind === "type") this.keepPlace();
     const last = this.queue[this.queue.length - 1];
     const replaces =
       last && event.kind === "move" && last.kind === "move" &&
@@ -370,6 +377,7 @@ class Ledger {
   draw() {
     const { data, root } = this;
     setAttribute(root, "data-hide", data.hide);
+    if (data.surprise) this.claim.style.minHeight = this.why.style.minHeight = "";
     setText(this.claim, unbroken(data.claim));
     setText(this.why, unbroken(`${data.surprise} ${data.why}`.trim()));
     this.drawPreset();

@@ -40,7 +40,6 @@ class Neurons {
 
   draw() {
     const { heads, rows, count, order } = this.data;
-    this.root.classList.toggle("bnn-plain", !rows.some((row) => row.words));
     this.box.replaceChildren();
     const table = make("table", "", this.box);
     make("caption", "bnn-hidden", table, `A row for each neuron, ${order}.`);
@@ -65,14 +64,13 @@ class Neurons {
   }
 
   row(body, row) {
-    const tr = make("tr", "", body);
+    const tr = make("tr", row.words ? "bnn-said" : "", body);
     tr.dataset.neuron = row.neuron;
     const th = make("th", "", tr);
     th.scope = "row";
     const button = make("button", "bnn-name", th, String(row.neuron + 1));
     button.type = "button";
     button.setAttribute("aria-label", `Neuron ${row.neuron + 1}: open its ledger`);
-    if (row.words) make("span", "bnn-words", th, unbroken(row.words));
     tr.onclick = () => this.look(row.neuron);
     for (const { name, kind } of this.data.heads) {
       const td = make("td", "", tr);
@@ -80,6 +78,11 @@ class Neurons {
       if (kind === "wide") this.parts(td, row.parts);
       else this.cell(td, row.cells[name]);
     }
+    if (!row.words) return;
+    // What stands out, in a line of its own: there is room for it on a phone as well.
+    const note = make("tr", "bnn-note", body);
+    note.onclick = tr.onclick;
+    make("td", "", note, unbroken(row.words)).colSpan = this.data.heads.length + 1;
   }
 
   cell(td, { v, t, bar, small }) {

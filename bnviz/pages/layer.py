@@ -118,7 +118,7 @@ def _let_go(file_id: str) -> None:
 
 
 def _ways_in() -> None:
-    st.button("Open the layer that is here", on_click=session.callback(_open_shipped))
+    st.button("Open the example layer", on_click=session.callback(_open_shipped))
     # With a name of its own after each file, so that it closes and forgets what was sent.
     with st.popover("Open a file, or paste a table", key=f"ways-in-{_files()}"):
         st.file_uploader(
