@@ -103,6 +103,8 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
     expect(page.locator(f"[data-ledger][data-neuron='{j}']")).to_be_visible()
     app.idle()
     page.get_by_role("button", name="All neurons").click()
+    expect(rows(app)).to_have_count(12)
+    expect(page.locator("[data-ledger]")).to_have_count(0)
     expect(page.locator("h1")).to_contain_text("32 neurons")
 
 
