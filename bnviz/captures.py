@@ -37,6 +37,9 @@ _NUMBERS = {"eps": 1e-5, "roundoff": 0.0}
 _MOST_NEURONS, _MOST_WEIGHTS = 2**16, 2**23  # a survey holds a few numbers for each
 _COARSEST = 0.25
 _PIECE = 2**24  # bytes read at a time
+_MOST_MEMBERS = 100
+_SIZE = 1e100  # of a number
+_LONGEST_CSV, _MOST_COLUMNS = 2**25, 20_000
 _PATCHES = 2**26  # numbers, of a convolution's input
 _MODES = ("train", "eval")
 _TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
@@ -119,30 +122,38 @@ def capture(model: Any, folder: str | Path) -> Iterator[dict[str, Capture]]:
     found: dict[str, Capture] = {}
     seen: dict[str, dict[str, Any]] = {}  # the latest call of each layer
     done: dict[str, dict[str, Any]] = {}  # the latest that got a gradient
-    fronts: list[tuple[Any, Any, Any]] = []  # output, input and layer, of this pass
+    fronts: dict[
+        Any, tuple[Any, int, Any]
+    ] = {}  # by layer: its output, with its version, and input
 
-    def on_front(layer: Any, given: Any, output: Any) -> None:
-        fronts.append((output, given[0], layer))
+    def on_front(layer: Any, given: Any, named: Any, output: Any) -> None:
+        fronts[layer] = (output, output._version, given[0] if given else named["input"])
+
+    def in_front(x: Any) -> tuple[Any, Any, Any, Any] | None:
+        for layer, (output, version, given) in fronts.items():
+            if output is x and x._version == version:  # and not changed in place since
+                return layer, *map(_copied, (given, layer.weight, layer.bias))
+        return None
 
     def before(name: str) -> Any:
-        def hook(layer: Any, given: Any) -> Any:
-            x = given[0]
-            record = seen[name] = {
-                "layer": layer,
-                "x": x.detach(),
+        def hook(layer: Any, given: Any, named: Any) -> Any:
+            x = given[0] if given else named["input"]
+            # Copies, since a step of the optimiser may come before the end.
+            seen[name] = {
+                "x": _copied(x),
+                "gamma": _copied(layer.weight),
+                "beta": _copied(layer.bias),
+                "eps": float(layer.eps),
                 "mode": "train" if layer.training or layer.running_mean is None else "eval",
-                "front": next((f for f in fronts if f[0] is x), None),
+                "running": (_copied(layer.running_mean), _copied(layer.running_var)),
+                "front": in_front(x),
                 "calls": seen.get(name, {"calls": 0})["calls"] + 1,
+                "passes": 0,
             }
-            if layer.running_mean is not None:
-                record["running"] = (layer.running_mean.clone(), layer.running_var.clone())
-            if not torch.is_grad_enabled():
+            alone = _alone(layer, x, seen[name]) if torch.is_grad_enabled() else None
+            if alone is None:
                 return None
-            # Where x goes elsewhere too, as beside a skip connection, its gradient is of all
-            # its uses; this name for it is used by the layer alone.
-            alone = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-            alone.register_hook(lambda grad: record.__setitem__("dx", grad.detach()))
-            return (alone, *given[1:])
+            return ((alone, *given[1:]), named) if given else ((), named | {"input": alone})
 
         return hook
 
@@ -151,7 +162,8 @@ def capture(model: Any, folder: str | Path) -> Iterator[dict[str, Capture]]:
             record = seen[name]
 
             def on_gradient(grad: Any) -> None:
-                record["dy"] = grad.detach()
+                record["passes"] += 1
+                record.setdefault("dy", _copied(grad))
                 if record["calls"] >= done.get(name, record)["calls"]:
                     done[name] = record
 
@@ -164,10 +176,11 @@ def capture(model: Any, folder: str | Path) -> Iterator[dict[str, Capture]]:
     handles = []
     for name, layer in model.named_modules():
         if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
-            handles.append(layer.register_forward_hook(on_front))
+            handles.append(layer.register_forward_hook(on_front, with_kwargs=True))
         elif isinstance(layer, norms):
-            handles.append(layer.register_forward_pre_hook(before(name or "norm")))
-            handles.append(layer.register_forward_hook(after(name or "norm")))
+            called = re.sub(r"[/\\]", "_", name) or "norm"
+            handles.append(layer.register_forward_pre_hook(before(called), with_kwargs=True))
+            handles.append(layer.register_forward_hook(after(called)))
     try:
         yield found
     finally:
@@ -179,11 +192,34 @@ def capture(model: Any, folder: str | Path) -> Iterator[dict[str, Capture]]:
         save_npz(found[name], Path(folder) / f"{name}.npz")
 
 
+def _copied(tensor: Any) -> Any:
+    return None if tensor is None else tensor.detach().clone()
+
+
+def _alone(layer: Any, x: Any, record: dict[str, Any]) -> Any:
+    """x under a name that this layer alone uses, watched for its gradient; None without one.
+
+    Where x goes elsewhere too, as beside a skip connection, its own gradient is of all its uses.
+    """
+    if x.requires_grad:
+        alone = x.view_as(x)
+    elif any(parameter.requires_grad for parameter in layer.parameters()):
+        alone = x.detach().requires_grad_()
+    else:
+        return None  # nothing here gets a gradient, and nothing may change that
+
+    def on_gradient(grad: Any) -> None:
+        record.setdefault("dx", _copied(grad))
+
+    alone.register_hook(on_gradient)
+    return alone
+
+
 def _recorded(record: Mapping[str, Any], calls: int) -> Capture:
     """A capture from what the hooks have seen."""
     import torch  # noqa: PLC0415
 
-    layer, given = record["layer"], record["x"]
+    given = record["x"]
     x = _rows(given)
     k = x.shape[1]
     notes = []
@@ -191,17 +227,20 @@ def _recorded(record: Mapping[str, Any], calls: int) -> Capture:
         notes.append(f"{tuple(given.shape)} read as {x.shape}: a row for each position.")
     if calls > 1:
         notes.append(f"This is call {record['calls']} of {calls}.")
+    if record["passes"] > 1:
+        notes.append(f"Of {record['passes']} backward passes, this is the first.")
     front, said = _front(record["front"], len(x))
     if said:
         notes.append(said)
 
-    mean, var = record.get("running", (None, None))
+    mean, var = record["running"]
+    gamma, beta = record["gamma"], record["beta"]
     return Capture(
         x=x,
         dy=_rows(record["dy"]),
-        gamma=np.ones(k, x.dtype) if layer.weight is None else _numpy(layer.weight),
-        beta=np.zeros(k, x.dtype) if layer.bias is None else _numpy(layer.bias),
-        eps=float(layer.eps),
+        gamma=np.ones(k, x.dtype) if gamma is None else _numpy(gamma),
+        beta=np.zeros(k, x.dtype) if beta is None else _numpy(beta),
+        eps=record["eps"],
         mode=record["mode"],
         note=" ".join(notes),
         roundoff=float(torch.finfo(given.dtype).eps),
@@ -218,7 +257,7 @@ def _front(front: Any, rows: int) -> tuple[dict[str, Any], str]:
         return {}, ""
     import torch  # noqa: PLC0415
 
-    _, given, layer = front
+    layer, given, weights, bias_ = front
     said = ""
     if isinstance(layer, torch.nn.Linear):
         if given.dim() != 2:
@@ -228,16 +267,16 @@ def _front(front: Any, rows: int) -> tuple[dict[str, Any], str]:
         plain = layer.groups == 1 and layer.padding_mode == "zeros"
         if not plain or isinstance(layer.padding, str):
             return {}, "The convolution in front is of a kind that is not taken along."
-        if rows * layer.weight[0].numel() > _PATCHES:
+        if rows * weights[0].numel() > _PATCHES:
             return {}, "The convolution in front has too many patches to be taken along."
         # A convolution is a linear layer that sees one patch for each position.
         patches = torch.nn.functional.unfold(
-            given.detach(), layer.kernel_size, layer.dilation, layer.padding, layer.stride
+            given, layer.kernel_size, layer.dilation, layer.padding, layer.stride
         )
         a = _rows(patches)
         said = f"The convolution in front is read as a linear layer on patches of {a.shape[1]}."
-    weight = _numpy(layer.weight).reshape(len(layer.weight), -1).T.copy()
-    bias = np.zeros(weight.shape[1], weight.dtype) if layer.bias is None else _numpy(layer.bias)
+    weight = _numpy(weights).reshape(len(weights), -1).T.copy()
+    bias = np.zeros(weight.shape[1], weight.dtype) if bias_ is None else _numpy(bias_)
     return {"a": a, "weight": weight, "bias": bias}, said
 
 
@@ -282,10 +321,12 @@ def _member(
         except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
             raise CaptureError(f"{name} in the file is no NumPy array.") from error
         if dtype.hasobject or dtype.kind not in "fiuU" or dtype.itemsize > 4096:
-            raise CaptureError(f"{name} must hold numbers; it holds {dtype.kind!r} ({dtype}).")
+            raise CaptureError(f"{name} must hold numbers; it holds {str(dtype)[:40]}.")
         count = math.prod(int(length) for length in shape)
         if count * dtype.itemsize > info.file_size or len(shape) > 2 or min(shape, default=0) < 0:
-            raise CaptureError(f"{name} says that its shape is {shape}, and the file is another.")
+            raise CaptureError(
+                f"{name} says that its shape is {str(shape)[:40]}, and the file is another."
+            )
         values = np.empty(count, dtype)
         rest = memoryview(cast(Any, values.view(np.uint8))) if count else memoryview(b"")
         while rest:
@@ -305,6 +346,7 @@ def read_npz(
     progress is told the share that has been read.
     """
     try:
+        _check_count(source)
         with zipfile.ZipFile(source) as archive:
             found = _members(archive, progress)
     except CaptureError:
@@ -313,7 +355,7 @@ def read_npz(
         raise CaptureError("This is no .npz file, or it is damaged.") from error
     texts = dict.fromkeys(_TEXTS, "")
     for name in set(_TEXTS) & set(found):
-        texts[name] = "".join(map(str, found.pop(name).reshape(-1)[:1]))[:400]
+        texts[name] = _text(found.pop(name))
     numbers = {}
     for name, default in _NUMBERS.items():
         value = found.pop(name, np.array(default))
@@ -321,6 +363,32 @@ def read_npz(
             raise CaptureError(f"{name} must be one number.")
         numbers[name] = float(value.reshape(-1)[0])
     return _checked(found, numbers, texts["mode"] or "train", texts["note"])
+
+
+def _check_count(source: str | Path | IO[bytes]) -> None:
+    """Few members, by the last record of the file: a million names take minutes to list."""
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            return _check_count(file)
+    start = source.tell()
+    size = source.seek(0, io.SEEK_END)
+    source.seek(max(0, size - 2**16 - 22))
+    tail = source.read()
+    source.seek(start)
+    place = tail.rfind(b"PK\x05\x06")
+    count = int.from_bytes(tail[place + 10 : place + 12], "little") if place >= 0 else 0
+    if count > _MOST_MEMBERS:
+        raise CaptureError("The file holds too many arrays for a capture.")
+    return None
+
+
+def _text(array: NDArray[Any]) -> str:
+    """What can be printed of a text in a file; its bytes may be anything."""
+    if array.dtype.kind != "U" or not array.size:
+        return ""
+    codes = array.astype(array.dtype.newbyteorder("=")).reshape(-1)[:1].view(np.uint32)[:400]
+    letters = (chr(code) if 0 < code < 0x110000 else " " for code in codes.tolist())
+    return " ".join("".join(c if c.isprintable() else " " for c in letters).split())
 
 
 def _members(
@@ -345,11 +413,21 @@ def _members(
         progress(min(1.0, done / whole))
 
     found = {}
+    unpacked = 0
     for info in members:
         if info.file_size > _RATIO * max(info.compress_size, 1024):
             raise CaptureError(f"{info.filename} unpacks to far more than it can hold.")
-        found[known[info.filename]] = _member(archive, info, told)
+        values = found[known[info.filename]] = _member(archive, info, told)
+        unpacked += values.size * _working_type(values.dtype).itemsize
+        if unpacked > LARGEST:
+            raise CaptureError(f"Unpacked, the numbers take more than {LARGEST} bytes.")
     return found
+
+
+def _working_type(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """The format that numbers of a format are worked on in: float32 where that holds them."""
+    short = kind.kind in "fiu" and (kind.itemsize <= 2 or kind == np.float32)
+    return np.dtype(np.float32 if short else np.float64)
 
 
 def _checked(
@@ -368,6 +446,8 @@ def _checked(
     n, k = x.shape
     a = found.get("a")
     d = a.shape[1] if a is not None and a.ndim == 2 else 0
+    if a is not None and d == 0:
+        raise CaptureError("a must have two axes, (N, d), and at least one column.")
     if k > _MOST_NEURONS or d * k > _MOST_WEIGHTS:
         raise CaptureError(
             f"A layer of {k} neurons" + (f" with {d} inputs" if d else "") + " is too wide: the "
@@ -392,14 +472,11 @@ def _checked(
             )
     with np.errstate(over="ignore"):  # a longdouble may be larger than any float64
         arrays = {
-            name: values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+            name: values.astype(_working_type(values.dtype), copy=False)
             for name, values in found.items()
         }
     for name, values in arrays.items():
-        if not _finite(values):
-            where = np.argwhere(~np.isfinite(values))[0]
-            place = ", ".join(str(int(i) + 1) for i in where)
-            raise CaptureError(f"{name} holds a nan or an inf, first at ({place}) from 1.")
+        _check_values(name, values)
     _check_numbers(numbers)
     _check_mode(mode, arrays)
     arrays.setdefault("gamma", np.ones(k))
@@ -434,10 +511,18 @@ def _coarsest(tables: Iterable[NDArray[Any]]) -> float:
     return max((float(np.finfo(kind).eps) for kind in kinds), default=0.0)
 
 
-def _finite(values: NDArray[Any]) -> bool:
-    """Are all finite? Row by row of blocks, so that a large table is not copied."""
+def _check_values(name: str, values: NDArray[Any]) -> None:
+    """Finite, and of a size whose square is a float64; in blocks, so that no copy is made."""
     step = max(1, 2**22 // max(1, int(np.prod(values.shape[1:]))))
-    return all(bool(np.isfinite(values[i : i + step]).all()) for i in range(0, len(values), step))
+    largest = np.zeros(values.shape[1:])
+    for i in range(0, len(values), step):
+        largest = np.maximum(largest, np.abs(values[i : i + step]).max(axis=0))
+    if not np.isfinite(largest).all():
+        where = np.argwhere(~np.isfinite(values))[0]
+        place = ", ".join(str(int(i) + 1) for i in where)
+        raise CaptureError(f"{name} holds a nan or an inf, first at ({place}) from 1.")
+    if (largest > _SIZE).any() or ((largest < 1 / _SIZE) & (largest > 0)).any():
+        raise CaptureError(f"{name} must be 0 or between {1 / _SIZE:.0e} and {_SIZE:.0e} in size.")
 
 
 # ---- CSV -------------------------------------------------------------------------------
@@ -463,14 +548,20 @@ def save_csv(capture: Capture, terms: Terms | None = None) -> str:
     return "\n".join([",".join(heads), *lines]) + "\n"
 
 
+def holds_in_csv(capture: Capture) -> bool:
+    """Would a CSV of it, with its terms, open again as the same? It has no room for modes."""
+    plain = capture.mode == "train" and capture.precision == np.finfo(capture.x.dtype).eps
+    return plain and capture.shape[1] <= 1000 and capture.x.size <= 2**20
+
+
 def _cells(text: str) -> tuple[list[str], NDArray[np.float64], float]:
     """The names of the columns, the numbers below them (lines, columns), and `written`."""
     reader = csv_module.reader(io.StringIO(text.lstrip("\ufeff")))
     rows, places = [], [0]
     try:
         heads = [head.strip() for head in next(reader, [])]
-        if len(heads) > 4096:
-            raise CaptureError(f"The file has {len(heads)} columns; the limit is 4096.")
+        if len(heads) > _MOST_COLUMNS:
+            raise CaptureError(f"The file has {len(heads)} columns; the limit is {_MOST_COLUMNS}.")
         for head in heads:
             if not _COLUMN.fullmatch(head):
                 raise CaptureError(
@@ -482,7 +573,7 @@ def _cells(text: str) -> tuple[list[str], NDArray[np.float64], float]:
                 raise CaptureError(f"Line {line} has {len(cells)} cells; there are {len(heads)}.")
             if cells:
                 rows.append([_cell(cell, line, heads[c]) for c, cell in enumerate(cells)])
-                places += [_places(cells[c]) for c in dx]
+                places.append(max((_places(cells[c]) for c in dx if rows[-1][c]), default=0))
     except csv_module.Error as error:
         raise CaptureError("This is no CSV file.") from error
     if not rows:
@@ -494,7 +585,9 @@ def _cells(text: str) -> tuple[list[str], NDArray[np.float64], float]:
 def _places(text: str) -> int:
     """How many decimal places a number was written with: 0.25 has 2, 2.5e-3 has 4."""
     mantissa, _, power = text.strip().lower().partition("e")
-    return len(mantissa.partition(".")[2]) - int(power or 0)
+    if len(power) > 4:
+        return 0
+    return min(len(mantissa.partition(".")[2]) - int(power or 0), 300)
 
 
 def read_csv(text: str) -> Capture:
@@ -502,6 +595,8 @@ def read_csv(text: str) -> Capture:
 
     What the last three say must be the same in every line. CaptureError says why not.
     """
+    if len(text) > _LONGEST_CSV:
+        raise CaptureError(f"A CSV may have {_LONGEST_CSV} characters; take .npz for more.")
     heads, table, written = _cells(text)
     places: dict[str, list[tuple[int, int]]] = {}
     for column, head in enumerate(heads):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.captures import Capture
+from bnviz.captures import Capture, Table
 from bnviz.mistakes import MISTAKES, with_mistake
 from bnviz.scenario import MAX_INPUTS, MAX_ROWS, Array, Scenario
 from bnviz.text import number
@@ -27,8 +27,9 @@ REMOVED = 0.99
 class Neurons:
     """One number for each neuron, (k,), except where it says otherwise.
 
-    removed_mean, removed_x_hat: the share of |g|² along 1 and along x̂, which training takes
-    away. dx_size: the root mean square of ∂L/∂x. far, bound: the largest difference to the
+    removed_mean, removed_x_hat: the shares of |g|² along 1 and along x̂ that training takes
+    away. scale: 1/σ times the largest |g|, what a gradient is made of.
+    dx_size: the root mean square of ∂L/∂x. far, bound: the largest difference to the
     captured ∂L/∂x and what rounding explains; None without one.
     """
 
@@ -37,6 +38,7 @@ class Neurons:
     inv_std: Array
     g_size: Array
     dx_size: Array
+    scale: Array
     dx_sum: Array
     sum_bound: Array
     removed_mean: Array
@@ -138,9 +140,11 @@ def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -
             far = np.maximum(far, np.abs(dx - block["dx"]).max(axis=0))
 
     widest = 1.0 + m.dev_most * s
-    rounding = c.precision * (64 + n**0.5) * (1.0 + np.abs(m.mean) * s)
+    rounding = _rounding(c, m.mean, s)
     whole = np.where(m.g_square > 0, m.g_square, 1.0)
     along = np.divide(m.g_dev**2, n * m.var, out=np.zeros(k), where=m.var > 0)
+    # Of what lies along x̂, ε lets ε/(σ²+ε) through.
+    along *= 1.0 - np.divide(c.eps, total, out=np.ones(k), where=total > 0) ** 2
     taken = np.where(m.g_square > 0, 0.0 if frozen else 1.0, 0.0) / whole
     return Neurons(
         mean=m.mean,
@@ -148,19 +152,34 @@ def survey(c: Capture, progress: Callable[[float], None] = lambda share: None) -
         inv_std=s,
         g_size=np.sqrt(m.g_square / n),
         dx_size=np.sqrt(dx_square / n),
+        scale=s * m.g_most,
         dx_sum=dx_sum,
-        sum_bound=1e-12 * s * m.g_abs * widest,
+        sum_bound=1e-12 * s * m.g_abs * widest + n * 1e-15 * np.abs(m.mean * share) * s,
         removed_mean=m.g_sum**2 / n * taken,
         removed_x_hat=along * taken,
         dweight=dweight,
         far=far,
-        bound=None if far is None else rounding * s * m.g_most * widest + _written(c, s, m),
+        bound=None
+        if far is None
+        else rounding * s * m.g_most * widest + _written(c, c.gamma, s, s * m.g_most),
     )
 
 
-def _written(c: Capture, s: Array, m: _Moments) -> Array:
+def _rounding(c: Capture, mean: Array, s: Array) -> Array:
+    """The share of what is added up that the other program's rounding explains, (k,).
+
+    It works in float32 or better inside, and rounds to its own format once.
+    """
+    e = float(np.finfo(c.x.dtype).eps)
+    own = c.precision if c.precision > e else 0.0
+    share: Array = (e * (16 + c.shape[0] ** 0.5 / 4) + own) * (1.0 + np.abs(mean) * s)
+    return share
+
+
+def _written(c: Capture, gamma: Table, s: Array, scale: Array) -> Array:
     """How far ∂L/∂x may lie off where it, ∂L/∂y and x were written to so many places, (k,)."""
-    return c.written * (1.0 + 2.0 * s * (np.abs(c.gamma) + s * m.g_most))
+    off: Array = c.written * (1.0 + 2.0 * s * (np.abs(gamma) + scale))
+    return off
 
 
 # ---- What looks wrong --------------------------------------------------------------------
@@ -183,12 +202,15 @@ def findings(c: Capture, seen: Neurons) -> list[Finding]:
         if seen.far is not None and seen.bound is not None and not seen.far[j] <= seen.bound[j]:
             words.append((9, f"∂L/∂x differs from the captured one by {number(seen.far[j])}"))
         if seen.g_size[j] == 0:
-            words.append((5, "dead: nothing comes from upstream"))
+            dead = c.gamma[j] != 0 or not c.dy[:, j].any()
+            words.append(
+                (5, "dead: nothing comes from upstream" if dead else "γ is 0: nothing passes")
+            )
         elif seen.var[j] == 0:
             words.append((8, "constant: every x is the same"))
         elif c.mode == "train" and seen.var[j] < TINY * c.eps:
             words.append((6, f"tiny variance, {number(seen.var[j])}: ε has a say"))
-        if seen.g_size[j] > 0 and seen.inv_std[j] > STEEP:
+        if seen.inv_std[j] > STEEP and seen.dx_size[j] > 0.1 * STEEP * seen.g_size[j] > 0:
             words.append((7, f"1/σ is {number(seen.inv_std[j])}: gradients explode"))
         if seen.removed_x_hat[j] > REMOVED:
             words.append((4, "upstream along x̂: nearly all of it is taken away"))
@@ -207,17 +229,37 @@ def furthest(far: Array, bound: Array) -> int:
     return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
 
 
-def agreement(seen: Neurons) -> tuple[bool, str] | None:
-    """Does the captured ∂L/∂x agree everywhere? None where there is none."""
+def agreement(seen: Neurons) -> tuple[bool | None, str] | None:
+    """Does the captured ∂L/∂x agree everywhere? None where there is none.
+
+    The verdict is None where digits are too coarse for one.
+    """
     if seen.far is None or seen.bound is None:
         return None
     j = furthest(seen.far, seen.bound)
-    good = bool((seen.far <= seen.bound).all())
-    verb = "agrees with" if good else "differs from"
-    return good, (
-        f"∂L/∂x {verb} the captured one: largest difference {number(float(seen.far[j]))}, bound "
-        f"{number(float(seen.bound[j]))}, at neuron {j + 1}."
+    far, bound = float(seen.far[j]), number(float(seen.bound[j]))
+    if not seen.far[j] <= seen.bound[j]:
+        return False, (
+            f"∂L/∂x differs from the captured one: at neuron {j + 1} by {number(far)}, where "
+            f"rounding explains {bound}."
+        )
+    coarse = np.divide(seen.bound, seen.scale, out=np.zeros(seen.far.size), where=seen.scale > 0)
+    worst = int(np.argmax(coarse))
+    if coarse[worst] > 0.5:
+        return None, (
+            f"Whether ∂L/∂x agrees with the captured one can’t be told: at neuron {worst + 1}, "
+            "digits as coarse as these leave next to nothing of it."
+        )
+    said = (
+        f"∂L/∂x agrees with the captured one: at neuron {j + 1}, nearest to its bound, they differ "
+        f"by {number(far)} of {bound}."
     )
+    if coarse[worst] > 0.01:
+        said += (
+            f" The digits are coarse: at neuron {worst + 1} rounding explains up to "
+            f"{coarse[worst]:.0%} of the size of a gradient."
+        )
+    return True, said
 
 
 def _by_running(c: Capture, var: NDArray[np.floating]) -> Array:
@@ -232,9 +274,17 @@ def explain(c: Capture, neuron: int) -> str:
         return ""
     x, dy, theirs = (t[:, [neuron]].astype(np.float64) for t in (c.x, c.dy, c.dx))
     t = run(Scenario(x, dy, c.gamma[[neuron]], c.beta[[neuron]], c.eps))
-    scale = float(t.inv_std[0]) * float(np.abs(t.dx_hat).max())
-    close = c.precision * (64 + len(x) ** 0.5) * 10 * scale
-    if c.running_var is not None:
+    size = t.inv_std * np.abs(t.dx_hat).max(axis=0)
+    allowed = 4 * _rounding(c, t.mean, t.inv_std) * size + _written(
+        c, t.scenario.gamma, t.inv_std, size
+    )
+    close = float(allowed[0])
+    if c.mode == "eval":
+        if np.abs(t.dx - theirs).max() <= close:
+            return (
+                "There, the captured gradient is that of training, with the batch’s own statistics."
+            )
+    elif c.running_var is not None:
         running = _by_running(c, c.running_var)[:, [neuron]]
         if np.abs(running - theirs).max() <= close:
             return "There, the captured gradient is that of running statistics: eval mode."
@@ -244,7 +294,7 @@ def explain(c: Capture, neuron: int) -> str:
             fits = wrong.shape == theirs.shape and np.abs(wrong - theirs).max() <= close
         if fits and np.abs(wrong - t.dx).max() > close:
             return f"There, the captured gradient fits a known mistake: {mistake.title}."
-    return "There, the captured gradient fits none of the known mistakes."
+    return "There, the captured gradient fits none of the known mistakes that one neuron can show."
 
 
 # ---- The whole of it ---------------------------------------------------------------------

@@ -143,6 +143,13 @@ def header(shape: str, descr: str = "<f8") -> bytes:
             ),
             "4000 neurons with 4000 inputs is too wide",
         ),
+        (zipped(x__npy=X, dy__npy=X, a__npy=npy(np.ones((4, 0)))), "at least one column"),
+        (zipped(x__npy=X, dy__npy=npy(np.full((4, 2), 1e170))), r"dy must be 0 or between"),
+        (zipped(x__npy=npy(np.full((4, 2), 1e-170)), dy__npy=X), r"x must be 0 or between"),
+        (
+            zipped(**{f"term_{chr(97 + i // 26)}{chr(97 + i % 26)}__npy": b"" for i in range(200)}),
+            "too many arrays",
+        ),
         (zipped(x__npy=X, dy__npy=X, roundoff__npy=npy(np.array(9.0))), "roundoff must be"),
         (
             zipped(x__npy=npy(np.full((4, 2), np.longdouble("1e4000"))), dy__npy=X),
@@ -169,13 +176,34 @@ def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
         ("x_1,dy_1,gamma_1\n1,2,3\n1,2,4\n", "gamma must be the same"),
         ("x_1,dy_1,eps_1,eps_2\n1,2,3,4\n", "eps must be one"),
         ("x_1,dy_1\n1_0,2\n", "“1_0” is not a number"),
-        (",".join(f"x_{i}" for i in range(5000)), "5000 columns"),
+        (",".join(["x_1"] * 30_000), "30000 columns"),
         ('x_1,dy_1\n"' + "1" * 200_000, "no CSV file"),
     ],
 )
 def test_a_hostile_csv_is_a_sentence(text: str, what: str) -> None:
     with pytest.raises(CaptureError, match=what):
         read_csv(text)
+
+
+@pytest.mark.parametrize("codes", [[0xD800, 0x41], [0x7FFFFFFF, 0x41], [0x0A, 0x41]])
+def test_a_note_that_is_no_text_is_shown_as_far_as_it_can_be(codes) -> None:
+    note = header("()", "<U2") + np.array(codes, "<u4").tobytes()
+    assert read_npz(zipped(x__npy=X, dy__npy=X, note__npy=note)).note == "A"
+
+
+def test_short_formats_stay_short() -> None:
+    x = np.array([[0, 1], [1, 0], [1, 1]])
+    for kind in ("int8", "float16", "int16"):
+        c = read_npz(zipped(x__npy=npy(x.astype(kind)), dy__npy=npy(x.astype(kind))))
+        assert c.x.dtype == c.dy.dtype == np.float32
+        np.testing.assert_array_equal(c.x, x)
+    assert read_npz(zipped(x__npy=npy(x), dy__npy=npy(x))).x.dtype == np.float64
+
+
+@pytest.mark.parametrize("tail", ["1e-" + "9" * 400, "1e-999", "0.0", "1" * 300 + "e-300"])
+def test_however_a_gradient_is_written(tail: str) -> None:
+    c = read_csv(f"x_1,dy_1,dx_1\n1,1,{tail}\n2,1,0.0\n4,0,0.0\n")
+    assert c.written == 0 or 0 < c.written < 1e-200
 
 
 def attempt(read, data) -> None:
@@ -277,6 +305,90 @@ def test_beside_a_skip_connection_the_gradient_is_of_the_norm_alone(tmp_path: Pa
     good, said = overview.agreement(overview.survey(found["norm"]))
     assert good, said
     assert found["norm"].a is not None
+
+
+def hooked(model, given, tmp_path, act=lambda: None, call=None):
+    """A model's captures, after one forward and backward and what else is done in between."""
+    with captures.capture(model, tmp_path) as found:
+        out = model(given) if call is None else call(model, given)
+        (out**2).sum().backward()
+        act()
+    return found
+
+
+@TORCH
+def test_what_happens_after_the_backward_pass_changes_nothing(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 2)
+    )
+    given = torch.randn(20, 6)
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+
+    def act() -> None:
+        optimiser.step()
+        given.zero_()
+
+    c = hooked(model, given, tmp_path, act)["1"]
+    good, said = overview.agreement(overview.survey(c))
+    assert good, said
+    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+
+
+@TORCH
+def test_a_layer_whose_output_was_changed_in_place_is_not_in_front(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    model = torch.nn.Sequential(
+        torch.nn.Linear(6, 5), torch.nn.ReLU(inplace=True), torch.nn.BatchNorm1d(5)
+    )
+    assert hooked(model, torch.randn(9, 6), tmp_path)["2"].a is None
+
+
+@TORCH
+def test_the_model_does_the_same_with_and_without_hooks(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    class Named(torch.nn.Module):
+        """Calls by keyword, and has a name with a slash."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(6, 5)
+            self.norms = torch.nn.ModuleDict({"a/b": torch.nn.BatchNorm1d(5)})
+
+        def forward(self, given):
+            return self.norms["a/b"](input=self.linear(input=given))
+
+    torch.manual_seed(0)
+    model, given = Named(), torch.randn(20, 6)
+    (model(given) ** 2).sum().backward()
+    plain = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    c = hooked(model, given, tmp_path)["norms.a_b"]
+    assert (tmp_path / "norms.a_b.npz").exists()
+    assert c.a is not None
+    for before, parameter in zip(plain, model.parameters(), strict=True):
+        assert torch.equal(before, parameter.grad)
+    frozen = torch.nn.Sequential(torch.nn.BatchNorm1d(6)).requires_grad_(False)
+    with captures.capture(frozen, tmp_path):
+        assert not frozen(given).requires_grad
+
+
+@TORCH
+def test_of_several_backward_passes_it_is_the_first(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
+    with captures.capture(model, tmp_path) as found:
+        out = model(torch.randn(20, 3))
+        (out**2).sum().backward(retain_graph=True)
+        (out**3).sum().backward()
+    assert "Of 2 backward passes, this is the first." in found["0"].note
+    assert overview.agreement(overview.survey(found["0"]))[0]
 
 
 @TORCH

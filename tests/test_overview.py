@@ -192,6 +192,94 @@ def test_a_wrong_gradient_of_a_large_capture_is_explained_in_memory_of_its_size(
     x, dy = rng.normal(size=(n, 1)), rng.normal(size=(n, 1))
     t = run(Scenario(x, dy))
     wrong = Capture(x, dy, np.ones(1), np.zeros(1), dx=1.5 * t.dx)
-    assert overview.look_over(wrong).why.endswith("fits none of the known mistakes.")
+    assert overview.look_over(wrong).why.endswith("that one neuron can show.")
     bent = dataclasses.replace(wrong, dx=with_mistake(t, "keepdims").dx)
     assert overview.look_over(bent).why.endswith(f"{MISTAKES['keepdims'].title}.")
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0, 100.0])
+@pytest.mark.parametrize("n", [64, 5000])
+def test_the_bound_tells_a_gradient_that_is_off_by_a_thousandth(offset: float, n: int) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(offset, 1, (n, 3)).astype(np.float32)
+    dy = rng.normal(size=(n, 3)).astype(np.float32)
+    dx = run(Scenario(x, dy)).dx.astype(np.float32)
+    right = Capture(x, dy, np.ones(3), np.zeros(3), dx=dx)
+    assert overview.agreement(overview.survey(right))[0] is True
+    for wrong in (1.01 * dx, np.zeros_like(dx), -dx):
+        bent = dataclasses.replace(right, dx=wrong.astype(np.float32))
+        assert overview.agreement(overview.survey(bent))[0] is False
+
+
+@pytest.mark.parametrize("n", [64, 20_000])
+def test_half_precision_is_judged_by_one_rounding(n: int) -> None:
+    rng = np.random.default_rng(1)
+    x, dy = (rng.normal(size=(n, 3)).astype(np.float32) for _ in range(2))
+    dx = run(Scenario(x, dy)).dx
+    half = np.float32(2**-8) * np.round(dx / 2**-8).astype(np.float32)
+    c = Capture(x, dy, np.ones(3), np.zeros(3), dx=half, roundoff=2.0**-7)
+    good, said = overview.agreement(overview.survey(c))
+    assert good
+    assert "digits are coarse" in said
+    for wrong in (0 * dx, -dx, 2 * dx):
+        bent = dataclasses.replace(c, dx=wrong.astype(np.float32))
+        assert overview.agreement(overview.survey(bent))[0] is False
+
+
+def test_where_digits_are_too_coarse_nothing_is_claimed() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(1e5, 1, (64, 1)).astype(np.float32)
+    dy = rng.normal(size=(64, 1)).astype(np.float32)
+    dx = run(Scenario(x, dy)).dx.astype(np.float32)
+    c = Capture(x, dy, np.ones(1), np.zeros(1), dx=dx)
+    good, said = overview.agreement(overview.survey(c))
+    assert good is None
+    assert "can’t be told" in said
+
+
+@pytest.mark.parametrize(("ratio", "taken"), [(1.0, 0.75), (0.1, 1 - (1 / 1.1) ** 2)])
+def test_along_x_hat_only_what_eps_does_not_let_through_is_taken(ratio, taken) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(50, 1))
+    x = (x - x.mean()) / x.std() * np.sqrt(ratio * 1e-5)
+    c = Capture(x, x / x.std(), np.ones(1), np.zeros(1))
+    seen = overview.survey(c)
+    np.testing.assert_allclose(seen.removed_x_hat, taken, rtol=1e-9)
+    t = run(Scenario(c.x, c.dy))
+    kept = (t.dx**2).sum() / (t.inv_std**2 * (t.dx_hat**2).sum())
+    np.testing.assert_allclose(1 - seen.removed_x_hat[0], kept, rtol=1e-9)
+
+
+def test_what_is_not_so_is_not_said() -> None:
+    c = made(n=40, k=3, dtype="float64")
+    gamma = np.array([0.0, 1.0, 1.0])
+    dy = c.dy.copy()
+    dy[:, 1] = 2.0
+    x = 1e-3 * c.x
+    bent = Capture(x, dy, gamma, np.zeros(3))
+    found = overview.findings(bent, overview.survey(bent))
+    words = [" ".join(f.words) for f in sorted(found, key=lambda f: f.neuron)]
+    assert "γ is 0" in words[0]
+    assert "dead" not in words[0]
+    assert "explode" not in words[1]  # nothing is left to explode
+    assert "explode" in words[2]
+    one = Capture(x[:1], dy[:1], np.ones(3), np.zeros(3))
+    assert not any(
+        "explode" in w for f in overview.findings(one, overview.survey(one)) for w in f.words
+    )
+
+
+def test_a_zero_sum_is_known_at_a_large_offset() -> None:
+    rng = np.random.default_rng(3)
+    c = Capture(rng.normal(1e6, 1, (100, 4)), rng.normal(size=(100, 4)), np.ones(4), np.zeros(4))
+    seen = overview.survey(c)
+    assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
+    assert (seen.sum_bound < 1e-6).all()
+
+
+def test_an_evaluating_layer_with_the_gradient_of_training_is_explained() -> None:
+    c = made(dtype="float64")
+    running = {"running_mean": np.zeros(5), "running_var": np.full(5, 4.0)}
+    assert (
+        "that of training" in overview.look_over(dataclasses.replace(c, mode="eval", **running)).why
+    )

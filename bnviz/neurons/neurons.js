@@ -98,7 +98,7 @@ class Neurons {
 
   parts(td, parts) {
     if (!parts.length) {
-      make("span", "bnn-small", td, "nothing comes in");
+      make("span", "bnn-small", td, unbroken("no ∂L/∂x̂"));
       return;
     }
     const track = make("div", "bnn-stack", td);

@@ -27,7 +27,7 @@ def heads(o: Overview) -> list[dict[str, str]]:
     x_hat, dx, dweight = (TERMS[name].symbol for name in ("dx_hat", "dx", "dweight"))
     columns = [
         ("mean", TERMS["mean"].symbol, "mean", ""),
-        ("std", "σ", "spread", ""),
+        ("std", "σ", "spread" if o.capture.mode == "train" else "running", ""),
         ("parts", x_hat, "where it goes", "wide"),
         ("dx", dx, "root mean square", "bar"),
         ("dx_sum", f"Σ {dx}", "over all rows", ""),
@@ -41,6 +41,8 @@ def payload(o: Overview) -> dict[str, Any]:
     """The rows, the worst first."""
     seen = o.seen
     lengths = seen.weight_size
+    c = o.capture
+    var = c.running_var if c.mode == "eval" and c.running_var is not None else seen.var
     bars = {"dx": _shares(seen.dx_size)}
     if lengths is not None:
         bars["dweight"] = _shares(lengths)
@@ -50,7 +52,7 @@ def payload(o: Overview) -> dict[str, Any]:
         zero = bool(abs(seen.dx_sum[j]) <= seen.sum_bound[j])
         values = {
             "mean": seen.mean[j],
-            "std": np.sqrt(seen.var[j]),
+            "std": np.sqrt(var[j]),
             "dx": seen.dx_size[j],
             "dx_sum": seen.dx_sum[j],
         }

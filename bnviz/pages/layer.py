@@ -12,11 +12,18 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bnviz import ledger, neurons, overview
-from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz
+from bnviz.captures import (
+    Capture,
+    CaptureError,
+    holds_in_csv,
+    read_csv,
+    read_npz,
+    save_csv,
+    save_npz,
+)
 from bnviz.overview import Overview
 from bnviz.pages import session
 from bnviz.pages.parts import escaped
-from bnviz.scenario import MAX_ROWS
 from bnviz.share import View
 from bnviz.story import Story, tell
 from bnviz.terms import TERMS
@@ -145,7 +152,7 @@ def _ways_out(capture: Capture) -> None:
         return out.getvalue()
 
     st.download_button("All terms, .npz", npz, "bnviz_layer.npz", on_click="ignore")
-    if capture.x.size <= overview.MOST:
+    if holds_in_csv(capture):
         st.download_button(
             "All terms, CSV",
             lambda: save_csv(capture, overview.terms(capture)),
@@ -183,14 +190,14 @@ def _all_neurons(name: str, o: Overview) -> None:
     agrees = overview.agreement(o.seen)
     if agrees is not None:
         good, said = agrees
-        sign, colour = ("✓", "green") if good else ("✗", "red")
+        sign, colour = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "orange")}[good]
         st.markdown(f":{colour}[{sign} {escaped(said)}] {escaped(o.why)}")
     neurons.neurons(o, on_look=session.callback(_on_look))
     st.markdown(
         escaped(
-            f"Training takes away what of {TERMS['dx_hat'].symbol} lies along 1, its mean, and "
-            f"nearly all that lies along {TERMS['x_hat'].symbol}; the shares are of its square. "
-            "Choose a neuron to see its ledger."
+            f"Training takes away what of {TERMS['dx_hat'].symbol} lies along 1, its mean, and, as "
+            f"far as ε allows, what lies along {TERMS['x_hat'].symbol}; the shares are of its "
+            "square. Choose a neuron to see its ledger."
             if c.mode == "train"
             else f"In evaluation mode nothing of {TERMS['dx_hat'].symbol} is taken away. Choose a "
             "neuron to see its ledger."
@@ -303,8 +310,8 @@ def _page() -> None:
     st.code(_HOW, None, wrap_lines=True)
     st.markdown(
         "A file stays on this server and is forgotten with the window; it is read as numbers, and "
-        f"nothing of it is executed. With more than {MAX_ROWS} rows, the ledger shows the samples "
-        "with the largest gradients; sums are always of all."
+        "nothing of it is executed. Of a large batch, the ledger shows the samples with the "
+        "largest gradients; sums are always of all."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,9 +59,14 @@ def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     st.markdown("\n".join(f"| {line} |" for line in text))
 
 
+# What Markdown would make an emoji, an icon, a link or an address of.
+_TEMPTING = re.compile(r":(?=[\w+/-]+:)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+
+
 def escaped(text: str) -> str:
-    """Plain text for Markdown: numbers and symbols must not turn into markup."""
-    for sign in "\\*_$[]<>`~#|":
+    """Plain text for Markdown: numbers, symbols and foreign words must not turn into markup."""
+    text = _TEMPTING.sub(lambda found: found[0] + "\u2060", " ".join(text.split()))
+    for sign in "\\*_$[]<>`~#|&":
         text = text.replace(sign, "\\" + sign)
     return text.replace("/∂", "/\u2060∂")
 
