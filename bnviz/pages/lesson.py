@@ -150,7 +150,7 @@ def _show() -> None:
     with st.container(key="presenter"):
         if presenting:
             st.html(Path(__file__).with_name("present.css"))
-            keys.listen(on_turn=session.callback(_turn))
+            keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
     with st.container(key="question"):
         if asked:

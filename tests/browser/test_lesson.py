@@ -126,6 +126,63 @@ def test_a_presenter_turns_pages_with_arrows_and_a_clicker(new_app: Callable[...
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+def test_after_a_click_the_keys_still_turn_pages(new_app: Callable[..., App]) -> None:
+    """Of an answer, a switch and a number: what was clicked is as it was."""
+    app = new_app(1280).open("/lesson?present=1&lesson=2")
+    page = app.page
+
+    def turn(key: str, step: int) -> None:
+        page.keyboard.press(key)
+        expect(page.locator("h1:visible")).to_have_text(shown(STEPS[step - 1].title))
+        app.idle()
+
+    page.get_by_text("It depends on the loss").click()
+    expect(page.get_by_text("The loss sets")).to_be_visible()
+    app.idle()
+    page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    turn("ArrowRight", 3)
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
+    turn("ArrowLeft", 2)
+    expect(page.get_by_role("radio", name="It depends on the loss")).to_be_checked()
+
+    bar = app.slider("dy", 0)
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 20, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    app.idle()
+    dragged = app.column("dy")[0]
+    assert dragged != 0.9
+    turn("PageDown", 3)
+    assert app.column("dy")[0] == 0.9
+    turn("ArrowLeft", 2)
+
+    page.get_by_text("Notes", exact=True).click()
+    expect(page.get_by_text("For the teacher.")).to_be_visible()
+    turn("ArrowRight", 3)
+
+
+def test_by_keyboard_a_presenter_still_sets_numbers(new_app: Callable[..., App]) -> None:
+    app = new_app(1280).open("/lesson?present=1&lesson=2")
+    page = app.page
+    app.cell("dy", 0).click()
+    expect(app.slider("dy", 0)).not_to_be_focused()
+    app.slider("dy", 0).focus()
+    page.keyboard.press("ArrowRight")
+    app.settled(app.cell("dy", 0), "0.91")
+    assert headline(app) == STEPS[1].title
+    page.keyboard.press("Enter")
+    page.keyboard.press("PageDown")
+    expect(app.slider("dy", 0).locator("input")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("PageDown")
+    expect(page.locator("h1:visible")).to_have_text(STEPS[2].title)
+    app.idle()
+    assert app.column("dy")[0] == 0.9
+
+
 def test_every_step_has_a_link_that_opens_it(new_app: Callable[..., App]) -> None:
     app = new_app()
     for number in (1, 8, 9):
