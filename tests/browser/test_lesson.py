@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,34 @@ def test_by_keyboard_a_presenter_still_sets_numbers(new_app: Callable[..., App])
     expect(page.locator("h1:visible")).to_have_text(STEPS[2].title)
     app.idle()
     assert app.column("dy")[0] == 0.9
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080), (1024, 768)])
+def test_a_projector_shows_claim_and_sums_together(
+    new_app: Callable[..., App], width: int, height: int
+) -> None:
+    app = new_app(width)
+    app.page.set_viewport_size({"width": width, "height": height})
+    for query in ("lesson=6&said=-----b", "lesson=8&said=-------c", "lesson=9&said=--------a"):
+        app.open(f"/lesson?present=1&{query}")
+        claim = app.page.locator("h2").first.bounding_box()
+        assert 0 < claim["y"] < height / 2
+        sums = app.page.locator("[data-ledger] tfoot .bnl-sum b")
+        ranges = sums.evaluate_all(
+            """cells => cells.map((cell) => {
+                 const range = document.createRange();
+                 range.selectNodeContents(cell);
+                 const { left, right, top, bottom } = range.getBoundingClientRect();
+                 return [left, right, top, bottom];
+               })"""
+        )
+        assert len(ranges) == len(app.numbers())
+        for (_, right, _, bottom), following in pairwise([*ranges, [width, 0, 0, 0]]):
+            assert right < following[0], query
+            assert bottom <= height, query
+        head = app.page.locator("[data-ledger] tfoot th").bounding_box()
+        middle = (ranges[0][2] + ranges[0][3]) / 2
+        assert abs(head["y"] + head["height"] / 2 - middle) < 3
 
 
 def test_every_step_has_a_link_that_opens_it(new_app: Callable[..., App]) -> None:
