@@ -58,6 +58,14 @@ def test_an_uncorrelated_upstream_is_not_called_constant() -> None:
     assert "does not vary together" in why(s)
 
 
+def test_an_input_that_is_0_where_a_gradient_is_is_not_called_uncorrelated() -> None:
+    s = Scenario(
+        [[-1.0], [1.0], [0.0], [0.0]], [[0.0], [0.0], [1.0], [-1.0]], a=[[1], [2], [0], [0]]
+    )
+    assert "this weight gets nothing" in claim(s)
+    assert "Every product" in why(s)
+
+
 def test_a_faint_gradient_is_not_called_learning() -> None:
     assert claim(PRESETS["losses"].scenario, neuron=1).startswith("Hardly any gradient")
     assert "still learn" in claim(PRESETS["losses"].scenario, neuron=2)

@@ -63,7 +63,7 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
         expect(
             page.get_by_role("radio", name=shown(step.choices[wanted].text), exact=True)
         ).to_be_checked()
-        said = "So it is." if wanted == right else step.choices[wanted].reply
+        said = "So it is." if wanted == right else step.choices[wanted].said(t, step.view)
         expect(page.get_by_text(shown(said))).to_be_visible()
         expect(page.locator("h2").first).to_have_text(shown(step.shown(t, step.view).claim))
         app.idle()
@@ -100,6 +100,50 @@ def test_leave_play_and_come_back(app: App) -> None:
     page.get_by_role("button", name="Take the step’s numbers").click()
     app.settled(app.cell("dy", 0), "0.9")
     expect(page.get_by_text("These are your own numbers.")).to_have_count(0)
+
+
+def test_a_link_into_a_step_takes_its_numbers_along(new_app: Callable[..., App]) -> None:
+    """The links to the other pages were once drawn before the step had put its numbers there."""
+    app = new_app().open("/lesson?lesson=9")
+    page = app.page
+    assert headline(app) == "The dead bias"
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector("[data-ledger] tfoot", state="visible")
+    app.idle()
+    assert page.get_by_label("Scenario").input_value() == "dead"
+    assert app.column("a").tolist() == [1.0] * 6
+    # Another input varies: of that one the step's question would be wrong.
+    page.get_by_role("group", name="Input").get_by_role("radio", name="2").click()
+    expect(page.locator("[data-ledger]")).to_have_attribute("data-input", "1")
+    app.idle()
+    page.get_by_role("link", name="Lesson").click()
+    expect(page.locator("h1:visible")).to_have_text("The dead bias")
+    app.idle()
+    expect(page.get_by_text("Input 1 is the same")).to_have_count(0)
+    expect(page.get_by_text("and this step is about others.")).to_be_visible()
+    page.get_by_role("button", name="Take the step’s numbers").click()
+    expect(page.get_by_text("Input 1 is the same")).to_be_visible()
+    app.idle()
+    assert app.number("input") == 0
+
+
+def test_the_first_change_leaves_the_table_where_it_is(new_app: Callable[..., App]) -> None:
+    app = new_app().open("/lesson?lesson=2&said=-c")
+    table = app.page.locator("[data-ledger] table")
+    before = table.bounding_box()["y"]
+    app.type_into("dy", 0, "0.95")
+    expect(app.page.get_by_text("These are your own numbers.")).to_be_visible()
+    assert abs(table.bounding_box()["y"] - before) < 1
+
+
+def test_a_phone_opens_the_columns_that_a_step_is_about(new_app: Callable[..., App]) -> None:
+    app = new_app(390).open("/lesson")
+    shown_tab = app.page.locator("[data-ledger] .bnl-tabs [aria-pressed=true]")
+    for step, tab in zip(STEPS, ("Forward", "Upstream", "Result", "Result", "Paths"), strict=False):
+        expect(app.page.locator("h1:visible")).to_have_text(shown(step.title))
+        expect(shown_tab).to_have_text(tab)
+        app.idle()
+        app.page.get_by_role("button", name="Next").click()
 
 
 def _with(dy: np.ndarray, value: float) -> np.ndarray:
