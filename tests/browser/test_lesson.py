@@ -119,10 +119,10 @@ def test_a_link_into_a_step_takes_its_numbers_along(new_app: Callable[..., App])
     page.get_by_role("link", name="Lesson").click()
     expect(page.locator("h1:visible")).to_have_text("The dead bias")
     app.idle()
-    expect(page.get_by_text("Input 1 is the same")).to_have_count(0)
+    expect(page.get_by_text("the same for every sample, as for a bias")).to_have_count(0)
     expect(page.get_by_text("and this step is about others.")).to_be_visible()
     page.get_by_role("button", name="Take the step’s numbers").click()
-    expect(page.get_by_text("Input 1 is the same")).to_be_visible()
+    expect(page.get_by_text("the same for every sample, as for a bias")).to_be_visible()
     app.idle()
     assert app.number("input") == 0
 
