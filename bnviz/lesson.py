@@ -131,6 +131,15 @@ def _dx_story(t: Trace, view: View) -> Story:
     )
 
 
+def _not_direct(t: Trace, view: View) -> str:
+    if _vanishes(t, view, "dx_direct"):
+        return "Here the ∂L/∂x̂ add up to 0 too. Drag one ∂L/∂y: their sum moves, this one stays."
+    return (
+        "So it would be if mean and variance were constants. They are made from x, so they move "
+        "with it, and two more paths lead back."
+    )
+
+
 def _moved(t: Trace, view: View) -> tuple[float, bool]:
     """By how much y changes when 1 is added to every x, and whether that is rounding."""
     s = t.scenario
@@ -158,6 +167,12 @@ def _why_zero_story(t: Trace, view: View) -> Story:
 
 def _second_term(t: Trace, view: View) -> str:
     return "zero" if identities(t)["mean_via_var"].holds[view.neuron] else "other"
+
+
+def _not_minus(t: Trace, view: View) -> str:
+    if _vanishes(t, view, "dx_direct"):
+        return "Here that is no other answer, since the first is 0 too. It is 0 for any numbers."
+    return "Then ∂L/∂μ would be 0, and nothing would be left to cancel ①."
 
 
 def _second_term_story(t: Trace, view: View) -> Story:
@@ -421,11 +436,7 @@ STEPS: tuple[Step, ...] = (
         "puzzle",
         f"Each sample has its gradient {_DX}. What do the six of them add up to?",
         {
-            "direct": Choice(
-                "Something, as the ∂L/∂x̂ do",
-                "So it would be if mean and variance were constants. They are made from x, so "
-                "they move with it, and two more paths lead back.",
-            ),
+            "direct": Choice("Something, as the ∂L/∂x̂ do", _not_direct),
             "zero": Choice("0", "Not for these numbers."),
             "loss": Choice(
                 "It depends on the loss",
@@ -465,10 +476,7 @@ STEPS: tuple[Step, ...] = (
         "∂L/∂μ has two terms: Σ ∂L/∂x̂ · (−1/√(σ²+ε)), and ∂L/∂σ² · Σ −2(x − μ)/N. What is the "
         "second one?",
         {
-            "minus": Choice(
-                "Minus the first",
-                "Then ∂L/∂μ would be 0, and nothing would be left to cancel ①.",
-            ),
+            "minus": Choice("Minus the first", _not_minus),
             "depends": Choice(
                 "It depends on ∂L/∂σ²",
                 "It is a product, and its other factor is 0: deviations from a mean add up to 0.",

@@ -146,7 +146,11 @@ def test_a_residue_is_no_value() -> None:
     for s in (centred, SILENT):
         assert "The first term is 0 here too." in said(4, s)[3]
         assert "direct path alone adds up to 0 already" in said(2, s)[3]
+        assert "add up to 0 too" in said(2, s, "direct")[1]
+        assert "the first is 0 too" in said(4, s, "minus")[1]
     assert "+0.53" in said(2, PUZZLE)[3]
+    assert "if mean and variance were constants" in said(2, PUZZLE, "direct")[1]
+    assert "nothing would be left to cancel" in said(4, PUZZLE, "minus")[1]
     assert "−0.53: it stays" in said(4, PUZZLE)[3]
     assert said(4, SILENT)[2] == "The second term is 0."  # exactly: rounding left nothing
     assert said(2, SILENT)[2] == "Σ∂L/∂x = 0."

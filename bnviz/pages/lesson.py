@@ -83,7 +83,7 @@ def _strip(index: int, presenting: bool) -> None:
             )
         _turn_button("Back", index - 1)
         _turn_button("Next", index + 1)
-        for name, label in (("present", "Present, with arrow keys"), ("notes", "Notes")):
+        for name, label in (("present", "Present"), ("notes", "Notes")):
             st.session_state[name] = session.option(name) == "1"
             st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
 
