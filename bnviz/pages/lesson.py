@@ -43,7 +43,7 @@ def _pick_step() -> None:
 
 def _turn() -> None:
     turn = st.session_state[keys.KEY].turn
-    if turn in (1, -1):
+    if turn in (1, -1) and 0 <= _here() + turn < _COUNT:
         _enter(_here() + turn)
 
 
