@@ -26,15 +26,36 @@ def _flat(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= rounding(values.size) * np.abs(values).max())
 
 
-def _nothing(t: Trace, neuron: int) -> str:
-    """Why no sample of this neuron has a gradient."""
-    s = t.scenario
-    if s.shape[0] == 1:
-        return "A batch of one is its own mean, so x̂ is 0 whatever x is."
+def nothing(t: Trace, neuron: int) -> str:
+    """Why not even the direct path of this neuron brings a gradient; "" where it may."""
     if t.undefined[neuron]:
         return "All x are equal and ε is 0: there is nothing to divide by, and ∂L/∂x is set to 0."
     if not np.abs(t.dx_hat[:, neuron]).any():
         return "Nothing comes from upstream: γ · ∂L/∂y is 0 for every sample."
+    return ""
+
+
+def no_weight(t: Trace, neuron: int, unit: int) -> str:
+    """Why ∂L/∂W of this neuron and input is 0, where it is."""
+    sums = column_sums(t, neuron, unit)
+    a, products = t.scenario.a, t.dweight_per_sample
+    if a is None or products is None:
+        return ""
+    if (np.abs(t.dx[:, neuron]) <= sums["dx"].bound).all():
+        return "Every ∂L/∂x is 0, and with it every product a · ∂L/∂x."
+    if _flat(a[:, unit]):
+        return "The input a is the same for every sample, so it only multiplies a sum that is 0."
+    if (np.abs(products[:, unit, neuron]) <= sums["dweight"].bound).all():
+        return "Every product a · ∂L/∂x is 0: where one of the two is not, the other is."
+    return "The input a does not vary together with ∂L/∂x, so the products cancel as well."
+
+
+def _nothing(t: Trace, neuron: int) -> str:
+    """Why no sample of this neuron has a gradient."""
+    if t.scenario.shape[0] == 1:
+        return "A batch of one is its own mean, so x̂ is 0 whatever x is."
+    if before := nothing(t, neuron):
+        return before
     if _flat(t.dx_hat[:, neuron]):
         return "Every sample gets the same ∂L/∂x̂, and the norm takes away what all samples share."
     return "∂L/∂x̂ has no part but its mean and its part along x̂, and the norm takes both away."
@@ -67,13 +88,9 @@ def tell(t: Trace, neuron: int, unit: int) -> Story:
     if weight is None:
         return Story(f"{who} Together they cancel.", TERMS["dx"].sentence)
     if weight.vanishes:
-        a = t.scenario.a
-        same = a is not None and _flat(a[:, unit])
         return Story(
             f"{who} Together they cancel, and this weight gets nothing.",
-            "The input a is the same for every sample, so it only multiplies a sum that is 0."
-            if same
-            else "The input a does not vary together with ∂L/∂x, so the products cancel as well.",
+            no_weight(t, neuron, unit),
         )
     if faint:
         return Story(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz.identities import column_sums
@@ -58,6 +58,14 @@ def test_an_uncorrelated_upstream_is_not_called_constant() -> None:
     assert "does not vary together" in why(s)
 
 
+def test_an_input_that_is_0_where_a_gradient_is_is_not_called_uncorrelated() -> None:
+    s = Scenario(
+        [[-1.0], [1.0], [0.0], [0.0]], [[0.0], [0.0], [1.0], [-1.0]], a=[[1], [2], [0], [0]]
+    )
+    assert "this weight gets nothing" in claim(s)
+    assert "Every product" in why(s)
+
+
 def test_a_faint_gradient_is_not_called_learning() -> None:
     assert claim(PRESETS["losses"].scenario, neuron=1).startswith("Hardly any gradient")
     assert "still learn" in claim(PRESETS["losses"].scenario, neuron=2)
@@ -76,6 +84,7 @@ def test_a_sum_that_should_be_zero_and_is_not_is_said_so() -> None:
     assert "should cancel" in tell(broken, 0, 0).claim
 
 
+@settings(deadline=None)  # the time on a busy machine says nothing
 @given(st.integers(0, 10**6), st.integers(1, 16), st.integers(1, 4), st.sampled_from([0, 1e-5, 1]))
 def test_no_claim_without_its_check(seed: int, n: int, k: int, eps: float) -> None:
     t = run(random_scenario(seed, n, k, 2).edit(eps=eps))

@@ -12,6 +12,9 @@ _mount = component("keys", Path(__file__).parent, js="keys.js")
 KEY = "keys"
 
 
-def listen(*, on_turn: Callable[[], None]) -> None:
-    """Call on_turn at each page turn; `st.session_state[KEY].turn` is then 1 or -1."""
-    _mount()(key=KEY, data=b"", on_turn_change=on_turn)
+def listen(page: int, *, on_turn: Callable[[], None]) -> None:
+    """Call on_turn at each page turn; `st.session_state[KEY].turn` is then 1 or -1.
+
+    page: the one that is shown; a new one begins at its top.
+    """
+    _mount()(key=KEY, data=str(page).encode(), on_turn_change=on_turn)

@@ -27,6 +27,7 @@ def ledger(
     headline: Story | None = None,
     hide: Collection[str] = (),
     called: View | None = None,
+    tab: int = 3,
     on_event: Callable[[], None],
 ) -> None:
     """Draw the ledger of the trace.
@@ -37,8 +38,9 @@ def ledger(
     rows: the samples to show while one of them is held; None where none is.
     headline: what stands over the ledger; its own story where it is None.
     hide: of `bnviz.share.HIDABLE`, what is left out. called: see `bnviz.ledger.view.payload`.
+    tab: the group of columns that a phone shows when it is given, and until another is chosen.
     """
-    data = payload(t, view, rows, headline, hide, called) | {"reply": reply}
+    data = payload(t, view, rows, headline, hide, called) | {"reply": reply, "tab": tab}
     if rows is None:
         data |= still(hide)  # the browser keeps it while a bar is held
     # Bytes pass through as they are; a dictionary is searched for tables first.

@@ -171,6 +171,10 @@ class Ledger {
     const shape = JSON.stringify([data.rows, data.editable, data.neuron, data.input, terms]);
     const knobShape = JSON.stringify(data.knobs.map((knob) => [knob.term, knob.row, knob.symbol]));
     this.data = data;
+    if (data.tab !== this.opened) {
+      this.tab = this.opened = data.tab;
+      this.drawTabs();
+    }
     if (shape !== this.shape) {
       this.shape = shape;
       this.build();
@@ -353,7 +357,6 @@ class Ledger {
     this.tabs.replaceChildren();
     const titles = this.data.heads.map((group) => group.title);
     const names = [titles[0], titles[1], "Paths", "Result"];
-    this.tab ??= 3;
     names.forEach((name, index) => {
       const button = make("button", "bnl-button", this.tabs, name);
       button.type = "button";

@@ -89,8 +89,11 @@ def _on_ledger_event() -> None:
 
 
 @st.fragment
-def ledger(*, headline: Story | None = None, hide: Collection[str] = ()) -> None:
-    """Draw it. headline: what stands over it in place of its own story; hide: see HIDABLE."""
+def ledger(*, headline: Story | None = None, hide: Collection[str] = (), tab: int = 3) -> None:
+    """Draw it. headline: what stands over it in place of its own story; hide: see HIDABLE.
+
+    tab: the group of columns that a phone opens it with.
+    """
     state = st.session_state
     reply = {
         "seq": state.get("answered"),
@@ -107,6 +110,7 @@ def ledger(*, headline: Story | None = None, hide: Collection[str] = ()) -> None
         rows=None if held is None else shown_rows(run(held), view),
         headline=headline,
         hide=session.hidden() | set(hide),
+        tab=tab,
         on_event=session.callback(_on_ledger_event),
     )
     # While a bar is held only the ledger answers; let go, and the page follows.

@@ -43,7 +43,7 @@ def _pick_step() -> None:
 
 def _turn() -> None:
     turn = st.session_state[keys.KEY].turn
-    if turn in (1, -1):
+    if turn in (1, -1) and 0 <= _here() + turn < _COUNT:
         _enter(_here() + turn)
 
 
@@ -83,6 +83,9 @@ def _strip(index: int, presenting: bool) -> None:
             )
         _turn_button("Back", index - 1)
         _turn_button("Next", index + 1)
+        for name, label in (("present", "Present"), ("notes", "Notes")):
+            st.session_state[name] = session.option(name) == "1"
+            st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
 
 
 def _question(index: int, step: Step, chosen: str | None) -> None:
@@ -105,7 +108,7 @@ def _question(index: int, step: Step, chosen: str | None) -> None:
 def _answer(step: Step, chosen: str) -> None:
     t, view = run(session.scenario()), session.view()
     right, said = reply(step, t, view, chosen)
-    st.markdown(f"{'✓' if right else '✗'} {escaped(said)}")
+    st.markdown(f"{'**:green[✓]**' if right else '**:orange[✗]**'} {escaped(said)}")
     story = step.shown(t, view)
     st.markdown(f"## {escaped(story.claim)}")
     st.markdown(escaped(story.why))
@@ -123,14 +126,15 @@ def _on() -> None:
             st.page_link(f"bnviz/pages/{file}.py", label=label, query_params=session.link())
 
 
-def _for_the_teacher(step: Step) -> None:
-    state = st.session_state
-    with st.container(horizontal=True, key="teacher"):
-        for name, label in (("present", "Present: large type, arrow keys"), ("notes", "Notes")):
-            state[name] = session.option(name) == "1"
-            st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
-    if session.option("notes") == "1":
-        st.markdown(f"**For the teacher.** {escaped(step.notes)}")
+def _own_numbers(index: int, asked: bool) -> None:
+    """The way back to what the step is about, where something else is on the screen."""
+    step = STEPS[index]
+    changed = session.scenario() != scenario_of(step)
+    if not changed and (asked or session.view() == step.view):
+        return
+    what = "These are your own numbers" if changed else "This is another input or neuron"
+    st.markdown(f"{what}." if asked else f"{what}, and this step is about others.")
+    st.button("Take the step’s numbers", on_click=session.callback(_enter), args=(index,))
 
 
 def _show() -> None:
@@ -141,17 +145,23 @@ def _show() -> None:
     state.lesson_open = True
     if first_time and not session.touched() and session.at_default():
         _enter(index)
+        if not session.at_default():
+            # The links to the other pages were drawn before: once more, with these numbers.
+            session.save()
+            st.rerun()
     presenting = session.option("present") == "1"
-    s = session.scenario()
     chosen = read_predictions(session.option("said")).get(index)
-    asked = fits(step, s)
+    asked = fits(step, run(session.scenario()), session.view())
     # Each of these is there in every run: an element that comes and goes would have all
     # below it built anew, the ledger too.
     with st.container(key="presenter"):
         if presenting:
             st.html(Path(__file__).with_name("present.css"))
-            keys.listen(on_turn=session.callback(_turn))
+            keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
+    with st.container(key="teacher"):
+        if session.option("notes") == "1":
+            st.markdown(f"**For the teacher.** {escaped(step.notes)}")
     with st.container(key="question"):
         if asked:
             _question(index, step, chosen)
@@ -159,19 +169,16 @@ def _show() -> None:
                 _answer(step, chosen)
         else:
             st.markdown(f"# {escaped(step.title)}")
-    with st.container(horizontal=True, vertical_alignment="center", key="own"):
-        if s != scenario_of(step):
-            st.markdown(
-                "These are your own numbers."
-                if asked
-                else "These are your own numbers, and this step is about others."
-            )
-            st.button("Take the step’s numbers", on_click=session.callback(_enter), args=(index,))
+            with st.container(horizontal=True, vertical_alignment="center", key="others"):
+                _own_numbers(index, asked)
     hidden = {*step.hide, "toolbar", "story"}
-    ledger(hide=hidden | set(() if chosen is not None or not asked else step.before))
+    ledger(hide=hidden | set(() if chosen is not None or not asked else step.before), tab=step.tab)
+    # Below: above the table it would push it down under the hand that drags.
+    with st.container(horizontal=True, vertical_alignment="center", key="own"):
+        if asked:
+            _own_numbers(index, asked)
     if index == _COUNT - 1 and chosen is not None and "pages" not in session.hidden():
         _on()
-    _for_the_teacher(step)
 
 
 _show()
