@@ -90,3 +90,13 @@ def test_residue_and_error() -> None:
     assert circles.x[5] is None  # float16, E[x²] − E[x]²: no number, and so it says
     assert any("no number" in note.text for note in figure.layout.annotations)
     assert name_of(found[4]) in alt
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_title_of_the_precisions_claims_no_more_than_the_headline(name: str) -> None:
+    t = run(PRESETS[name].scenario)
+    found = passes(t, 0)
+    _, title, _ = residue_and_error(found)
+    apart = any(p.error > 100 * max(p.residue, p.digits) for p in found)
+    assert ("says little" in title) == apart
+    assert "of a size" not in title

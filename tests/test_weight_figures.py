@@ -109,3 +109,48 @@ def test_in_space_the_kept_part_lies_in_the_one_direction_left() -> None:
     assert abs(left @ t.x_hat[:, 0]) < 1e-9
     np.testing.assert_allclose(np.cross(left, kept), 0, atol=1e-9)
     np.testing.assert_allclose(tips["∂L/∂x̂"], t.dx_hat[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("puzzle", 2), ("two", 1), ("constant", 1), ("one", 0)]
+)
+def test_only_directions_that_exist_have_a_curve(name: str, names: int) -> None:
+    figure, title, alt = geometry.over_eps(PRESETS[name].scenario, 0)
+    assert sum(curve.mode == "lines" for curve in figure.data) == names
+    assert ("along x̂" in title) == (name in {"puzzle", "two"})
+    assert ("for the rest" in alt) == (name in {"puzzle", "constant"})
+
+
+def test_the_labels_of_both_curves_stand_apart() -> None:
+    figure, _, _ = geometry.over_eps(PRESETS["puzzle"].scenario, 0)
+    above, below = figure.layout.annotations
+    assert above.yshift > 0 > below.yshift
+
+
+def test_rounding_is_no_curve() -> None:
+    figure, title, _ = invariance.along_weight(as_layer(PRESETS["two"].scenario), 0, 0.0)
+    low, high = figure.layout.yaxis.range
+    assert high - low >= 1
+    assert low < min(np.log10([v for curve in figure.data for v in curve.y if v])) < high
+    assert title.endswith("here 1.00")  # one input: all of it lies along w
+
+
+@pytest.mark.parametrize(
+    ("name", "eps", "why"),
+    [
+        ("constant", 1e-5, "w is 0"),
+        ("uncorrelated", 1e-5, "no gradient"),
+        ("puzzle", 0.0, "ε is 0"),
+    ],
+)
+def test_an_empty_picture_says_why(name: str, eps: float, why: str) -> None:
+    layer = as_layer(PRESETS[name].scenario.edit(eps=eps))
+    figure, title, _ = invariance.along_weight(layer, 0, 0.0)
+    assert not any(v for curve in figure.data for v in curve.y)
+    assert figure.layout.annotations[0].text == f"{why}, so no share"
+    assert title.startswith("No share")
+
+
+def test_steps_have_no_line_at_zero() -> None:
+    figure, _, _ = invariance.growth(descend(PRESETS["layer"].scenario, 0))
+    assert figure.layout.xaxis.zeroline is False

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from bnviz.claims import spectrum
 from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
 from bnviz.figures.weights import SCALE
 from bnviz.palette import sample_colors
@@ -91,15 +92,19 @@ def _clean(value: float, size: float) -> float:
 
 
 def over_eps(s: Scenario, neuron: int) -> Picture:
-    """The three eigenvalues of the Jacobian over twelve powers of ten of ε."""
+    """The eigenvalues of the Jacobian that are not 0, over twelve powers of ten of ε."""
     powers = [float(10.0**p) for p in EPS_POWERS]
-    parts = [split(run(s.edit(eps=eps)), neuron) for eps in powers]
-    here = split(run(s), neuron)
+    found = [spectrum(run(s.edit(eps=eps)), neuron) for eps in powers]
+    here = spectrum(run(s), neuron)
     figure = go.Figure()
-    for name, color, dash, values, now in (
-        ("the rest: s", ACCENT, "solid", [p.gain_rest for p in parts], here.gain_rest),
-        ("x̂: ε·s³", SECOND, "dash", [p.gain_along for p in parts], here.gain_along),
+    # Where both meet, one label stands above its line and the other below.
+    for key, name, color, dash, shift in (
+        ("s", "the rest: s", ACCENT, "solid", 14),
+        ("ε·s³", "x̂: ε·s³", SECOND, "dash", -14),
     ):
+        if key not in found[0]:
+            continue
+        values = [eigenvalues[key] for eigenvalues in found]
         figure.add_scatter(
             x=powers,
             y=values,
@@ -107,10 +112,10 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             line={"color": color, "width": 3, "dash": dash},
             hovertemplate=f"{name} = %{{y:.3g}}<extra></extra>",
         )
-        if s.eps > 0 and now > 0:
+        if s.eps > 0 and here.get(key, 0) > 0:
             figure.add_scatter(
                 x=[s.eps],
-                y=[now],
+                y=[here[key]],
                 mode="markers",
                 marker={"size": 13, "color": color, "symbol": "diamond"},
                 hovertemplate=f"here {name} = %{{y:.3g}}<extra></extra>",
@@ -120,29 +125,46 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             y=float(np.log10(values[6])) if values[6] > 0 else 0,
             text=name,
             showarrow=False,
-            yshift=14,
+            yshift=shift,
             font={"size": 14},
-            xanchor="right",
+            xanchor="left",
+        )
+    if not figure.data:
+        figure.add_annotation(
+            xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text="0 for every ε"
         )
     plain_layout(
         figure,
         "over-eps",
         320,
-        xaxis={"type": "log", "title": {"text": "ε"}, "exponentformat": "power", "nticks": 7},
+        xaxis={
+            "type": "log",
+            "title": {"text": "ε"},
+            "exponentformat": "power",
+            "nticks": 7,
+            "range": [-12.3, 0.3],
+        },
         yaxis={
             "type": "log",
             "title": {"text": "eigenvalue"},
             "exponentformat": "power",
             "nticks": 6,
+            "automargin": True,
+            "visible": bool(figure.data),
         },
     )
-    return (
-        figure,
-        f"Along x̂ the eigenvalue is {number(here.gain_along)}, for the rest "
-        f"{number(here.gain_rest)}",
-        f"Eigenvalues against ε: along x̂ {number(here.gain_along)} and for the rest "
-        f"{number(here.gain_rest)} at ε = {number(s.eps)}; along 1 it is 0 throughout.",
+    said = " and ".join(
+        f"{where} {number(here[key])}"
+        for key, where in (("ε·s³", "along x̂"), ("s", "for the rest"))
+        if key in here
     )
+    title = f"The eigenvalue is {said}" if said else "The only eigenvalue is 0"
+    alt = (
+        f"Eigenvalues against ε: {said} at ε = {number(s.eps)}; along 1 it is 0 throughout."
+        if said
+        else f"The only eigenvalue is 0 at ε = {number(s.eps)}."
+    )
+    return figure, title, alt
 
 
 def space(t: Trace, neuron: int) -> Picture:
