@@ -81,6 +81,14 @@ def test_groups_are_numbered() -> None:
     assert list(figure.data[0].text) == ["1", "2"] * 3 + ["3", "4"] * 3
 
 
+@pytest.mark.parametrize("name", norms.NORMS)
+def test_of_many_rows_the_first_are_shown_and_so_it_says(name: str) -> None:
+    figure, title, _ = groups(norms.groupings(64, 2)[norms.NORMS[name].groups], "A norm")
+    assert title.endswith("(the first 16 of 64 rows)")
+    assert all(-0.5 < at < 15.5 for at in figure.layout.yaxis.tickvals)
+    assert not {shape.fillcolor for shape in figure.layout.shapes} & set(sample_colors(64))
+
+
 def test_residue_and_error() -> None:
     found = passes(run(PRESETS["offset"].scenario), 0)
     figure, _, alt = residue_and_error(found)

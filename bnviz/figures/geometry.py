@@ -8,14 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.claims import spectrum
-from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
-from bnviz.figures.weights import SCALE
+from bnviz.figures.style import ACCENT, HAIRLINE, NEUTRAL, SECOND, Picture, fading, plain_layout
+from bnviz.figures.table import table
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array, Scenario
 from bnviz.text import number
 from bnviz.trace import Trace, run
 from bnviz.weights import eigenvalues, jacobian, split
 
+MAX_TABLE = 8  # samples on a side, with their numbers
 EPS_POWERS = np.linspace(-12, 0, 25)
 
 
@@ -23,7 +24,9 @@ def energy(t: Trace, neuron: int) -> Picture:
     """Where the squared length of ∂L/∂x̂ goes: three shares that add to 1."""
     parts = split(t, neuron)
     shares = parts.shares
-    names = ["along 1<br>removed", "along x̂<br>nearly removed", "the rest<br>kept"]
+    passed = parts.gain_along / parts.gain_rest if parts.gain_rest else 0.0
+    nearly = "nearly removed" if passed < 1e-3 else "partly removed"
+    names = ["along 1<br>removed", f"along x̂<br>{nearly}", "the rest<br>kept"]
     figure = go.Figure(
         go.Bar(
             x=names,
@@ -45,44 +48,83 @@ def energy(t: Trace, neuron: int) -> Picture:
     )
     return (
         figure,
-        f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is left for ∂L/∂x",
+        f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is "
+        + ("left for ∂L/∂x" if passed < 1e-3 else "kept whole"),
         f"Shares of the squared length of ∂L/∂x̂: {100 * shares[0]:.1f}% along 1, "
         f"{100 * shares[1]:.1f}% along x̂, {100 * shares[2]:.1f}% the rest.",
     )
 
 
 def matrix(t: Trace, neuron: int) -> Picture:
-    """The Jacobian ∂x̂/∂x as a heatmap, with its eigenvalues in the title."""
+    """The Jacobian ∂x̂/∂x as a table, with its eigenvalues in the title."""
     values = jacobian(t, neuron)
     n = values.shape[0]
     limit = float(np.abs(values).max()) or 1.0
-    samples = [str(i + 1) for i in range(n)]
     found = eigenvalues(t, neuron)
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.tolist(),
-            x=samples,
-            y=samples,
-            text=[[number(float(v)) for v in row] for row in values] if n <= 8 else None,
-            texttemplate="%{text}" if n <= 8 else None,
-            textfont={"color": "#1b2030"},
-            colorscale=SCALE,
-            zmin=-limit,
-            zmax=limit,
-            xgap=2,
-            ygap=2,
-            showscale=False,
-            hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
-        )
-    )
-    flat = {"type": "category", "showgrid": False, "zeroline": False, "fixedrange": True}
-    plain_layout(figure, "jacobian", 320, xaxis=flat, yaxis=flat | {"autorange": "reversed"})
+    if n <= MAX_TABLE:
+        figure = _small_matrix(values, limit)
+        signs = ""
+    else:
+        figure = _large_matrix(values, limit)
+        signs = ", plus in red, minus in olive"
     shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
     more = f", … ({n} in all)" if n > 4 else ""
     return (
         figure,
-        f"The Jacobian ∂x̂/∂x; eigenvalues {shown}{more}",
+        f"The Jacobian ∂x̂/∂x{signs}; eigenvalues {shown}{more}",
         f"Symmetric table of {n} by {n}; eigenvalues {shown}{more}.",
+    )
+
+
+def _small_matrix(values: Array, limit: float) -> go.Figure:
+    """Bars and numbers."""
+    samples = [str(i + 1) for i in range(values.shape[0])]
+    texts = [[number(float(v)) for v in row] for row in values]
+    figure = table(
+        values,
+        texts,
+        samples,
+        samples,
+        "jacobian",
+        340,
+        limit=limit,
+        hover="∂x̂{row}/∂x{column} = {text}",
+    )
+    return figure.update_layout(margin={"l": 30})
+
+
+def _large_matrix(values: Array, limit: float) -> go.Figure:
+    """Too many for numbers: ink for plus, another for minus, and where it is 0 the bare page."""
+    n = values.shape[0]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.tolist(),
+            x=list(range(1, n + 1)),
+            y=list(range(1, n + 1)),
+            colorscale=[[0, SECOND], [0.5, fading(SECOND)], [0.5, fading(ACCENT)], [1, ACCENT]],
+            zmin=-limit,
+            zmax=limit,
+            xgap=0 if n > 16 else 1,
+            ygap=0 if n > 16 else 1,
+            showscale=False,
+            hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
+        )
+    )
+    # The same samples are named on both sides.
+    side = {
+        "tick0": 1,
+        "dtick": 1 if n <= 16 else 4 if n <= 32 else 8,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    return plain_layout(
+        figure,
+        "jacobian",
+        340,
+        margin={"l": 30, "r": 8, "t": 24, "b": 8},
+        xaxis=side | {"side": "top"},
+        yaxis=side | {"autorange": "reversed"},
     )
 
 
@@ -153,14 +195,15 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             "visible": bool(figure.data),
         },
     )
-    said = " and ".join(
-        f"{where} {number(here[key])}"
+    said = [
+        f"{where} it is {number(here[key])}"
         for key, where in (("ε·s³", "along x̂"), ("s", "for the rest"))
         if key in here
-    )
-    title = f"The eigenvalue is {said}" if said else "The only eigenvalue is 0"
+    ]
+    title = f"The eigenvalue over ε: {', '.join(said)}" if said else "The only eigenvalue is 0"
     alt = (
-        f"Eigenvalues against ε: {said} at ε = {number(s.eps)}; along 1 it is 0 throughout."
+        f"Eigenvalues against ε, at ε = {number(s.eps)}: {', '.join(said)}; along 1 it is 0 "
+        "throughout."
         if said
         else f"The only eigenvalue is 0 at ε = {number(s.eps)}."
     )
@@ -192,15 +235,21 @@ def space(t: Trace, neuron: int) -> Picture:
             hoverinfo="skip",
         )
         _arrow(figure, unit * reach, "x̂", SECOND, dash="dash")
-        _arrow(figure, left * reach, "what is left", ACCENT, dash="dash")
+        # What is kept lies along it, and its name would lie on this one's.
+        _arrow(figure, left * reach, "the direction left", ACCENT, dash="dash", named=False)
     _arrow(figure, one * reach, "1", NEUTRAL, dash="dash")
-    _arrow(figure, g, "∂L/∂x̂", "#009E73")
-    _arrow(figure, parts.rest, "kept", ACCENT)
+    _arrow(figure, g, "∂L/∂x̂", NEUTRAL, place="middle right")
+    _arrow(figure, parts.rest, "kept", ACCENT, place="middle left")
     colors = sample_colors(3)
 
     def axis(i: int) -> dict[str, Any]:
         return {
-            "title": {"text": f"sample {i + 1}", "font": {"color": colors[i]}},
+            "title": {"text": f"sample {i + 1}"},
+            "showline": True,
+            "linecolor": colors[i],
+            "linewidth": 5,
+            "gridcolor": HAIRLINE,
+            "zerolinecolor": NEUTRAL,
             "range": [-1.2 * reach, 1.2 * reach],
             "showbackground": False,
             "nticks": 4,
@@ -216,7 +265,7 @@ def space(t: Trace, neuron: int) -> Picture:
             "yaxis": axis(1),
             "zaxis": axis(2),
             "aspectmode": "cube",
-            "camera": {"eye": {"x": 1.5, "y": -1.3, "z": 0.8}},
+            "camera": {"eye": {"x": 1.7, "y": -1.5, "z": 0.9}},
         },
     )
     kept = float(np.linalg.norm(parts.rest))
@@ -228,16 +277,26 @@ def space(t: Trace, neuron: int) -> Picture:
     )
 
 
-def _arrow(figure: go.Figure, tip: Array, name: str, color: str, dash: str = "solid") -> None:
+def _arrow(
+    figure: go.Figure,
+    tip: Array,
+    name: str,
+    color: str,
+    *,
+    dash: str = "solid",
+    place: str = "top center",
+    named: bool = True,
+) -> None:
     figure.add_scatter3d(
         x=[0, float(tip[0])],
         y=[0, float(tip[1])],
         z=[0, float(tip[2])],
-        mode="lines+markers+text",
+        mode="lines+markers+text" if named else "lines+markers",
         line={"color": color, "width": 6 if dash == "solid" else 4, "dash": dash},
         marker={"size": [0, 5], "color": color},
-        text=["", name],
-        textposition="top center",
-        textfont={"color": color, "size": 14},
+        name=name,
+        text=["", name] if named else None,
+        textposition=place,
+        textfont={"size": 14},  # in ink; the point beside it has the colour
         hovertemplate=f"{name}<extra></extra>",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -61,6 +63,8 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             else "ε is 0, so no share"
         )
         figure.add_annotation(xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text=why)
+    # Never a smaller span than a factor of ten: what rounding does to 1 is no curve.
+    lowest = min(-1, math.floor(math.log10(min(drawn, default=0.1))))
     plain_layout(
         figure,
         "along",
@@ -72,11 +76,10 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             "nticks": 7,
             "exponentformat": "power",
         },
-        # Never a smaller span than a factor of ten: what rounding does to 1 is no curve.
         yaxis={
             "type": "log",
-            "range": [min(-1.0, float(np.floor(np.log10(min(drawn, default=0.1))))) - 0.3, 0.3],
-            "nticks": 5,
+            "range": [lowest - 0.3, 0.3],
+            "dtick": math.ceil(-lowest / 5),
             "exponentformat": "power",
             "automargin": True,
             "visible": bool(drawn),

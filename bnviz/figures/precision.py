@@ -54,7 +54,6 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
             y=name,
             text="no number at all",
             showarrow=False,
-            font={"color": ACCENT},
         )
     plain_layout(
         figure,
