@@ -192,6 +192,10 @@ def test_only_directions_that_exist_have_a_curve(name: str, names: int) -> None:
     assert sum(curve.mode == "lines" for curve in figure.data) == names
     assert ("along x̂" in title) == (name in {"puzzle", "two"})
     assert ("for the rest" in alt) == (name in {"puzzle", "constant"})
+    assert title.startswith("Eigenvalues ") == (name == "puzzle")
+    bars = geometry.energy(run(PRESETS[name].scenario), 0)[0].data[0]
+    assert len(bars.x) == 1 + names  # and one along 1
+    assert sum(bars.y) == pytest.approx(1)
 
 
 def test_the_labels_of_both_curves_stand_apart() -> None:

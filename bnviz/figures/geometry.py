@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.claims import spectrum
-from bnviz.figures.style import ACCENT, HAIRLINE, NEUTRAL, SECOND, Picture, fading, plain_layout
+from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, fading, plain_layout
 from bnviz.figures.table import table
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array, Scenario
@@ -22,17 +22,27 @@ EPS_POWERS = np.linspace(-12, 0, 25)
 
 def energy(t: Trace, neuron: int) -> Picture:
     """Where the squared length of ∂L/∂x̂ goes: three shares that add to 1."""
-    parts = split(t, neuron)
+    parts, exist = split(t, neuron), spectrum(t, neuron)
     shares = parts.shares
-    passed = parts.gain_along / parts.gain_rest if parts.gain_rest else 0.0
+    passed = exist.get("ε·s³", 0.0) / parts.gain_rest if parts.gain_rest else 0.0
     nearly = "nearly removed" if passed < 1e-3 else "partly removed"
-    names = ["along 1<br>removed", f"along x̂<br>{nearly}", "the rest<br>kept"]
+    # A direction that doesn't exist here gets no bar of 0%.
+    bars = [
+        (name, share, color, pattern)
+        for key, name, share, color, pattern in (
+            ("0", "along 1<br>removed", shares[0], NEUTRAL, ""),
+            ("ε·s³", f"along x̂<br>{nearly}", shares[1], SECOND, "/"),
+            ("s", "the rest<br>kept", shares[2], ACCENT, ""),
+        )
+        if key in exist
+    ]
+    names, heights, colors, patterns = zip(*bars, strict=True)
     figure = go.Figure(
         go.Bar(
             x=names,
-            y=list(shares),
-            marker={"color": [NEUTRAL, SECOND, ACCENT], "pattern": {"shape": ["", "/", ""]}},
-            text=[f"{100 * share:.1f}%" for share in shares],
+            y=heights,
+            marker={"color": colors, "pattern": {"shape": patterns}},
+            text=[f"{100 * share:.1f}%" for share in heights],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{text}<extra></extra>",
@@ -48,7 +58,9 @@ def energy(t: Trace, neuron: int) -> Picture:
     )
     return (
         figure,
-        f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is "
+        "∂L/∂x̂ is 0: there is nothing to split"
+        if not any(shares)
+        else f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is "
         + ("left for ∂L/∂x" if passed < 1e-3 else "kept whole"),
         f"Shares of the squared length of ∂L/∂x̂: {100 * shares[0]:.1f}% along 1, "
         f"{100 * shares[1]:.1f}% along x̂, {100 * shares[2]:.1f}% the rest.",
@@ -69,10 +81,11 @@ def matrix(t: Trace, neuron: int) -> Picture:
         signs = ", plus in red, minus in olive"
     shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
     more = f", … ({n} in all)" if n > 4 else ""
+    word = "eigenvalue" if n == 1 else "eigenvalues"
     return (
         figure,
-        f"The Jacobian ∂x̂/∂x{signs}; eigenvalues {shown}{more}",
-        f"Symmetric table of {n} by {n}; eigenvalues {shown}{more}.",
+        f"The Jacobian ∂x̂/∂x{signs}; {word} {shown}{more}",
+        f"Symmetric table of {n} by {n}; {word} {shown}{more}.",
     )
 
 
@@ -185,6 +198,7 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             "exponentformat": "power",
             "nticks": 7,
             "range": [-12.3, 0.3],
+            "visible": bool(figure.data),
         },
         yaxis={
             "type": "log",
@@ -195,15 +209,15 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             "visible": bool(figure.data),
         },
     )
-    said = [
-        f"{where} it is {number(here[key])}"
+    said = ", ".join(
+        f"{where} {number(here[key])}"
         for key, where in (("ε·s³", "along x̂"), ("s", "for the rest"))
         if key in here
-    ]
-    title = f"The eigenvalue over ε: {', '.join(said)}" if said else "The only eigenvalue is 0"
+    )
+    word = "Eigenvalues" if len(here) > 2 else "Eigenvalue"
+    title = f"{word} {said}" if said else "The only eigenvalue is 0"
     alt = (
-        f"Eigenvalues against ε, at ε = {number(s.eps)}: {', '.join(said)}; along 1 it is 0 "
-        "throughout."
+        f"Eigenvalues against ε: {said} at ε = {number(s.eps)}; along 1 it is 0 throughout."
         if said
         else f"The only eigenvalue is 0 at ε = {number(s.eps)}."
     )
@@ -248,7 +262,7 @@ def space(t: Trace, neuron: int) -> Picture:
             "showline": True,
             "linecolor": colors[i],
             "linewidth": 5,
-            "gridcolor": HAIRLINE,
+            "showgrid": False,
             "zerolinecolor": NEUTRAL,
             "range": [-1.2 * reach, 1.2 * reach],
             "showbackground": False,

@@ -75,6 +75,7 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             "range": [POWERS[0] - 0.2, POWERS[-1] + 0.2],
             "nticks": 7,
             "exponentformat": "power",
+            "visible": bool(drawn),
         },
         yaxis={
             "type": "log",
@@ -123,7 +124,12 @@ def growth(descent: Descent) -> Picture:
             "zeroline": False,
             "fixedrange": True,
         },
-        yaxis={"title": {"text": "|w|"}, "nticks": 5, "automargin": True},
+        yaxis={
+            "title": {"text": "|w|"},
+            "nticks": 5,
+            "automargin": True,
+            "rangemode": "nonnegative",
+        },
     )
     first, last = float(descent.length[0]), float(descent.length[-1])
     return (
