@@ -104,7 +104,7 @@ function themed(layout, element) {
   };
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
     const axis = { gridcolor: rule, zerolinecolor: ink, linecolor: rule, ...layout[name] };
-    // Plotly writes titles larger than ticks, and the base of a power larger than a number.
+    // Plotly writes titles larger than numbers, and powers a quarter larger than it is told.
     if (axis.title) axis.title = { ...axis.title, font: { size: 13, ...axis.title.font } };
     if (axis.exponentformat === "power") axis.tickfont = { size: 10.5, ...axis.tickfont };
     themedLayout[name] = axis;
