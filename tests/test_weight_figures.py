@@ -116,6 +116,9 @@ def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
     assert all(
         (box.line.dash == "solid") == (area >= 0) for box, area in zip(boxes, areas, strict=True)
     )
+    for i, box in enumerate(boxes):  # solid or dotted, at full strength
+        assert box.opacity in (None, 1)
+        assert box.line.color == sample_colors(6)[i]
     assert title.endswith("+1.10")  # ∂L/∂W for input 3, neuron 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from bnviz.figures.style import NEUTRAL, Picture, plain_layout
+from bnviz.figures.style import NEUTRAL, Picture, fading, plain_layout
 from bnviz.identities import column_sums
 from bnviz.palette import sample_colors
 from bnviz.share import View
@@ -34,8 +34,8 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
             y0=0,
             y1=float(dx[i]),
             layer="below",
-            fillcolor=colors[i],
-            opacity=0.3 if areas[i] >= 0 else 0.12,
+            # Only the area is pale: the line around it says whether it counts up or down.
+            fillcolor=fading(colors[i], 0.3 if areas[i] >= 0 else 0.12),
             line={"color": colors[i], "width": 2, "dash": "solid" if areas[i] >= 0 else "dot"},
         )
     figure.add_scatter(

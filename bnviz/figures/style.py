@@ -16,10 +16,10 @@ CLEAR = "rgba(0, 0, 0, 0)"
 Picture = tuple[go.Figure, str, str]
 
 
-def fading(color: str) -> str:
-    """The same colour, not there: between it and itself nothing turns grey."""
+def fading(color: str, left: float = 0.0) -> str:
+    """So much of a colour over the page; at 0 it is still itself, so none on the way is grey."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, 0)"
+    return f"rgba({red}, {green}, {blue}, {left:g})"
 
 
 def dot(color: str) -> str:
