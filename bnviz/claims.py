@@ -116,21 +116,38 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     here = invariance(scaled(layer, 10.0**power), neuron)
     product = here.weight * here.gradient
     share = abs(here.inner) / product if product else 0.0
+    # Twice as long means nothing for a w of 0, and "across" nothing in one dimension.
     if not here.learns:
         claim = "This neuron’s weights get no gradient at all."
-    elif share < 1e-3:
-        claim = "The gradient is perpendicular to the weights: their length does not matter."
+        why = "There is nothing to lie along w or across it, and no step changes w."
+    elif here.weight == 0:
+        claim = "w is 0: it has no direction and no length to keep."
+        why = (
+            f"Its gradient is {number(here.gradient)} long, but there is no direction for it to "
+            "lie along or across. Scaling 0 gives 0."
+        )
+    elif layer.d == 1:
+        claim = "With a single input there is no across: what gradient there is lies along w."
+        why = (
+            f"w is one number. The norm takes away all of its gradient but what ε lets through, "
+            f"here {number(here.gradient)}."
+        )
     elif share < 0.1:
-        claim = "The gradient is nearly perpendicular to the weights."
+        claim = (
+            "The gradient is perpendicular to the weights: their length does not matter."
+            if share < 1e-3
+            else "The gradient is nearly perpendicular to the weights."
+        )
+        why = (
+            "Make w twice as long, and the norm divides by twice as much: y hardly changes, so "
+            "the loss has next to no slope along w. Only ε breaks this, and less so as w grows."
+        )
     else:
         claim = "Here ε rules: part of the gradient lies along the weights."
-    why = (
-        "Make w twice as long, and the norm divides by twice as much: y hardly changes, so the "
-        "loss has next to no slope along w. Only ε breaks this, and less so as w grows."
-        if share < 0.1 or not here.learns
-        else "Make w twice as long, and σ² grows fourfold while ε stays: y changes, so the loss "
-        "has a slope along w. The longer w is, the less."
-    )
+        why = (
+            "Make w twice as long, and σ² grows fourfold while ε stays: y changes, so the loss "
+            "has a slope along w. The longer w is, the less."
+        )
     return Claim(
         claim,
         why,
@@ -142,26 +159,61 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
 
 def growth(layer: Scenario, neuron: int) -> Claim:
     """Plain gradient steps make w longer."""
-    way = descend(layer, neuron)
-    first, last = float(way.length[0]), float(way.length[-1])
-    grows = bool((np.diff(way.length) >= 0).all()) and last > first
-    if grows:
-        claim = "So every plain gradient step makes w longer."
-    elif last == first:
+    way, start = descend(layer, neuron), invariance(layer, neuron)
+    last, steps = float(way.length[-1]), np.diff(way.length)
+    why = (
+        "w is this neuron’s column of W, η the size of the step: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
+        "η²|∂L/∂w|², where ⟨w, ∂L/∂w⟩ is what the formula above says."
+    )
+    if not start.learns:
         claim = "Without a gradient, w keeps its length."
-    elif layer.eps:
+    elif start.weight == 0:
+        claim = "From a w of 0 no step is taken: no rate is small beside it."
+        why = "The rate is chosen so that the first step is no longer than half of w."
+    elif (steps >= 0).all() and last > way.length[0]:
+        claim = "So every plain gradient step makes w longer."
+        if steps[-1] < steps[0]:
+            why += (
+                f" Longer weights get smaller gradients, so the growth slows down by itself: the "
+                f"first step adds {number(float(steps[0]))}, the last {number(float(steps[-1]))}."
+            )
+    elif layer.eps and (steps < 0).any():
         claim = "Here ε is large enough to make w shorter at times."
     else:
         claim = "Here the steps lead out of what numbers can hold."
     return Claim(
         claim,
-        "w is this neuron’s column of W, η the size of the step: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
-        "η²|∂L/∂w|², where ⟨w, ∂L/∂w⟩ is what the formula beside this says. Longer weights get "
-        "smaller gradients, so the growth slows down by itself.",
+        why,
         f"|w| after {way.length.size - 1} steps of rate {number(way.rate)}: {number(last)}; the "
         f"formula says {number(float(way.foretold[-1]))}.",
         way.holds,
     )
+
+
+def spectrum(t: Trace, neuron: int) -> dict[str, float]:
+    """The eigenvalues of the Jacobian by the formula: only those whose direction exists.
+
+    One sample has the direction 1 and no other; equal x have no x̂; two samples that differ
+    have nothing besides 1 and x̂. Where all is 0 by definition, so is the one eigenvalue.
+    """
+    n, parts = t.x_hat.shape[0], split(t, neuron)
+    apart = bool(t.x_hat[:, neuron].any())
+    found = {"0": 0.0}
+    if n > 1 and apart:
+        found["ε·s³"] = parts.gain_along
+    if n - 1 - apart > 0 and not t.undefined[neuron]:
+        found["s"] = parts.gain_rest
+    return found
+
+
+def _listed_spectrum(t: Trace, neuron: int) -> str:
+    said = [
+        name if name == "0" else f"{name} = {number(value)}"
+        for name, value in spectrum(t, neuron).items()
+    ]
+    if len(said) == 1:
+        return "The only eigenvalue is 0: "
+    return f"Eigenvalues {', '.join(said[:-1])} and {said[-1]}: "
 
 
 def geometry(t: Trace, neuron: int) -> Claim:
@@ -193,12 +245,14 @@ def geometry(t: Trace, neuron: int) -> Claim:
         why = (
             f"Of |∂L/∂x̂|², {100 * shares[0]:.1f}% lies along 1 and is removed. "
             f"{100 * shares[1]:.1f}% lies along x̂, and {number(passed)} of it comes through as "
-            f"ε/(σ²+ε). The other {100 * shares[2]:.1f}% is kept."
+            "ε/(σ²+ε)." + (f" The other {100 * shares[2]:.1f}% is kept." if n > 2 else "")
         )
+        if not any(shares):
+            why = "Here ∂L/∂x̂ is 0 for every sample, so there is nothing to take away."
     return Claim(
         claim,
         why,
-        f"Eigenvalues 0, ε·s³ = {number(parts.gain_along)} and s = {number(parts.gain_rest)}: "
+        _listed_spectrum(t, neuron)
         + ("found numerically as well." if holds else "not what was found numerically."),
         holds,
     )

@@ -60,7 +60,7 @@ def proof(t: Trace, comparisons: Mapping[str, Comparison]) -> Claim:
 def place(comparison: Comparison) -> str:
     """Which entry a comparison is shown at: the one nearest to its bound."""
     numbers = [str(i + 1) for i in comparison.worst]
-    return numbers[0] if len(numbers) == 1 else "(" + ", ".join(numbers) + ")"
+    return numbers[0] if len(numbers) == 1 else "(" + ",\u00a0".join(numbers) + ")"  # one word
 
 
 # ---- Mistakes -------------------------------------------------------------------------

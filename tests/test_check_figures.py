@@ -81,6 +81,14 @@ def test_groups_are_numbered() -> None:
     assert list(figure.data[0].text) == ["1", "2"] * 3 + ["3", "4"] * 3
 
 
+@pytest.mark.parametrize("name", norms.NORMS)
+def test_of_many_rows_the_first_are_shown_and_so_it_says(name: str) -> None:
+    figure, title, _ = groups(norms.groupings(64, 2)[norms.NORMS[name].groups], "A norm")
+    assert title.endswith("(the first 16 of 64 rows)")
+    assert all(-0.5 < at < 15.5 for at in figure.layout.yaxis.tickvals)
+    assert not {shape.fillcolor for shape in figure.layout.shapes} & set(sample_colors(64))
+
+
 def test_residue_and_error() -> None:
     found = passes(run(PRESETS["offset"].scenario), 0)
     figure, _, alt = residue_and_error(found)
@@ -90,3 +98,13 @@ def test_residue_and_error() -> None:
     assert circles.x[5] is None  # float16, E[x²] − E[x]²: no number, and so it says
     assert any("no number" in note.text for note in figure.layout.annotations)
     assert name_of(found[4]) in alt
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_title_of_the_precisions_claims_no_more_than_the_headline(name: str) -> None:
+    t = run(PRESETS[name].scenario)
+    found = passes(t, 0)
+    _, title, _ = residue_and_error(found)
+    apart = any(p.error > 100 * max(p.residue, p.digits) for p in found)
+    assert ("says little" in title) == apart
+    assert "of a size" not in title

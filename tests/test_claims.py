@@ -9,7 +9,7 @@ from bnviz.losses import under
 from bnviz.presets import PRESETS
 from bnviz.scenario import Scenario, random_scenario
 from bnviz.trace import run
-from bnviz.weights import VANISHING, as_layer
+from bnviz.weights import VANISHING, as_layer, descend, eigenvalues
 
 EVERYWHERE = [
     (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])
@@ -52,7 +52,7 @@ def test_wordings_follow_the_numbers(name: str, j: int) -> None:
     cosine = abs(float(w @ dw)) / product if product else 0.0
     noise = 1e-12 * float(run(layer).inv_std[j] * np.abs(run(layer).dx_hat[:, j]).sum())
     alive = np.linalg.norm(dw) > noise * np.abs(layer.a).max()
-    assert across == (cosine < 1e-3 and bool(alive))
+    assert across == (product > 0 and cosine < 1e-3 and bool(alive) and layer.d > 1)
 
     geometry = claims.geometry(t, j).claim
     assert ("One sample" in geometry) == (s.shape[0] == 1)
@@ -85,6 +85,68 @@ def test_a_loss_that_gives_nothing_makes_nothing_grow(loss: str) -> None:
     layer = under(PRESETS["layer"].scenario.edit(eps=0.0), loss)
     assert claims.scale(layer, 0, 0.0).claim == "This neuron’s weights get no gradient at all."
     assert claims.growth(layer, 0).claim == "Without a gradient, w keeps its length."
+    assert "twice" not in claims.scale(layer, 0, 0.0).why
+
+
+def test_a_w_of_zero_has_no_direction_and_no_length() -> None:
+    layer = as_layer(PRESETS["constant"].scenario)
+    assert not layer.weight.any()
+    assert np.linalg.norm(run(layer).dweight) > 700
+    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    assert scale.claim == "w is 0: it has no direction and no length to keep."
+    assert "736.8" in scale.why
+    assert "Without a gradient" not in growth.claim
+    for said in (scale, growth):
+        assert "perpendicular" not in said.claim + said.why
+        assert "twice as long" not in said.why
+
+
+@pytest.mark.parametrize("power", [-3.0, 0.0, 3.0])
+def test_in_one_dimension_nothing_stands_across(power: float) -> None:
+    said = claims.scale(as_layer(PRESETS["two"].scenario), 0, power)
+    assert said.holds
+    assert "single input" in said.claim
+    assert "rules" not in said.claim
+
+
+def test_that_the_growth_slows_down_is_said_only_where_it_does() -> None:
+    for name, j in EVERYWHERE:
+        layer = as_layer(PRESETS[name].scenario)
+        steps = np.diff(descend(layer, j).length)
+        said = claims.growth(layer, j)
+        assert ("slows down" in said.why) == bool((steps >= 0).all() and steps[-1] < steps[0])
+
+
+DEGENERATE = [
+    *((PRESETS[name].scenario, j) for name, j in EVERYWHERE),
+    (PRESETS["constant"].scenario.edit(eps=0.0), 0),  # undefined
+    (PRESETS["two"].scenario.edit(x=np.ones((2, 1))), 0),  # two samples, equal x
+    (PRESETS["two"].scenario.edit(eps=0.0), 0),
+    (PRESETS["puzzle"].scenario.edit(eps=1.0), 0),
+]
+
+
+@pytest.mark.parametrize(("s", "j"), DEGENERATE)
+def test_the_eigenvalues_named_are_those_found(s: Scenario, j: int) -> None:
+    t = run(s)
+    found, named = eigenvalues(t, j), claims.spectrum(t, j)
+    near = 1e-12 * max(float(t.inv_std[j]), 1e-300)
+    for value in named.values():  # none is made up
+        assert np.abs(found - value).min() <= near
+    for value in found:  # and none is left out
+        assert min(abs(value - said) for said in named.values()) <= near
+    check = claims.geometry(t, j).check
+    for name in ("ε·s³", "s"):
+        assert (f" {name} = " in check) == (name in named)
+    # A direction exists where the samples leave room for it.
+    n, apart = s.shape[0], bool(np.ptp(s.x[:, j]))
+    assert ("ε·s³" in named) == (n > 1 and apart)
+    assert ("s" in named) == (n - 1 - apart > 0 and not t.undefined[j])
+
+
+def test_no_gradient_is_not_split() -> None:
+    s = PRESETS["puzzle"].scenario
+    assert "nothing to take away" in claims.geometry(run(s.edit(dy=np.zeros_like(s.dy))), 0).why
 
 
 def test_huge_numbers_are_no_crash() -> None:

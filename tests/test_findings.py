@@ -39,6 +39,14 @@ def test_the_proof_of_a_wrong_pass_names_what_is_wrong() -> None:
     assert claim.claim == "1 of 9 gradients disagree: ∂L/∂σ²."
 
 
+def test_a_place_is_one_word_in_a_table() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    for comparison in gradcheck.against(t, gradcheck.numeric(t.scenario)).values():
+        place = findings.place(comparison)
+        assert place.split(" ") == [place]
+        assert place.count("\u00a0") == comparison.numeric.ndim - 1
+
+
 def test_the_proof_says_where_there_is_nothing_to_differentiate() -> None:
     s = PRESETS["constant"].scenario.edit(eps=0.0)
     t = run(s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from bnviz.figures.style import NEUTRAL, Picture, plain_layout
+from bnviz.figures.style import NEUTRAL, Picture, fading, plain_layout
 from bnviz.identities import column_sums
 from bnviz.palette import sample_colors
 from bnviz.share import View
@@ -13,6 +13,8 @@ from bnviz.terms import TERMS
 from bnviz.text import number
 from bnviz.trace import Trace
 from bnviz.weights import contributions, inputs
+
+MAX_LABELS, MAX_NAMED = 8, 16  # samples with numbers, and with names
 
 
 def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
@@ -22,6 +24,7 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
     origin = float(a.mean()) if centred else 0.0
     areas = contributions(t, view.neuron, view.unit, centred=centred)
     colors = sample_colors(n)
+    largest = np.argsort(-np.abs(areas), kind="stable")[: n if n <= MAX_NAMED else 8]
     figure = go.Figure()
     for i in range(n):
         figure.add_shape(
@@ -30,8 +33,9 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
             x1=float(a[i]),
             y0=0,
             y1=float(dx[i]),
-            fillcolor=colors[i],
-            opacity=0.3 if areas[i] >= 0 else 0.12,
+            layer="below",
+            # Only the area is pale: the line around it says whether it counts up or down.
+            fillcolor=fading(colors[i], 0.3 if areas[i] >= 0 else 0.12),
             line={"color": colors[i], "width": 2, "dash": "solid" if areas[i] >= 0 else "dot"},
         )
     figure.add_scatter(
@@ -39,11 +43,11 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
         y=dx.tolist(),
         mode="markers+text",
         marker={"size": 12, "color": colors},
-        text=[str(i + 1) for i in range(n)],
+        text=[str(i + 1) if i in largest else "" for i in range(n)],
         textposition="top center",
         cliponaxis=False,
-        customdata=[number(float(v), signed=True) for v in areas],
-        hovertemplate="sample %{text}: adds %{customdata}<extra></extra>",
+        customdata=[[i + 1, number(float(v), signed=True)] for i, v in enumerate(areas)],
+        hovertemplate="sample %{customdata[0]}: adds %{customdata[1]}<extra></extra>",
     )
     figure.add_vline(x=origin, line={"color": NEUTRAL, "width": 1.5})
     total = column_sums(t, view.neuron, view.unit)["dweight"]
@@ -75,13 +79,18 @@ def shares(t: Trace, view: View, *, centred: bool) -> Picture:
     total = column_sums(t, view.neuron, view.unit)["dweight"]
     whole = 0.0 if total.vanishes else total.value
     n = areas.size
+    samples = [str(i + 1) for i in range(n)]
     figure = go.Figure(
         go.Bar(
-            x=[str(i + 1) for i in range(n)] + ["Σ"],
+            x=[*samples, "Σ"],
             y=[*areas.tolist(), whole],
             marker_color=[*sample_colors(n), NEUTRAL],
-            text=[number(float(v), signed=True) for v in [*areas, whole]] if n <= 16 else None,
+            text=[number(float(v), signed=True) for v in [*areas, whole]]
+            if n <= MAX_LABELS
+            else None,
             textposition="outside",
+            textangle=0,
+            constraintext="none",
             cliponaxis=False,
             hovertemplate="%{x}: %{y:.4g}<extra></extra>",
         )
@@ -91,7 +100,12 @@ def shares(t: Trace, view: View, *, centred: bool) -> Picture:
         "shares",
         380,
         bargap=0.35,
-        xaxis={"type": "category", "showgrid": False, "fixedrange": True},
+        xaxis={
+            "type": "category",
+            "tickvals": [*samples[:: -(-n // MAX_NAMED)], "Σ"],  # which is always named
+            "showgrid": False,
+            "fixedrange": True,
+        },
         yaxis={"zeroline": True, "zerolinewidth": 2},
     )
     spread = number(float(np.abs(areas).max()))

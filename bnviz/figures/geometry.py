@@ -7,28 +7,42 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
-from bnviz.figures.weights import SCALE
+from bnviz.claims import spectrum
+from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, fading, plain_layout
+from bnviz.figures.table import table
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array, Scenario
 from bnviz.text import number
 from bnviz.trace import Trace, run
 from bnviz.weights import eigenvalues, jacobian, split
 
+MAX_TABLE = 8  # samples on a side, with their numbers
 EPS_POWERS = np.linspace(-12, 0, 25)
 
 
 def energy(t: Trace, neuron: int) -> Picture:
     """Where the squared length of ∂L/∂x̂ goes: three shares that add to 1."""
-    parts = split(t, neuron)
+    parts, exist = split(t, neuron), spectrum(t, neuron)
     shares = parts.shares
-    names = ["along 1<br>removed", "along x̂<br>nearly removed", "the rest<br>kept"]
+    passed = exist.get("ε·s³", 0.0) / parts.gain_rest if parts.gain_rest else 0.0
+    nearly = "nearly removed" if passed < 1e-3 else "partly removed"
+    # A direction that doesn't exist here gets no bar of 0%.
+    bars = [
+        (name, share, color, pattern)
+        for key, name, share, color, pattern in (
+            ("0", "along 1<br>removed", shares[0], NEUTRAL, ""),
+            ("ε·s³", f"along x̂<br>{nearly}", shares[1], SECOND, "/"),
+            ("s", "the rest<br>kept", shares[2], ACCENT, ""),
+        )
+        if key in exist
+    ]
+    names, heights, colors, patterns = zip(*bars, strict=True)
     figure = go.Figure(
         go.Bar(
             x=names,
-            y=list(shares),
-            marker={"color": [NEUTRAL, SECOND, ACCENT], "pattern": {"shape": ["", "/", ""]}},
-            text=[f"{100 * share:.1f}%" for share in shares],
+            y=heights,
+            marker={"color": colors, "pattern": {"shape": patterns}},
+            text=[f"{100 * share:.1f}%" for share in heights],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{text}<extra></extra>",
@@ -44,44 +58,86 @@ def energy(t: Trace, neuron: int) -> Picture:
     )
     return (
         figure,
-        f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is left for ∂L/∂x",
+        "∂L/∂x̂ is 0: there is nothing to split"
+        if not any(shares)
+        else f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is "
+        + ("left for ∂L/∂x" if passed < 1e-3 else "kept whole"),
         f"Shares of the squared length of ∂L/∂x̂: {100 * shares[0]:.1f}% along 1, "
         f"{100 * shares[1]:.1f}% along x̂, {100 * shares[2]:.1f}% the rest.",
     )
 
 
 def matrix(t: Trace, neuron: int) -> Picture:
-    """The Jacobian ∂x̂/∂x as a heatmap, with its eigenvalues in the title."""
+    """The Jacobian ∂x̂/∂x as a table, with its eigenvalues in the title."""
     values = jacobian(t, neuron)
     n = values.shape[0]
     limit = float(np.abs(values).max()) or 1.0
-    samples = [str(i + 1) for i in range(n)]
     found = eigenvalues(t, neuron)
+    if n <= MAX_TABLE:
+        figure = _small_matrix(values, limit)
+        signs = ""
+    else:
+        figure = _large_matrix(values, limit)
+        signs = ", plus in red, minus in olive"
+    shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
+    more = f", … ({n} in all)" if n > 4 else ""
+    word = "eigenvalue" if n == 1 else "eigenvalues"
+    return (
+        figure,
+        f"The Jacobian ∂x̂/∂x{signs}; {word} {shown}{more}",
+        f"Symmetric table of {n} by {n}; {word} {shown}{more}.",
+    )
+
+
+def _small_matrix(values: Array, limit: float) -> go.Figure:
+    """Bars and numbers."""
+    samples = [str(i + 1) for i in range(values.shape[0])]
+    texts = [[number(float(v)) for v in row] for row in values]
+    figure = table(
+        values,
+        texts,
+        samples,
+        samples,
+        "jacobian",
+        340,
+        limit=limit,
+        hover="∂x̂{row}/∂x{column} = {text}",
+    )
+    return figure.update_layout(margin={"l": 30})
+
+
+def _large_matrix(values: Array, limit: float) -> go.Figure:
+    """Too many for numbers: ink for plus, another for minus, and where it is 0 the bare page."""
+    n = values.shape[0]
     figure = go.Figure(
         go.Heatmap(
             z=values.tolist(),
-            x=samples,
-            y=samples,
-            text=[[number(float(v)) for v in row] for row in values] if n <= 8 else None,
-            texttemplate="%{text}" if n <= 8 else None,
-            textfont={"color": "#1b2030"},
-            colorscale=SCALE,
+            x=list(range(1, n + 1)),
+            y=list(range(1, n + 1)),
+            colorscale=[[0, SECOND], [0.5, fading(SECOND)], [0.5, fading(ACCENT)], [1, ACCENT]],
             zmin=-limit,
             zmax=limit,
-            xgap=2,
-            ygap=2,
+            xgap=0 if n > 16 else 1,
+            ygap=0 if n > 16 else 1,
             showscale=False,
             hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
         )
     )
-    flat = {"type": "category", "showgrid": False, "zeroline": False, "fixedrange": True}
-    plain_layout(figure, "jacobian", 320, xaxis=flat, yaxis=flat | {"autorange": "reversed"})
-    shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
-    more = f", … ({n} in all)" if n > 4 else ""
-    return (
+    # The same samples are named on both sides.
+    side = {
+        "tick0": 1,
+        "dtick": 1 if n <= 16 else 4 if n <= 32 else 8,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    return plain_layout(
         figure,
-        f"The Jacobian ∂x̂/∂x; eigenvalues {shown}{more}",
-        f"Symmetric table of {n} by {n}; eigenvalues {shown}{more}.",
+        "jacobian",
+        340,
+        margin={"l": 30, "r": 8, "t": 24, "b": 8},
+        xaxis=side | {"side": "top"},
+        yaxis=side | {"autorange": "reversed"},
     )
 
 
@@ -91,15 +147,19 @@ def _clean(value: float, size: float) -> float:
 
 
 def over_eps(s: Scenario, neuron: int) -> Picture:
-    """The three eigenvalues of the Jacobian over twelve powers of ten of ε."""
+    """The eigenvalues of the Jacobian that are not 0, over twelve powers of ten of ε."""
     powers = [float(10.0**p) for p in EPS_POWERS]
-    parts = [split(run(s.edit(eps=eps)), neuron) for eps in powers]
-    here = split(run(s), neuron)
+    found = [spectrum(run(s.edit(eps=eps)), neuron) for eps in powers]
+    here = spectrum(run(s), neuron)
     figure = go.Figure()
-    for name, color, dash, values, now in (
-        ("the rest: s", ACCENT, "solid", [p.gain_rest for p in parts], here.gain_rest),
-        ("x̂: ε·s³", SECOND, "dash", [p.gain_along for p in parts], here.gain_along),
+    # Where both meet, one label stands above its line and the other below.
+    for key, name, color, dash, shift in (
+        ("s", "the rest: s", ACCENT, "solid", 14),
+        ("ε·s³", "x̂: ε·s³", SECOND, "dash", -14),
     ):
+        if key not in found[0]:
+            continue
+        values = [eigenvalues[key] for eigenvalues in found]
         figure.add_scatter(
             x=powers,
             y=values,
@@ -107,10 +167,10 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             line={"color": color, "width": 3, "dash": dash},
             hovertemplate=f"{name} = %{{y:.3g}}<extra></extra>",
         )
-        if s.eps > 0 and now > 0:
+        if s.eps > 0 and here.get(key, 0) > 0:
             figure.add_scatter(
                 x=[s.eps],
-                y=[now],
+                y=[here[key]],
                 mode="markers",
                 marker={"size": 13, "color": color, "symbol": "diamond"},
                 hovertemplate=f"here {name} = %{{y:.3g}}<extra></extra>",
@@ -120,29 +180,48 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             y=float(np.log10(values[6])) if values[6] > 0 else 0,
             text=name,
             showarrow=False,
-            yshift=14,
+            yshift=shift,
             font={"size": 14},
-            xanchor="right",
+            xanchor="left",
+        )
+    if not figure.data:
+        figure.add_annotation(
+            xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text="0 for every ε"
         )
     plain_layout(
         figure,
         "over-eps",
         320,
-        xaxis={"type": "log", "title": {"text": "ε"}, "exponentformat": "power", "nticks": 7},
+        xaxis={
+            "type": "log",
+            "title": {"text": "ε"},
+            "exponentformat": "power",
+            "nticks": 7,
+            "range": [-12.3, 0.3],
+            "visible": bool(figure.data),
+        },
         yaxis={
             "type": "log",
             "title": {"text": "eigenvalue"},
             "exponentformat": "power",
             "nticks": 6,
+            "automargin": True,
+            "visible": bool(figure.data),
         },
     )
-    return (
-        figure,
-        f"Along x̂ the eigenvalue is {number(here.gain_along)}, for the rest "
-        f"{number(here.gain_rest)}",
-        f"Eigenvalues against ε: along x̂ {number(here.gain_along)} and for the rest "
-        f"{number(here.gain_rest)} at ε = {number(s.eps)}; along 1 it is 0 throughout.",
+    said = ", ".join(
+        f"{where} {number(here[key])}"
+        for key, where in (("ε·s³", "along x̂"), ("s", "for the rest"))
+        if key in here
     )
+    word = "Eigenvalues" if len(here) > 2 else "Eigenvalue"
+    title = f"{word} {said}" if said else "The only eigenvalue is 0"
+    alt = (
+        f"Eigenvalues against ε: {said} at ε = {number(s.eps)}; along 1 it is 0 throughout."
+        if said
+        else f"The only eigenvalue is 0 at ε = {number(s.eps)}."
+    )
+    return figure, title, alt
 
 
 def space(t: Trace, neuron: int) -> Picture:
@@ -170,15 +249,21 @@ def space(t: Trace, neuron: int) -> Picture:
             hoverinfo="skip",
         )
         _arrow(figure, unit * reach, "x̂", SECOND, dash="dash")
-        _arrow(figure, left * reach, "what is left", ACCENT, dash="dash")
+        # What is kept lies along it, and its name would lie on this one's.
+        _arrow(figure, left * reach, "the direction left", ACCENT, dash="dash", named=False)
     _arrow(figure, one * reach, "1", NEUTRAL, dash="dash")
-    _arrow(figure, g, "∂L/∂x̂", "#009E73")
-    _arrow(figure, parts.rest, "kept", ACCENT)
+    _arrow(figure, g, "∂L/∂x̂", NEUTRAL, place="middle right")
+    _arrow(figure, parts.rest, "kept", ACCENT, place="middle left")
     colors = sample_colors(3)
 
     def axis(i: int) -> dict[str, Any]:
         return {
-            "title": {"text": f"sample {i + 1}", "font": {"color": colors[i]}},
+            "title": {"text": f"sample {i + 1}"},
+            "showline": True,
+            "linecolor": colors[i],
+            "linewidth": 5,
+            "showgrid": False,
+            "zerolinecolor": NEUTRAL,
             "range": [-1.2 * reach, 1.2 * reach],
             "showbackground": False,
             "nticks": 4,
@@ -194,7 +279,7 @@ def space(t: Trace, neuron: int) -> Picture:
             "yaxis": axis(1),
             "zaxis": axis(2),
             "aspectmode": "cube",
-            "camera": {"eye": {"x": 1.5, "y": -1.3, "z": 0.8}},
+            "camera": {"eye": {"x": 1.7, "y": -1.5, "z": 0.9}},
         },
     )
     kept = float(np.linalg.norm(parts.rest))
@@ -206,16 +291,26 @@ def space(t: Trace, neuron: int) -> Picture:
     )
 
 
-def _arrow(figure: go.Figure, tip: Array, name: str, color: str, dash: str = "solid") -> None:
+def _arrow(
+    figure: go.Figure,
+    tip: Array,
+    name: str,
+    color: str,
+    *,
+    dash: str = "solid",
+    place: str = "top center",
+    named: bool = True,
+) -> None:
     figure.add_scatter3d(
         x=[0, float(tip[0])],
         y=[0, float(tip[1])],
         z=[0, float(tip[2])],
-        mode="lines+markers+text",
+        mode="lines+markers+text" if named else "lines+markers",
         line={"color": color, "width": 6 if dash == "solid" else 4, "dash": dash},
         marker={"size": [0, 5], "color": color},
-        text=["", name],
-        textposition="top center",
-        textfont={"color": color, "size": 14},
+        name=name,
+        text=["", name] if named else None,
+        textposition=place,
+        textfont={"size": 14},  # in ink; the point beside it has the colour
         hovertemplate=f"{name}<extra></extra>",
     )

@@ -1,13 +1,12 @@
-"""Which numbers a norm takes together: the batch as a table, its groups numbered and coloured."""
+"""Which numbers a norm takes together: the batch as a table, its groups numbered and shaded."""
 
 from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
 
-from bnviz.figures.style import Picture, plain_layout
+from bnviz.figures.style import NEUTRAL, Picture, plain_layout
 from bnviz.norms import Labels, images
-from bnviz.palette import sample_colors
 
 MAX_SHOWN = 16
 
@@ -18,7 +17,7 @@ def groups(labels: Labels, title: str) -> Picture:
     rows = min(n, MAX_SHOWN)
     count = int(labels.max()) + 1
     per_image = n // images(n)
-    colors = sample_colors(count)
+    blocks = [(top, min(top + per_image, rows)) for top in range(0, rows, per_image)]
     figure = go.Figure()
     for i in range(rows):
         for j in range(k):
@@ -28,8 +27,8 @@ def groups(labels: Labels, title: str) -> Picture:
                 x1=j + 0.46,
                 y0=i - 0.42,
                 y1=i + 0.42,
-                fillcolor=colors[labels[i, j]],
-                opacity=0.35,
+                fillcolor=NEUTRAL,  # by turns dark and light: which group it is, the number says
+                opacity=0.45 if labels[i, j] % 2 else 0.16,
                 line={"width": 0},
                 layer="below",
             )
@@ -40,8 +39,8 @@ def groups(labels: Labels, title: str) -> Picture:
         text=[str(labels[i, j] + 1) for i in range(rows) for j in range(k)],
         hovertemplate="row %{y}, neuron %{x}: group %{text}<extra></extra>",
     )
-    for i in range(per_image, rows, per_image):
-        figure.add_hline(y=i - 0.5, line={"width": 1.5, "color": "rgba(128,128,128,0.9)"})
+    for top, _ in blocks[1:]:
+        figure.add_hline(y=top - 0.5, line={"width": 1.5, "color": "rgba(128,128,128,0.9)"})
     plain_layout(
         figure,
         title,
@@ -56,8 +55,8 @@ def groups(labels: Labels, title: str) -> Picture:
             "fixedrange": True,
         },
         yaxis={
-            "tickvals": [m * per_image + (per_image - 1) / 2 for m in range(-(-rows // per_image))],
-            "ticktext": [f"image {m + 1}" for m in range(-(-rows // per_image))],
+            "tickvals": [(top + end - 1) / 2 for top, end in blocks],
+            "ticktext": [f"image {m + 1}" for m in range(len(blocks))],
             "range": [rows - 0.5, -0.5],
             "showgrid": False,
             "zeroline": False,
@@ -67,4 +66,5 @@ def groups(labels: Labels, title: str) -> Picture:
     size = int(np.bincount(labels.ravel())[0])
     plural = "group" if count == 1 else "groups"
     alt = f"{title}: {n} rows by {k} neurons in {count} {plural} of {size} numbers."
-    return figure, f"{title}: {count} {plural} of {size}", alt
+    hidden = f" (the first {rows} of {n} rows)" if rows < n else ""
+    return figure, f"{title}: {count} {plural} of {size}{hidden}", alt

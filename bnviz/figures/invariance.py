@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
 from bnviz.scenario import Scenario
 from bnviz.text import number
-from bnviz.weights import Descent, invariance, scaled
+from bnviz.weights import Descent, Invariance, invariance, scaled
 
 POWERS = np.linspace(-3, 3, 25)
+
+
+def _share(found: Invariance, inner: float) -> float:
+    """|inner| as a share of |w|·|∂L/∂w|; 0 where there is no gradient, or only rounding of it."""
+    product = found.weight * found.gradient
+    only_rounding = not found.learns or (found.formula == 0 and abs(inner) <= found.bound)
+    return 0.0 if only_rounding or not product else abs(inner) / product
 
 
 def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
     """How much of ∂L/∂w lies along w, over six powers of ten of the size of w."""
     found = [invariance(scaled(layer, 10.0**p), neuron) for p in POWERS]
     here = invariance(scaled(layer, 10.0**power), neuron)
-
-    def cosine(inner: float, weight: float, gradient: float) -> float:
-        return abs(inner) / (weight * gradient) if weight * gradient else 0.0
-
     xs = [float(10.0**p) for p in POWERS]
+    foretold = [_share(f, f.formula) for f in found]
+    computed = [_share(f, f.inner) for f in found]
+    share = _share(here, here.inner)
     figure = go.Figure()
     figure.add_scatter(
         x=xs,
-        y=[cosine(f.formula, f.weight, f.gradient) or None for f in found],
+        y=[v or None for v in foretold],
         mode="lines",
         line={"color": NEUTRAL, "width": 3},
         hovertemplate="formula %{y:.3g}<extra></extra>",
     )
     figure.add_scatter(
         x=xs,
-        y=[cosine(f.inner, f.weight, f.gradient) or None for f in found],
+        y=[v or None for v in computed],
         mode="markers",
         marker={"size": 7, "color": SECOND},
         hovertemplate="%{x:.3g} · W: %{y:.3g}<extra></extra>",
     )
-    share = cosine(here.inner, here.weight, here.gradient)
     figure.add_scatter(
         x=[float(10.0**power)],
         y=[share or None],
@@ -45,6 +52,19 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
         marker={"size": 15, "color": ACCENT, "symbol": "diamond"},
         hovertemplate="here %{y:.3g}<extra></extra>",
     )
+    drawn = [v for v in (*foretold, *computed, share) if v > 0]
+    if not drawn:
+        gradient = any(f.learns for f in found)
+        why = (
+            "no gradient, so no share"
+            if not gradient
+            else "w is 0, so no share"
+            if not here.weight
+            else "ε is 0, so no share"
+        )
+        figure.add_annotation(xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text=why)
+    # Never a smaller span than a factor of ten: what rounding does to 1 is no curve.
+    lowest = min(-1, math.floor(math.log10(min(drawn, default=0.1))))
     plain_layout(
         figure,
         "along",
@@ -52,14 +72,25 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
         xaxis={
             "type": "log",
             "title": {"text": "W multiplied by"},
+            "range": [POWERS[0] - 0.2, POWERS[-1] + 0.2],
             "nticks": 7,
             "exponentformat": "power",
+            "visible": bool(drawn),
         },
-        yaxis={"type": "log", "nticks": 5, "exponentformat": "power"},
+        yaxis={
+            "type": "log",
+            "range": [lowest - 0.3, 0.3],
+            "dtick": math.ceil(-lowest / 5),
+            "exponentformat": "power",
+            "automargin": True,
+            "visible": bool(drawn),
+        },
     )
     return (
         figure,
-        f"The share of ∂L/∂w that lies along w: here {number(share)}",
+        f"The share of ∂L/∂w that lies along w: here {number(share)}"
+        if drawn
+        else "No share of ∂L/∂w lies along w",
         f"Share of the gradient along the weights against their size; at {number(10.0**power)} "
         f"times W it is {number(share)}. Dots are computed, the line is the formula.",
     )
@@ -87,8 +118,18 @@ def growth(descent: Descent) -> Picture:
         figure,
         "growth",
         320,
-        xaxis={"title": {"text": "gradient steps"}, "dtick": 1, "fixedrange": True},
-        yaxis={"title": {"text": "|w|"}, "nticks": 5},
+        xaxis={
+            "title": {"text": "gradient steps"},
+            "dtick": 1,
+            "zeroline": False,
+            "fixedrange": True,
+        },
+        yaxis={
+            "title": {"text": "|w|"},
+            "nticks": 5,
+            "automargin": True,
+            "rangemode": "nonnegative",
+        },
     )
     first, last = float(descent.length[0]), float(descent.length[-1])
     return (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from bnviz.figures.style import Picture, plain_layout
-from bnviz.figures.weights import SCALE
+from bnviz.figures.style import NEUTRAL, Picture, dot, plain_layout
+from bnviz.figures.table import cells, table
 from bnviz.identities import gradient_scale, rounding
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array
@@ -19,54 +18,54 @@ from bnviz.weights import inputs, running_bias, running_outer
 _ROW = 8  # small matrices side by side
 
 
-def _matrices(t: Trace, products: Array, upto: int, name: str) -> go.Figure:
+def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
     """A small matrix for each sample, in its place; the later ones are only outlined."""
     n, d, k = products.shape
-    rows, columns = -(-n // _ROW), min(n, _ROW)
-    limit = float(np.abs(products).max()) or 1.0
+    lines, columns = -(-n // _ROW), min(n, _ROW)
     colors = sample_colors(n)
-    figure = make_subplots(
-        rows,
-        columns,
-        horizontal_spacing=0.03,
-        vertical_spacing=0.25 / rows,
-        subplot_titles=[f"<b>{i + 1}</b>" for i in range(n)],
+    unit = max(70, 34 * d) / d  # pixels a cell is high
+    gap = 28 / unit  # over each row of matrices, for its numbers
+    bottom = lines * (d + gap) + 2 / unit  # with the last outline
+    figure = go.Figure()
+    left = np.array([(i % _ROW) * (k + 0.5) for i in range(n)])
+    top = np.array([(i // _ROW) * (d + gap) + gap for i in range(n)])
+    places = [(i, p, j) for i in range(n) for p in range(d) for j in range(k)]
+    cells(
+        figure,
+        np.array([left[i] + j + 0.5 for i, _, j in places]),
+        np.array([top[i] + p + 0.5 for i, p, _ in places]),
+        products.ravel(),
+        limit,
+        [
+            f"sample {i + 1}, input {p + 1}, neuron {j + 1}: "
+            + number(float(products[i, p, j]), signed=True)
+            for i, p, j in places
+        ],
+        unit,
+        filled=[i < upto for i, _, _ in places],
     )
     for i in range(n):
-        row, column = i // _ROW + 1, i % _ROW + 1
-        figure.add_heatmap(
-            z=products[i].tolist(),
-            x=list(range(1, k + 1)),
-            y=list(range(1, d + 1)),
-            colorscale=SCALE,
-            zmin=-limit,
-            zmax=limit,
-            xgap=2,
-            ygap=2,
-            showscale=False,
-            opacity=1.0 if i < upto else 0.2,
-            customdata=[[number(float(v), signed=True) for v in line] for line in products[i]],
-            hovertemplate=f"sample {i + 1}, input %{{y}}, neuron %{{x}}: %{{customdata}}"
-            "<extra></extra>",
-            row=row,
-            col=column,
+        box = {"x0": left[i], "x1": left[i] + k, "y0": top[i], "y1": top[i] + d}
+        dash = "solid" if i < upto else "dot"
+        figure.add_shape(
+            type="rect", line={"color": NEUTRAL, "width": 1, "dash": dash}, layer="below", **box
         )
-        figure.layout.annotations[i].font = {"color": colors[i], "size": 15}
-    figure.update_xaxes(
-        type="category", showticklabels=False, ticks="", showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(
-        type="category",
-        showticklabels=False,
-        ticks="",
-        showgrid=False,
-        zeroline=False,
-        autorange="reversed",
-    )
-    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
-        axis.fixedrange = True
+        figure.add_annotation(
+            x=left[i] + k / 2,
+            y=top[i],
+            yshift=10,
+            text=f"{dot(colors[i])} <b>{i + 1}</b>",
+            showarrow=False,
+            font={"size": 13},
+        )
+    bare = {"visible": False, "fixedrange": True}
     return plain_layout(
-        figure, name, 40 + rows * max(70, 34 * d), margin={"l": 8, "r": 8, "t": 30, "b": 8}
+        figure,
+        name,
+        round(bottom * unit) + 12,
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        xaxis=bare | {"range": [-0.05, columns * (k + 0.5) - 0.45]},
+        yaxis=bare | {"range": [bottom, 0]},
     )
 
 
@@ -74,32 +73,9 @@ def _so_far(total: Array, bound: Array, rows: list[str], limit: float, name: str
     """One matrix with its numbers."""
     d, k = total.shape
     shown = np.where(np.abs(total) <= bound, 0.0, total)
-    figure = go.Figure(
-        go.Heatmap(
-            z=shown.tolist(),
-            x=[f"neuron {j + 1}" for j in range(k)],
-            y=rows,
-            text=[[number(float(v), signed=True) for v in line] for line in shown],
-            texttemplate="%{text}",
-            textfont={"color": "#1b2030", "size": 14},
-            colorscale=SCALE,
-            zmin=-limit,
-            zmax=limit,
-            xgap=3,
-            ygap=3,
-            showscale=False,
-            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
-        )
-    )
-    flat = {"type": "category", "showgrid": False, "zeroline": False, "fixedrange": True}
-    return plain_layout(
-        figure,
-        name,
-        40 + max(70, 34 * d),
-        margin={"l": 66, "r": 8, "t": 8, "b": 30},
-        xaxis=flat,
-        yaxis=flat | {"autorange": "reversed"},
-    )
+    texts = [[number(float(v), signed=True) for v in line] for line in shown]
+    columns = [f"neuron {j + 1}" for j in range(k)]
+    return table(shown, texts, rows, columns, name, 40 + max(70, 44 * d), limit=limit)
 
 
 def outer_products(t: Trace, upto: int) -> list[Picture]:
@@ -113,14 +89,15 @@ def outer_products(t: Trace, upto: int) -> list[Picture]:
     done = upto == n
 
     total, ones = sums[upto - 1], bias[upto - 1][None, :]
-    limit = float(np.abs(sums).max()) or 1.0
-    ones_limit = float(np.abs(bias).max()) or 1.0
+    # One scale for what is added and for what it adds up to.
+    limit = float(max(np.abs(products).max(), np.abs(sums).max())) or 1.0
+    ones_limit = float(max(np.abs(t.dx).max(), np.abs(bias).max())) or 1.0
     reach = np.abs(a).max(axis=0)
-    matrices = _matrices(t, products, upto, "outer")
+    matrices = _matrices(products, upto, limit, "outer")
     so_far = _so_far(
         total, np.outer(reach, scale), [f"input {p + 1}" for p in range(d)], limit, "outer-sum"
     )
-    plain = _matrices(t, t.dx[:, None, :], upto, "ones")
+    plain = _matrices(t.dx[:, None, :], upto, ones_limit, "ones")
     plain_so_far = _so_far(ones, scale[None, :], ["bias"], ones_limit, "ones-sum")
     back = bool((np.abs(bias[-1]) <= scale).all())
 

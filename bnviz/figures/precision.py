@@ -54,7 +54,6 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
             y=name,
             text="no number at all",
             showarrow=False,
-            font={"color": ACCENT},
         )
     plain_layout(
         figure,
@@ -82,6 +81,6 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
     title = (
         "A small Σ∂L/∂x (circle) says little about the error (diamond)"
         if apart
-        else "Here Σ∂L/∂x (circle) and the error (diamond) are of a size"
+        else "Σ∂L/∂x (circle) and the true error (diamond)"
     )
     return figure, title, alt

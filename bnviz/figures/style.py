@@ -6,11 +6,25 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-NEUTRAL = "rgba(128, 128, 128, 0.75)"
-ACCENT = "#D55E00"  # what the current claim is about; never the only sign
-SECOND = "#0072B2"
+# At least 3 : 1 on the page, light or dark, and none of them a sample's colour.
+NEUTRAL = "#7d8492"
+ACCENT = "#d6336c"  # what the current claim is about; never the only sign
+SECOND = "#857a00"
+HAIRLINE = "rgba(128, 128, 128, 0.35)"  # between rows: a rule, not a sign
+CLEAR = "rgba(0, 0, 0, 0)"
 
 Picture = tuple[go.Figure, str, str]
+
+
+def fading(color: str, left: float = 0.0) -> str:
+    """So much of a colour over the page; at 0 it is still itself, so none on the way is grey."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {left:g})"
+
+
+def dot(color: str) -> str:
+    """A coloured point before a text: the text itself stays in ink, which one can read."""
+    return f'<span style="color:{color}">●</span>'
 
 
 def plain_layout(figure: go.Figure, name: str, height: int = 300, **more: Any) -> go.Figure:

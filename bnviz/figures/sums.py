@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from bnviz.figures.style import NEUTRAL
 from bnviz.identities import Sum, column_sums
 from bnviz.palette import sample_colors
 from bnviz.scenario import Array
@@ -13,7 +14,22 @@ from bnviz.terms import TERMS
 from bnviz.text import number
 from bnviz.trace import Trace
 
-_NEUTRAL = "rgba(128, 128, 128, 0.75)"
+MAX_LABELS = 8
+_HEIGHT = 260
+_LABEL = 20  # pixels a label needs
+
+
+def _labels(starts: Array, ends: Array, pixel: float) -> tuple[list[float], list[str]]:
+    """Where each bar's number stands: past its end, or before its start where 0 is in the way."""
+    places, sides = [], []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        up = end >= start
+        # Past its end it would be struck through by the line at 0.
+        struck = (-_LABEL * pixel < end < 0) if up else (0 <= end < _LABEL * pixel)
+        above = up != struck
+        places.append((start if struck else end) + (3 if above else -3) * pixel)
+        sides.append("top center" if above else "bottom center")
+    return places, sides
 
 
 def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
@@ -23,6 +39,11 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
     starts = ends - values
     samples = [str(i + 1) for i in range(n)]
     end = 0.0 if total.vanishes else total.value
+    margin = {"l": 46, "r": 10, "t": 16, "b": 34}
+    # Room for the numbers at both ends.
+    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+    room = 0.12 * (high - low) or 1.0
+    low, high = low - room, high + room
     figure = go.Figure()
     for i, level in enumerate(ends):
         figure.add_shape(
@@ -31,7 +52,7 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
             x1=i + 1,
             y0=level,
             y1=level,
-            line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
             layer="below",
         )
     figure.add_bar(
@@ -39,9 +60,6 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
         base=starts.tolist(),
         y=values.tolist(),
         marker_color=sample_colors(n),
-        text=[number(float(v), signed=True) for v in values] if n <= 8 else None,
-        textposition="outside",
-        cliponaxis=False,
         customdata=[
             [number(float(v), signed=True), number(float(e), signed=True)]
             for v, e in zip(values, ends, strict=True)
@@ -51,11 +69,23 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
             "so far %{customdata[1]}<extra></extra>"
         ),
     )
+    if n <= MAX_LABELS:
+        pixel = (high - low) / (_HEIGHT - margin["t"] - margin["b"])
+        places, sides = _labels(starts, ends, pixel)
+        figure.add_scatter(
+            x=samples,
+            y=places,
+            mode="text",
+            text=[number(float(v), signed=True) for v in values],
+            textposition=sides,
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
     figure.add_scatter(
         x=["Σ"],
         y=[total.value],
         mode="markers+text",
-        marker={"symbol": "diamond", "size": 12, "color": _NEUTRAL},
+        marker={"symbol": "diamond", "size": 12, "color": NEUTRAL},
         text=[f"<b>{number(end, signed=True)}</b>"],
         textposition="top center" if end >= 0 else "bottom center",
         cliponaxis=False,
@@ -63,12 +93,12 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
     )
     figure.update_layout(
         template="none",
-        height=260,
-        margin={"l": 46, "r": 10, "t": 16, "b": 34},
+        height=_HEIGHT,
+        margin=margin,
         showlegend=False,
         bargap=0.35,
         xaxis={"type": "category", "showgrid": False, "fixedrange": True},
-        yaxis={"zeroline": True, "zerolinewidth": 2, "nticks": 6},
+        yaxis={"zeroline": True, "zerolinewidth": 2, "nticks": 6, "range": [low, high]},
         uirevision=name,
     )
     return figure

@@ -33,7 +33,11 @@ _DX = TERMS["dx"].symbol
 
 
 def _digits(value: float) -> str:
-    return f"{value:.8g}".replace("-", "−")
+    return f"{value + 0.0:.8g}".replace("-", "−")  # −0 is 0
+
+
+def _count(many: int, what: str) -> str:
+    return f"{many} {what}{'' if many == 1 else 's'}"
 
 
 def _allowed(c: gradcheck.Comparison) -> float:
@@ -67,7 +71,7 @@ def _proof() -> None:
         sign = "✓" if c.holds else "✗"
         rows.append(
             [
-                f"{TERMS[term].symbol} {findings.place(c)}",
+                f"{TERMS[term].symbol}\u00a0{findings.place(c)}",
                 _digits(float(c.analytic[at])) if c.same_shape else "another shape",
                 _digits(float(c.numeric[at])),
                 f"{sign} {number(float(c.difference[at]))} of {number(_allowed(c))}, "
@@ -117,7 +121,10 @@ def _mistakes() -> None:
         [
             [
                 ("▸ " if other == name else "") + MISTAKES[other].title,
-                *("– missed" if verdicts[check].passes else "● caught" for check in CHECKS),
+                *(
+                    "–\u00a0missed" if verdicts[check].passes else "●\u00a0caught"
+                    for check in CHECKS
+                ),
             ]
             for other, verdicts in caught.items()
         ],
@@ -275,9 +282,10 @@ def _neighbours() -> None:
         key="norm-picture",
     )
     st.markdown(f"## Where {_DX} adds up to 0, and where not")
-    m = norms.images(s.shape[0])
+    n, m = s.shape[0], norms.images(s.shape[0])
     st.markdown(
-        f"The {s.shape[0]} rows are read as {m} images of {s.shape[0] // m} positions, so that "
+        f"The {_count(n, 'row')} {'is' if n == 1 else 'are'} read as {_count(m, 'image')} of "
+        f"{_count(n // m, 'position')}, so that "
         "norms over height and width have something to run over. Of each kind of sum, the one "
         "furthest from 0 is shown; the last column is what rounding left of those that are 0."
     )

@@ -11,7 +11,7 @@ from bnviz import claims
 from bnviz.figures import covariance, geometry, invariance, outer
 from bnviz.figures.weights import dweight_heatmap
 from bnviz.pages import session
-from bnviz.pages.parts import choose_part, keep, near, say, verdict
+from bnviz.pages.parts import choose_part, escaped, keep, near, say, verdict
 from bnviz.pages.toolbar import toolbar
 from bnviz.plot import plots
 from bnviz.scenario import resized
@@ -124,10 +124,12 @@ def _vanishing() -> None:
             st.columns(3, gap="large"), VANISHING[start : start + 3], strict=True
         ):
             claim = claims.vanishing(case, s, view.neuron, view.unit)
-            with column:
-                st.markdown(f"## {case.title}")
-                st.markdown(case.reason)
-                verdict(claim)
+            # The buttons of a row stand side by side, however long the texts above them are.
+            with column, st.container(height="stretch", vertical_alignment="distribute"):
+                with st.container():
+                    st.markdown(f"## {case.title}")
+                    st.markdown(case.reason)
+                    verdict(claim)
                 st.button(
                     "Open",
                     key=f"open-{case.title}",
@@ -135,18 +137,15 @@ def _vanishing() -> None:
                     on_click=session.callback(session.change),
                     args=(case.make(s, view.neuron, view.unit),),
                 )
-    plots([dweight_heatmap(run(s), view)], key="vanishing")
+    with st.container(width=560):
+        plots([dweight_heatmap(run(s), view)], key="vanishing")
 
 
 def _scale() -> None:
     s, view = session.scenario(), session.view()
     layer = as_layer(s)
     power = near("power", -3, 3, 0.25)
-    left, right = st.columns(2, gap="large")
-    with left:
-        say(claims.scale(layer, view.neuron, power))
-    with right:
-        say(claims.growth(layer, view.neuron), top=False)
+    say(claims.scale(layer, view.neuron, power))
     with st.container(horizontal=True, vertical_alignment="bottom", key="scales"):
         st.slider(
             "Multiply W by 10 to the power of",
@@ -166,13 +165,15 @@ def _scale() -> None:
                 "In this scenario x is set by hand. Shown is the layer whose x = aW + b comes "
                 "nearest to it."
             )
-    plots(
-        [
-            invariance.along_weight(layer, view.neuron, power),
-            invariance.growth(descend(layer, view.neuron)),
-        ],
-        key="invariance",
-    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        plots([invariance.along_weight(layer, view.neuron, power)], key="invariance")
+    with right:
+        grows = claims.growth(layer, view.neuron)
+        st.markdown(f"**{escaped(grows.claim)}**")
+        st.markdown(escaped(grows.why))
+        verdict(grows)
+        plots([invariance.growth(descend(layer, view.neuron))], key="growth")
 
 
 def _power(eps: float) -> float:

@@ -103,7 +103,11 @@ function themed(layout, element) {
     font: { family: style.fontFamily, size: 13, color: ink, ...layout.font },
   };
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
-    themedLayout[name] = { gridcolor: rule, zerolinecolor: ink, linecolor: rule, ...layout[name] };
+    const axis = { gridcolor: rule, zerolinecolor: ink, linecolor: rule, ...layout[name] };
+    // Plotly writes titles larger than numbers, and powers a quarter larger than it is told.
+    if (axis.title) axis.title = { ...axis.title, font: { size: 13, ...axis.title.font } };
+    if (axis.exponentformat === "power") axis.tickfont = { size: 10.5, ...axis.tickfont };
+    themedLayout[name] = axis;
   }
   return themedLayout;
 }

@@ -33,7 +33,8 @@ def choose(app: App, label: str, option: str) -> None:
 
 def table(app: App) -> list[list[str]]:
     return app.page.locator("table tbody tr").evaluate_all(
-        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.replace('\\u2060', '')))"
+        "rows => rows.map(row => [...row.cells].map("
+        "cell => cell.innerText.replaceAll('\\u2060', '').replaceAll('\\u00a0', ' ')))"
     )
 
 

@@ -123,3 +123,51 @@ def test_a_link_beyond_a_slider_stops_at_its_end(app: App, query: str) -> None:
     slider = app.page.get_by_role("slider")
     end = "aria-valuemin" if "-" in query else "aria-valuemax"
     assert slider.get_attribute("aria-valuenow") == slider.get_attribute(end)
+
+
+def test_the_buttons_of_a_row_stand_side_by_side(app: App) -> None:
+    app.open("/weights?part=3")
+    buttons = app.page.locator("[class*='st-key-open-'] button:visible")
+    expect(buttons).to_have_count(6)
+    boxes = [buttons.nth(i).bounding_box() for i in range(6)]
+    for row in (boxes[:3], boxes[3:]):
+        assert max(box["y"] for box in row) - min(box["y"] for box in row) < 1
+    table = app.page.locator("[data-plot]").bounding_box()
+    assert table["width"] <= 560
+
+
+def test_the_part_on_scale_has_one_headline(app: App) -> None:
+    app.open("/weights?part=4")
+    expect(app.page.locator("h1, h2")).to_have_count(1)
+    growth = app.page.locator("strong").filter(has_text="makes w longer").bounding_box()
+    picture = app.page.locator("[data-plot]").nth(1).bounding_box()
+    assert growth["y"] + growth["height"] <= picture["y"]
+    assert growth["x"] == pytest.approx(picture["x"], abs=1)
+
+
+def test_axes_are_titled_in_the_size_of_their_numbers(app: App) -> None:
+    app.open("/weights?part=4")
+    size = "texts => texts.map(text => getComputedStyle(text).fontSize)"
+    picture = app.page.locator("[data-plot]").first
+    assert set(picture.locator(".xtitle").evaluate_all(size)) == {"13px"}
+    # Plotly writes powers a quarter larger than it is told.
+    assert set(picture.locator(".xtick text").evaluate_all(size)) == {"13.125px"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_numbers_of_a_table_are_in_ink(new_app: Callable[..., App], dark: bool) -> None:
+    app = new_app(dark=dark).open("/weights?part=3")
+    ink = app.page.locator("[data-plot]").evaluate("figure => getComputedStyle(figure).color")
+    fill = "texts => texts.map(text => getComputedStyle(text).fill)"
+    numbers = app.page.locator("[data-plot] .textpoint text")
+    assert numbers.count() == 6
+    assert set(numbers.evaluate_all(fill)) == {ink}
+
+
+def test_all_of_a_cell_says_its_number(app: App) -> None:
+    app.open("/weights?part=3")
+    area = app.page.locator("[data-plot] .nsewdrag")
+    area.scroll_into_view_if_needed()
+    plot = area.bounding_box()
+    app.page.mouse.move(plot["x"] + 0.97 * plot["width"], plot["y"] + 0.05 * plot["height"])
+    expect(app.page.locator("[data-plot] .hoverlayer")).to_contain_text("input 1, neuron 2: −1.80")
