@@ -1,18 +1,17 @@
 # ruff: noqa: E402  # threads are set before NumPy is loaded
-"""How fast the core is, as ratios measured in one run: `python -m tests.bench.core [threads]`.
+"""How fast the core is, as ratios measured in one run: `[THREADS=2] python -m tests.bench.core`.
 
 `bnviz.gradients` on float32 batches beside a copy of its two tables, beside the six
 equations staged one after another in NumPy, and beside PyTorch's forward and backward on
 the CPU where PyTorch is installed; all take turns, and all may use that many threads (one,
-where none is named).
+where THREADS is not set).
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
-THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+THREADS = int(os.environ.get("THREADS", "1"))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(THREADS)  # before NumPy reads them
 
