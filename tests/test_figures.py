@@ -71,7 +71,8 @@ def test_no_number_of_a_waterfall_is_struck_through(name: str) -> None:
     t = run(PRESETS[name].scenario)
     for draw in (dx_sum, dweight_sum):
         figure, _, _ = draw(t, View())
-        low, high = figure.layout.yaxis.range
+        options = figure.layout.yaxis.autorangeoptions
+        low, high = options.minallowed, options.maxallowed
         ends = np.cumsum(bars(figure).y)
         room = 0.11 * (high - low) / 1.24
         assert low <= min(0.0, ends.min()) - room

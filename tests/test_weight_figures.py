@@ -55,7 +55,7 @@ def test_the_small_matrices_are_the_outer_products() -> None:
     fills = np.reshape(figure.data[1].marker.color, (6, 6))
     for i in range(6):
         # What is still to come has its outline, and no fill.
-        assert (set(fills[i]) == {NEUTRAL}) == (i < 3)
+        assert (set(fills[i]) == {sample_colors(6)[i]}) == (i < 3)
         assert (figure.layout.shapes[i].line.dash == "solid") == (i < 3)
         assert figure.layout.shapes[i].line.color == NEUTRAL
         assert sample_colors(6)[i] in figure.layout.annotations[i].text

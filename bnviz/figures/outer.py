@@ -42,6 +42,7 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
             for i, p, j in places
         ],
         unit,
+        color=[colors[i] for i, _, _ in places],
         filled=[i < upto for i, _, _ in places],
     )
     for i in range(n):

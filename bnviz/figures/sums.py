@@ -98,7 +98,13 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
         showlegend=False,
         bargap=0.35,
         xaxis={"type": "category", "showgrid": False, "fixedrange": True},
-        yaxis={"zeroline": True, "zerolinewidth": 2, "nticks": 6, "range": [low, high]},
+        # No range of its own: a new one would undo what someone has zoomed to.
+        yaxis={
+            "zeroline": True,
+            "zerolinewidth": 2,
+            "nticks": 6,
+            "autorangeoptions": {"minallowed": low, "maxallowed": high},
+        },
         uirevision=name,
     )
     return figure
