@@ -199,7 +199,7 @@ def test_a_wrong_gradient_of_a_large_capture_is_explained_in_memory_of_its_size(
 
 @pytest.mark.parametrize("offset", [0.0, 10.0, 100.0])
 @pytest.mark.parametrize("n", [64, 5000])
-def test_the_bound_tells_a_gradient_that_is_off_by_a_thousandth(offset: float, n: int) -> None:
+def test_the_bound_tells_a_gradient_that_is_off_by_a_hundredth(offset: float, n: int) -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(offset, 1, (n, 3)).astype(np.float32)
     dy = rng.normal(size=(n, 3)).astype(np.float32)

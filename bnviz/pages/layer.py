@@ -151,7 +151,8 @@ def _ways_out(capture: Capture) -> None:
         save_npz(capture, out, overview.terms(capture))
         return out.getvalue()
 
-    st.download_button("All terms, .npz", npz, "bnviz_layer.npz", on_click="ignore")
+    label = "All terms, .npz" if capture.x.size <= overview.MOST else "The capture again, .npz"
+    st.download_button(label, npz, "bnviz_layer.npz", on_click="ignore")
     if holds_in_csv(capture):
         st.download_button(
             "All terms, CSV",
