@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from bnviz.pages import frame
+from bnviz.screen import frame
 
 st.set_page_config(
     page_title="bnviz: the gradient of batch norm",
-    page_icon="bnviz/pages/icon.svg",
+    page_icon="bnviz/screen/icon.svg",
     layout="wide",
     initial_sidebar_state="collapsed",
 )

@@ -1,7 +1,8 @@
 """bnviz: the gradient of batch normalisation, term by term."""
 
-from bnviz.batchnorm import gradients
-from bnviz.scenario import Scenario
-from bnviz.trace import Trace, trace
+from bnviz import terms
+from bnviz.core.closed_form import gradients
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import Trace, trace
 
-__all__ = ["Scenario", "Trace", "gradients", "trace"]
+__all__ = ["Scenario", "Trace", "gradients", "terms", "trace"]

@@ -1,1 +1,1 @@
-"""The pages of the app; with ledger/ and plot/, the only place that knows Streamlit."""
+"""One file a page of app.py. Imports screen and below; nothing imports a page."""

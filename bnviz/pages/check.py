@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from bnviz import findings, gradcheck, mistakes, norms, pasted
-from bnviz.figures.beside import beside
-from bnviz.figures.groups import groups
-from bnviz.figures.precision import name_of, residue_and_error
-from bnviz.figures.proof import headroom
-from bnviz.losses import LOSSES, under
-from bnviz.mistakes import CHECKS, MISTAKES
-from bnviz.pages import session
-from bnviz.pages.parts import choose_part, escaped, grid, pick, say
-from bnviz.pages.toolbar import toolbar
-from bnviz.plot import plots
-from bnviz.precision import passes
-from bnviz.scenario import Scenario
-from bnviz.terms import TERMS
-from bnviz.text import number
-from bnviz.trace import Trace, run
+from bnviz.claims import check as claims
+from bnviz.components.plot import plots
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import Trace, run
+from bnviz.draw.figures.beside import beside
+from bnviz.draw.figures.groups import groups
+from bnviz.draw.figures.precision import name_of, residue_and_error
+from bnviz.draw.figures.proof import headroom
+from bnviz.proof import complex_step, judge, mistakes
+from bnviz.proof.losses import LOSSES, under
+from bnviz.proof.mistakes import CHECKS, MISTAKES
+from bnviz.screen import session
+from bnviz.screen.parts import choose_part, escaped, grid, pick, say
+from bnviz.screen.toolbar import toolbar
+from bnviz.study import neighbours
+from bnviz.study.precision import passes
+from bnviz.words.glossary import TERMS
+from bnviz.words.numbers import number
 
 PARTS = {
     "1": "Every term",
@@ -40,7 +42,7 @@ def _count(many: int, what: str) -> str:
     return f"{many} {what}{'' if many == 1 else 's'}"
 
 
-def _allowed(c: gradcheck.Comparison) -> float:
+def _allowed(c: complex_step.Comparison) -> float:
     """The tolerance that decided the entry that is shown."""
     return float((c.absolute if c.decided_by == "absolute" else c.bound)[c.worst])
 
@@ -55,8 +57,8 @@ def _proof() -> None:
     loss = session.option("loss")
     loss = loss if loss in LOSSES else "given"
     t = run(under(s, loss))
-    compared = gradcheck.against(t, gradcheck.numeric(s, loss), loss)
-    say(findings.proof(t, compared))
+    compared = complex_step.against(t, complex_step.numeric(s, loss), loss)
+    say(claims.proof(t, compared))
     with st.container(horizontal=True, vertical_alignment="bottom", key="losses"):
         pick("The loss behind the upstream", {k: v.title for k, v in LOSSES.items()}, "loss", 420)
         if loss != "given":
@@ -71,7 +73,7 @@ def _proof() -> None:
         sign = "✓" if c.holds else "✗"
         rows.append(
             [
-                f"{TERMS[term].symbol}\u00a0{findings.place(c)}",
+                f"{TERMS[term].symbol}\u00a0{claims.place(c)}",
                 _digits(float(c.analytic[at])) if c.same_shape else "another shape",
                 _digits(float(c.numeric[at])),
                 f"{sign} {number(float(c.difference[at]))} of {number(_allowed(c))}, "
@@ -82,21 +84,21 @@ def _proof() -> None:
     st.markdown(
         "Each row shows the entry that comes nearest to its bound, by its place: (sample, neuron), "
         "(input, neuron) or neuron, counted from 1. A bound has an absolute part, the rounding "
-        f"of what was added up, and a relative part, {number(gradcheck.RELATIVE)} of the value."
+        f"of what was added up, and a relative part, {number(complex_step.RELATIVE)} of the value."
     )
-    held = [f"- {TERMS[term].symbol}: {text}" for term, text in gradcheck.HELD.items()]
+    held = [f"- {TERMS[term].symbol}: {text}" for term, text in complex_step.HELD.items()]
     st.markdown("What the paper holds fixed:\n" + "\n".join(held))
     plots([headroom(compared)], key="proof-picture")
 
 
 def _mistakes() -> None:
     s, view = session.scenario(), session.view()
-    t, found = run(s), gradcheck.numeric(s)
+    t, found = run(s), complex_step.numeric(s)
     name = session.option("mistake")
     name = name if name in MISTAKES else next(iter(MISTAKES))
     caught = mistakes.catchers(t, found)
     wrong = mistakes.with_mistake(t, name)
-    say(findings.mistake(name, caught[name]), signed=False)
+    say(claims.mistake(name, caught[name]), signed=False)
     pick("The mistake", {k: m.title for k, m in MISTAKES.items()}, "mistake", 420)
     st.code(
         f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right", None, wrap_lines=True
@@ -115,7 +117,7 @@ def _mistakes() -> None:
         key="mistake-picture",
     )
     st.markdown("## What catches what, on these numbers")
-    st.markdown(findings.lesson(caught))
+    st.markdown(claims.lesson(caught))
     grid(
         ["Mistake", *CHECKS.values()],
         [
@@ -144,20 +146,20 @@ def _keep_upload() -> None:
     except UnicodeDecodeError:
         session.say(f"{upload.name} is not a text file. What was here before is kept.")
         return
-    if len(text) > pasted.LONGEST:
+    if len(text) > judge.LONGEST:
         session.say(
-            f"{upload.name} is too long: the limit is {pasted.LONGEST} characters. What was here "
+            f"{upload.name} is too long: the limit is {judge.LONGEST} characters. What was here "
             "before is kept."
         )
         return
     st.session_state.pasted = text
 
 
-def _verdict(t: Trace, term: str, text: str) -> pasted.Pasted | None:
+def _verdict(t: Trace, term: str, text: str) -> judge.Pasted | None:
     """What the pasted numbers are, in words; None where there are none."""
     try:
-        values = pasted.parse(text)
-    except pasted.PasteError as error:
+        values = judge.parse(text)
+    except judge.PasteError as error:
         st.markdown("# Is your gradient right?")
         st.markdown(
             "Run your own backward pass on the numbers of this scenario, and paste what it gives: "
@@ -166,7 +168,7 @@ def _verdict(t: Trace, term: str, text: str) -> pasted.Pasted | None:
         if text.strip():
             st.error(escaped(str(error)))
         return None
-    found = pasted.diagnose(t, term, values)
+    found = judge.diagnose(t, term, values)
     st.markdown(f"# {'✓' if found.right else '✗'} {found.claim}")
     st.markdown(found.why)
     return values
@@ -175,7 +177,7 @@ def _verdict(t: Trace, term: str, text: str) -> pasted.Pasted | None:
 def _my_code() -> None:
     s, view = session.scenario(), session.view()
     t = run(s)
-    terms = pasted.checkable(t)
+    terms = judge.checkable(t)
     term = session.option("term")
     term = term if term in terms else "dx"
     text = st.session_state.get("pasted", "")
@@ -190,7 +192,7 @@ def _my_code() -> None:
             f"Your {TERMS[term].symbol}, shape {shape}",
             key="mine",
             height=180,
-            max_chars=pasted.LONGEST,
+            max_chars=judge.LONGEST,
             on_change=session.callback(_keep_text),
         )
         with st.popover("Upload a file instead"):
@@ -228,7 +230,7 @@ def _precision() -> None:
     s, view = session.scenario(), session.view()
     t, j = run(s), session.view().neuron
     found = passes(t, j)
-    say(findings.precision(t, j, found))
+    say(claims.precision(t, j, found))
     names = {f"{p.dtype}-{p.variance}": p for p in found}
     chosen = session.option("pass")
     chosen = chosen if chosen in names else "float32-one"
@@ -249,11 +251,11 @@ def _precision() -> None:
     )
 
 
-def _sums_table(s: Scenario, results: dict[str, norms.Neighbour]) -> list[list[str]]:
+def _sums_table(s: Scenario, results: dict[str, neighbours.Neighbour]) -> list[list[str]]:
     """A row a norm: each kind of sum, and the largest residue of those that are 0."""
     rows = []
-    for key, norm in norms.NORMS.items():
-        sums = norms.group_sums(s, results[key])
+    for key, norm in neighbours.NORMS.items():
+        sums = neighbours.group_sums(s, results[key])
         residues = [abs(total.value) for total in sums.values() if total.vanishes]
         cells = ["✓ 0" if total.vanishes else number(total.value) for total in sums.values()]
         rows.append([norm.title, *cells, number(max(residues)) if residues else "–"])
@@ -262,19 +264,19 @@ def _sums_table(s: Scenario, results: dict[str, norms.Neighbour]) -> list[list[s
 
 def _neighbours() -> None:
     s, j = session.scenario(), session.view().neuron
-    results = {name: norms.neighbour(s, name) for name in norms.NORMS}
+    results = {name: neighbours.neighbour(s, name) for name in neighbours.NORMS}
     name = session.option("norm")
     name = name if name in results else "frozen"
-    title = norms.NORMS[name].title
-    say(findings.frozen(s, j, results["batch"], results[name], title), signed=False)
-    pick("Beside batch norm in training", {k: n.title for k, n in norms.NORMS.items()}, "norm", 340)
-    st.markdown(escaped(norms.NORMS[name].why))
+    titles = {key: norm.title for key, norm in neighbours.NORMS.items()}
+    say(claims.frozen(s, j, results["batch"], results[name], titles[name]), signed=False)
+    pick("Beside batch norm in training", titles, "norm", 340)
+    st.markdown(escaped(neighbours.NORMS[name].why))
     plots(
         [
             beside(
                 results["batch"].dx[:, j],
                 results[name].dx[:, j],
-                ("training", title),
+                ("training", titles[name]),
                 _DX,
                 f"{_DX}, neuron {j + 1}",
             )
@@ -282,21 +284,21 @@ def _neighbours() -> None:
         key="norm-picture",
     )
     st.markdown(f"## Where {_DX} adds up to 0, and where not")
-    n, m = s.shape[0], norms.images(s.shape[0])
+    n, m = s.shape[0], neighbours.images(s.shape[0])
     st.markdown(
         f"The {_count(n, 'row')} {'is' if n == 1 else 'are'} read as {_count(m, 'image')} of "
         f"{_count(n // m, 'position')}, so that "
         "norms over height and width have something to run over. Of each kind of sum, the one "
         "furthest from 0 is shown; the last column is what rounding left of those that are 0."
     )
-    grid(["Norm", *norms.SUMS, "rounding"], _sums_table(s, results))
-    kinds = [f"- {name}: {text}" for name, text in norms.SUMS.items()]
+    grid(["Norm", *neighbours.SUMS, "rounding"], _sums_table(s, results))
+    kinds = [f"- {name}: {text}" for name, text in neighbours.SUMS.items()]
     st.markdown("The sums run\n" + "\n".join(kinds))
-    st.markdown(findings.running_variance(s, j))
-    labels = norms.groupings(*s.shape)
+    st.markdown(claims.running_variance(s, j))
+    labels = neighbours.groupings(*s.shape)
     plots(
         [
-            groups(labels[norms.NORMS[key].groups], called)
+            groups(labels[neighbours.NORMS[key].groups], called)
             for key, called in (
                 ("batch", "Batch norm, also on (N, C, H, W)"),
                 ("layer", "Layer norm"),

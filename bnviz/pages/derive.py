@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bnviz import derive
-from bnviz.pages import session
-from bnviz.pages.toolbar import toolbar
-from bnviz.trace import run
+from bnviz.components import derive
+from bnviz.core.trace import run
+from bnviz.screen import session
+from bnviz.screen.toolbar import toolbar
 
 
 def _on_event() -> None:

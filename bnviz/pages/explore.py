@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from bnviz.figures.sums import dweight_sum, dx_sum
-from bnviz.figures.weights import dweight_heatmap
-from bnviz.pages import session
-from bnviz.pages.ledger import ledger
-from bnviz.pages.tables import tables
-from bnviz.plot import plots
-from bnviz.scenario import (
-    MAX_INPUTS,
-    MAX_NEURONS,
-    MAX_ROWS,
-    Scenario,
-    random_scenario,
-    resized,
-)
-from bnviz.terms import LAYER_X, TERMS
-from bnviz.trace import run
+from bnviz.components.plot import plots
+from bnviz.core.scenario import MAX_INPUTS, MAX_NEURONS, MAX_ROWS, Scenario
+from bnviz.core.trace import run
+from bnviz.draw.figures.dweight import dweight_bars
+from bnviz.draw.figures.sums import dweight_sum, dx_sum
+from bnviz.inputs.batches import random_scenario, resized
+from bnviz.screen import session
+from bnviz.screen.ledger import ledger
+from bnviz.screen.tables import tables
+from bnviz.words.glossary import LAYER_X, TERMS
 
 KINDS = {False: "x set by hand", True: f"x {LAYER_X}"}
 
 
 def _figures() -> None:
     t, view = run(session.scenario()), session.view()
-    plots([draw(t, view) for draw in (dx_sum, dweight_sum, dweight_heatmap)], key="figures")
+    plots([draw(t, view) for draw in (dx_sum, dweight_sum, dweight_bars)], key="figures")
 
 
 def _resize() -> None:

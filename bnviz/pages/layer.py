@@ -11,7 +11,6 @@ from typing import IO, Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from bnviz import ledger, neurons, overview
 from bnviz.captures import (
     Capture,
     CaptureError,
@@ -21,16 +20,19 @@ from bnviz.captures import (
     save_csv,
     save_npz,
 )
-from bnviz.overview import Overview
-from bnviz.pages import session
-from bnviz.pages.parts import escaped
-from bnviz.share import View
-from bnviz.story import Story, tell
-from bnviz.terms import TERMS
-from bnviz.text import number
-from bnviz.trace import Trace, run
+from bnviz.captures import excerpt as excerpts
+from bnviz.claims import layer as claims
+from bnviz.claims.layer import Overview
+from bnviz.claims.ledger import Story, tell
+from bnviz.components import ledger, neurons
+from bnviz.core.trace import Trace, run
+from bnviz.core.view import View
+from bnviz.screen import session
+from bnviz.screen.parts import escaped
+from bnviz.words.glossary import TERMS
+from bnviz.words.numbers import number
 
-_SHIPPED = Path(__file__).parents[1] / "digits.npz"
+_SHIPPED = Path(__file__).parents[1] / "captures" / "digits.npz"
 _LARGEST = 1024  # MB
 _DX = TERMS["dx"].symbol
 _HOW = """from bnviz.captures import capture
@@ -42,7 +44,7 @@ with capture(model, "captures"):  # one .npz a layer
 
 @st.cache_resource(show_spinner=False)
 def _shipped() -> Overview:
-    return overview.look_over(read_npz(_SHIPPED))
+    return claims.look_over(read_npz(_SHIPPED))
 
 
 def _here() -> tuple[str, Overview] | None:
@@ -71,7 +73,7 @@ def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None
 
     try:
         capture = read(lambda share: show(0.4 * share, f"Reading {escaped(name)}"))
-        look = overview.look_over(capture, lambda share: show(0.4 + 0.6 * share, "Surveying it"))
+        look = claims.look_over(capture, lambda share: show(0.4 + 0.6 * share, "Surveying it"))
     except CaptureError as error:
         session.say(f"{name}: {error}")
         return
@@ -148,15 +150,15 @@ def _ways_out(capture: Capture) -> None:
 
     def npz() -> bytes:
         out = io.BytesIO()
-        save_npz(capture, out, overview.terms(capture))
+        save_npz(capture, out, excerpts.terms(capture))
         return out.getvalue()
 
-    label = "All terms, .npz" if capture.x.size <= overview.MOST else "The capture again, .npz"
+    label = "All terms, .npz" if capture.x.size <= excerpts.MOST else "The capture again, .npz"
     st.download_button(label, npz, "bnviz_layer.npz", on_click="ignore")
     if holds_in_csv(capture):
         st.download_button(
             "All terms, CSV",
-            lambda: save_csv(capture, overview.terms(capture)),
+            lambda: save_csv(capture, excerpts.terms(capture)),
             "bnviz_layer.csv",
             "text/csv",
             on_click="ignore",
@@ -188,7 +190,7 @@ def _all_neurons(name: str, o: Overview) -> None:
     )
     mode = "training" if c.mode == "train" else "evaluation"
     st.markdown(escaped(f"This is {name}: {n} rows, {k} neurons, in {mode} mode. {c.note}"))
-    agrees = overview.agreement(o.seen)
+    agrees = claims.agreement(o.seen)
     if agrees is not None:
         good, said = agrees
         sign, colour = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "orange")}[good]
@@ -239,13 +241,15 @@ def _on_ledger_event() -> None:
 def _into_explore(neuron: int) -> None:
     here = _here()
     if here:
-        session.change(overview.excerpt(here[1], neuron)[0], view=View(), opened=True)
+        session.change(
+            excerpts.excerpt(here[1].capture, here[1].seen, neuron)[0], view=View(), opened=True
+        )
         st.session_state.to_explore = True
 
 
 def _one_neuron(o: Overview, neuron: int) -> None:
     c = o.capture
-    inputs = overview.best_inputs(o, neuron)
+    inputs = excerpts.best_inputs(o.seen, neuron)
     order = [finding.neuron for finding in o.order]
     place = order.index(neuron)
     called = f"**Neuron {neuron + 1}** of {len(order)}"
@@ -260,7 +264,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
         ):
             st.button(label, on_click=session.callback(_look), args=(to,), disabled=to is None)
         st.markdown(called.replace("/∂", "/\u2060∂"))
-    t = run(overview.whole(o, neuron))
+    t = run(excerpts.whole(o.capture, o.seen, neuron))
     ledger.ledger(
         t,
         View(),
@@ -273,7 +277,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     )
     if c.a is None:
         st.markdown("No layer in front was captured: a is 1 for every sample, as for a bias.")
-    scenario, said = overview.excerpt(o, neuron)
+    scenario, said = excerpts.excerpt(o.capture, o.seen, neuron)
     with st.container(horizontal=True, vertical_alignment="center", key="to-explore"):
         st.button(
             f"Set these {scenario.shape[0]} samples in Explore",

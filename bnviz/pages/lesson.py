@@ -6,8 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from bnviz import keys
-from bnviz.lesson import (
+from bnviz.claims.lesson import (
     STEPS,
     Step,
     fits,
@@ -16,10 +15,11 @@ from bnviz.lesson import (
     scenario_of,
     write_predictions,
 )
-from bnviz.pages import session
-from bnviz.pages.ledger import ledger
-from bnviz.pages.parts import escaped
-from bnviz.trace import run
+from bnviz.components import keys
+from bnviz.core.trace import run
+from bnviz.screen import session
+from bnviz.screen.ledger import ledger
+from bnviz.screen.parts import escaped
 
 _COUNT = len(STEPS)
 

@@ -7,17 +7,18 @@ import math
 
 import streamlit as st
 
-from bnviz import claims
-from bnviz.figures import covariance, geometry, invariance, outer
-from bnviz.figures.weights import dweight_heatmap
-from bnviz.pages import session
-from bnviz.pages.parts import choose_part, escaped, keep, near, say, verdict
-from bnviz.pages.toolbar import toolbar
-from bnviz.plot import plots
-from bnviz.scenario import resized
-from bnviz.text import number
-from bnviz.trace import run
-from bnviz.weights import VANISHING, as_layer, descend, shifted
+from bnviz.claims import weights as claims
+from bnviz.components.plot import plots
+from bnviz.core.trace import run
+from bnviz.draw.figures import covariance, geometry, invariance, outer
+from bnviz.draw.figures.dweight import dweight_bars
+from bnviz.inputs.batches import resized
+from bnviz.screen import session
+from bnviz.screen.parts import choose_part, escaped, keep, near, say, verdict
+from bnviz.screen.toolbar import toolbar
+from bnviz.study.invariance import as_layer, descend
+from bnviz.study.weight_gradient import VANISHING, shifted
+from bnviz.words.numbers import number
 
 PARTS = {
     "1": "Outer products",
@@ -138,7 +139,7 @@ def _vanishing() -> None:
                     args=(case.make(s, view.neuron, view.unit),),
                 )
     with st.container(width=560):
-        plots([dweight_heatmap(run(s), view)], key="vanishing")
+        plots([dweight_bars(run(s), view)], key="vanishing")
 
 
 def _scale() -> None:

@@ -22,9 +22,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bnviz.presets import PRESETS
-from bnviz.scenario import random_scenario
-from bnviz.share import View, encode
+from bnviz.core.view import View
+from bnviz.inputs.batches import random_scenario
+from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
 from tests.browser.conftest import FLAGS, ROOT, find_browser, free_port, start_server
 
 REPEATS, ROUNDS = 80, 8

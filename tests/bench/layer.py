@@ -18,8 +18,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import bnviz
-from bnviz import overview
 from bnviz.captures import Capture, read_npz, save_npz
+from bnviz.claims import layer as claims
 from tests.browser.conftest import FLAGS, App, find_browser, free_port, start_server
 
 SIZES = (250_000, 1_000_000)
@@ -76,7 +76,7 @@ def main() -> None:
             file = written(n, folder)
             size = file.stat().st_size
             start = time.perf_counter()
-            overview.look_over(read_npz(file))
+            claims.look_over(read_npz(file))
             alone = time.perf_counter() - start
             page = chromium.new_page()
             app = App(page, f"http://localhost:{port}").open("/layer")

@@ -17,8 +17,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from bnviz.presets import PRESETS
-from bnviz.share import View, encode
+from bnviz.core.view import View
+from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [

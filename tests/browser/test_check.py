@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from bnviz.mistakes import MISTAKES, with_mistake
-from bnviz.presets import PRESETS
-from bnviz.trace import run
+from bnviz.core.trace import run
+from bnviz.inputs.presets import PRESETS
+from bnviz.proof.mistakes import MISTAKES, with_mistake
 
 from .conftest import App, link
 

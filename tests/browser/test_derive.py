@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from bnviz.presets import PRESETS
-from bnviz.trace import run
+from bnviz.core.trace import run
+from bnviz.inputs.presets import PRESETS
 
 from .conftest import App, link
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from bnviz.presets import PRESETS
+from bnviz.inputs.presets import PRESETS
 
 from .conftest import App, free_port, start_server
 

@@ -13,10 +13,10 @@ from playwright.sync_api import Locator, expect
 
 from bnviz import captures
 from bnviz.captures import Capture, read_npz, save_npz
-from bnviz.scenario import Scenario
-from bnviz.text import number
-from bnviz.trace import run
-from tests.network import Network
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.words.numbers import number
+from tests.captures.network import Network
 
 from .conftest import App
 

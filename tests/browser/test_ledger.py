@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from bnviz.scenario import random_scenario
-from bnviz.share import View, encode
+from bnviz.core.view import View
+from bnviz.inputs.batches import random_scenario
+from bnviz.inputs.link import encode
 
 from .conftest import App, link
 

@@ -15,10 +15,10 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
-from bnviz.lesson import STEPS, scenario_of
-from bnviz.presets import PRESETS
-from bnviz.share import encode
-from bnviz.trace import run
+from bnviz.claims.lesson import STEPS, scenario_of
+from bnviz.core.trace import run
+from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
 
 from .conftest import App
 

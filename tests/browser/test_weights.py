@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from bnviz.presets import PRESETS
-from bnviz.scenario import resized
-from bnviz.share import View, encode
-from bnviz.trace import run
+from bnviz.core.trace import run
+from bnviz.core.view import View
+from bnviz.inputs.batches import resized
+from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
 
 from .conftest import App
 

@@ -1,0 +1,26 @@
+"""Layers of real networks: captured, written, read as hostile and surveyed. Imports core alone.
+
+    from bnviz.captures import capture
+    with capture(model, "captures"):  # one .npz for each BatchNorm1d, 2d and 3d
+        loss = criterion(model(inputs), targets)
+        loss.backward()
+
+A capture holds x and ∂L/∂y, (N, k), γ, β, ε, the mode with its running statistics, where a
+Linear layer stands in front its input a and weight W, and PyTorch's own ∂L/∂x.
+"""
+
+from bnviz.captures.csv import holds_in_csv, read_csv, save_csv
+from bnviz.captures.hooks import capture
+from bnviz.captures.npz import read_npz, save_npz
+from bnviz.captures.record import Capture, CaptureError
+
+__all__ = [
+    "Capture",
+    "CaptureError",
+    "capture",
+    "holds_in_csv",
+    "read_csv",
+    "read_npz",
+    "save_csv",
+    "save_npz",
+]

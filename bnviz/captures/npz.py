@@ -1,0 +1,162 @@
+"""A capture as .npz, written and read: no pickle, no member that isn't known, nothing too large."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnviz.captures.record import ARRAYS, Capture, CaptureError, Terms, checked, working_type
+
+LARGEST = 2 * 1024**3  # bytes, unpacked
+_RATIO = 1000  # a member that unpacks to more is no array of measured numbers
+_TEXTS = ("mode", "note")
+_NUMBERS = {"eps": 1e-5, "roundoff": 0.0}
+_PIECE = 2**24  # bytes read at a time
+_MOST_MEMBERS = 100
+_TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
+
+
+def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | None = None) -> None:
+    """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term."""
+    arrays: dict[str, NDArray[Any]] = {
+        "eps": np.array(capture.eps),
+        "roundoff": np.array(capture.roundoff),
+        "mode": np.array(capture.mode),
+        "note": np.array(capture.note),
+        **capture.arrays(),
+        **{f"term_{name}": values for name, values in (terms or {}).items()},
+    }
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
+
+
+def _member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, told: Callable[[int], None]
+) -> NDArray[Any]:
+    """One array of an .npz, after its header has said what is coming."""
+    name = info.filename
+    file: Any  # a binary stream that can read into memory, which typeshed doesn't say
+    with archive.open(info) as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            reader = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }.get(version)
+            if reader is None:
+                raise ValueError("unknown version")
+            shape, fortran, dtype = reader(file, max_header_size=4096)
+        except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
+            raise CaptureError(f"{name} in the file is no NumPy array.") from error
+        if dtype.hasobject or dtype.kind not in "fiuU" or dtype.itemsize > 4096:
+            raise CaptureError(f"{name} must hold numbers; it holds {str(dtype)[:40]}.")
+        count = math.prod(int(length) for length in shape)
+        if count * dtype.itemsize > info.file_size or len(shape) > 2 or min(shape, default=0) < 0:
+            raise CaptureError(
+                f"{name} says that its shape is {str(shape)[:40]}, and the file is another."
+            )
+        values = np.empty(count, dtype)
+        rest = memoryview(cast(Any, values.view(np.uint8))) if count else memoryview(b"")
+        while rest:
+            read = file.readinto(rest[:_PIECE])
+            if not read:
+                raise CaptureError(f"{name} ends too early: the file is cut off.")
+            rest = rest[read:]
+            told(read)
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+def read_npz(
+    source: str | Path | IO[bytes], progress: Callable[[float], None] = lambda share: None
+) -> Capture:
+    """Read what `capture` or `save_npz` wrote; CaptureError says in a sentence why not.
+
+    progress is told the share that has been read.
+    """
+    try:
+        _check_count(source)
+        with zipfile.ZipFile(source) as archive:
+            found = _members(archive, progress)
+    except CaptureError:
+        raise
+    except Exception as error:  # damaged files raise errors of zipfile, zlib, struct, …
+        raise CaptureError("This is no .npz file, or it is damaged.") from error
+    texts = dict.fromkeys(_TEXTS, "")
+    for name in set(_TEXTS) & set(found):
+        texts[name] = _text(found.pop(name))
+    numbers = {}
+    for name, default in _NUMBERS.items():
+        value = found.pop(name, np.array(default))
+        if value.size != 1 or value.dtype.kind not in "fiu":
+            raise CaptureError(f"{name} must be one number.")
+        numbers[name] = float(value.reshape(-1)[0])
+    return checked(found, numbers, texts["mode"] or "train", texts["note"])
+
+
+def _check_count(source: str | Path | IO[bytes]) -> None:
+    """Few members, by the last record of the file: a million names take minutes to list."""
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            return _check_count(file)
+    start = source.tell()
+    size = source.seek(0, io.SEEK_END)
+    source.seek(max(0, size - 2**16 - 22))
+    tail = source.read()
+    source.seek(start)
+    place = tail.rfind(b"PK\x05\x06")
+    count = int.from_bytes(tail[place + 10 : place + 12], "little") if place >= 0 else 0
+    if count > _MOST_MEMBERS:
+        raise CaptureError("The file holds too many arrays for a capture.")
+    return None
+
+
+def _text(array: NDArray[Any]) -> str:
+    """What can be printed of a text in a file; its bytes may be anything."""
+    if array.dtype.kind != "U" or not array.size:
+        return ""
+    codes = array.astype(array.dtype.newbyteorder("=")).reshape(-1)[:1].view(np.uint32)[:400]
+    letters = (chr(code) if 0 < code < 0x110000 else " " for code in codes.tolist())
+    return " ".join("".join(c if c.isprintable() else " " for c in letters).split())
+
+
+def _members(
+    archive: zipfile.ZipFile, progress: Callable[[float], None]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz that a capture may have, by name."""
+    known = {f"{name}.npy": name for name in (*ARRAYS, *_TEXTS, *_NUMBERS)}
+    members = [info for info in archive.infolist() if not _TERM.fullmatch(info.filename)]
+    strange = [info.filename for info in members if info.filename not in known]
+    if strange:
+        raise CaptureError(f"The file holds “{strange[0][:40]}”, which no capture has.")
+    if len({info.filename for info in members}) < len(members):
+        raise CaptureError("The file holds an array twice.")
+    whole = sum(info.file_size for info in members)
+    if whole > LARGEST:
+        raise CaptureError(f"The file unpacks to {whole} bytes; the limit is {LARGEST}.")
+    done = 0
+
+    def told(read: int) -> None:
+        nonlocal done
+        done += read
+        progress(min(1.0, done / whole))
+
+    found = {}
+    unpacked = 0
+    for info in members:
+        if info.file_size > _RATIO * max(info.compress_size, 1024):
+            raise CaptureError(f"{info.filename} unpacks to far more than it can hold.")
+        values = found[known[info.filename]] = _member(archive, info, told)
+        unpacked += values.size * working_type(values.dtype).itemsize
+        if unpacked > LARGEST:
+            raise CaptureError(f"Unpacked, the numbers take more than {LARGEST} bytes.")
+    return found

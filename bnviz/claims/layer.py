@@ -1,0 +1,145 @@
+"""What may be said of a captured layer: what looks wrong, and whether its program agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnviz.captures.record import Capture
+from bnviz.captures.survey import Neurons, by_running, rounding_share, survey, written_off
+from bnviz.core.arrays import Array
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.proof.mistakes import MISTAKES, with_mistake
+from bnviz.words.numbers import number
+
+TINY = 100  # a variance below so many ε is ruled by ε
+STEEP = 100.0
+REMOVED = 0.99
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One neuron and what is to be said of it; the more severe, the worse."""
+
+    neuron: int
+    words: tuple[str, ...]
+    severity: float
+
+
+def findings(c: Capture, seen: Neurons) -> list[Finding]:
+    """Every neuron, the worst first; in plain words, each true of its numbers."""
+    found = []
+    for j in range(c.shape[1]):
+        words: list[tuple[float, str]] = []
+        if seen.far is not None and seen.bound is not None and not seen.far[j] <= seen.bound[j]:
+            words.append((9, f"∂L/∂x differs from the captured one by {number(seen.far[j])}"))
+        if seen.g_size[j] == 0:
+            dead = c.gamma[j] != 0 or not c.dy[:, j].any()
+            words.append(
+                (5, "dead: nothing comes from upstream" if dead else "γ is 0: nothing passes")
+            )
+        elif seen.var[j] == 0:
+            words.append((8, "constant: every x is the same"))
+        elif c.mode == "train" and seen.var[j] < TINY * c.eps:
+            words.append((6, f"tiny variance, {number(seen.var[j])}: ε has a say"))
+        if seen.inv_std[j] > STEEP and seen.dx_size[j] > 0.1 * STEEP * seen.g_size[j] > 0:
+            words.append((7, f"1/σ is {number(seen.inv_std[j])}: gradients explode"))
+        if seen.removed_x_hat[j] > REMOVED:
+            words.append((4, "upstream along x̂: nearly all of it is taken away"))
+        elif seen.removed_mean[j] + seen.removed_x_hat[j] > REMOVED and seen.g_size[j] > 0:
+            words.append((3, "nearly all of the upstream is taken away"))
+        if c.mode == "eval" and abs(seen.dx_sum[j]) > seen.sum_bound[j]:
+            words.append((1, f"frozen statistics: Σ∂L/∂x is {number(seen.dx_sum[j])}"))
+        words.sort(reverse=True)
+        found.append(Finding(j, tuple(text for _, text in words), sum(w for w, _ in words)))
+    size = seen.dx_size
+    return sorted(found, key=lambda f: (-f.severity, -float(size[f.neuron]), f.neuron))
+
+
+def furthest(far: Array, bound: Array) -> int:
+    """The neuron that lies furthest beyond its bound, or comes nearest to it."""
+    return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
+
+
+def agreement(seen: Neurons) -> tuple[bool | None, str] | None:
+    """Does the captured ∂L/∂x agree everywhere? None where there is none.
+
+    The verdict is None where digits are too coarse for one.
+    """
+    if seen.far is None or seen.bound is None:
+        return None
+    j = furthest(seen.far, seen.bound)
+    far, bound = float(seen.far[j]), number(float(seen.bound[j]))
+    if not seen.far[j] <= seen.bound[j]:
+        return False, (
+            f"∂L/∂x differs from the captured one: at neuron {j + 1} by {number(far)}, where "
+            f"rounding explains {bound}."
+        )
+    coarse = np.divide(seen.bound, seen.scale, out=np.zeros(seen.far.size), where=seen.scale > 0)
+    worst = int(np.argmax(coarse))
+    if coarse[worst] > 0.5:
+        return None, (
+            f"Whether ∂L/∂x agrees with the captured one can’t be told: at neuron {worst + 1}, "
+            "digits as coarse as these leave next to nothing of it."
+        )
+    said = (
+        f"∂L/∂x agrees with the captured one: at neuron {j + 1}, nearest to its bound, they differ "
+        f"by {number(far)} of {bound}."
+    )
+    if coarse[worst] > 0.01:
+        said += (
+            f" The digits are coarse: at neuron {worst + 1} rounding explains up to "
+            f"{coarse[worst]:.0%} of the size of a gradient."
+        )
+    return True, said
+
+
+def explain(c: Capture, neuron: int) -> str:
+    """Which known mistake or mode gives the captured ∂L/∂x of a neuron, if one does."""
+    if c.dx is None:
+        return ""
+    x, dy, theirs = (t[:, [neuron]].astype(np.float64) for t in (c.x, c.dy, c.dx))
+    t = run(Scenario(x, dy, c.gamma[[neuron]], c.beta[[neuron]], c.eps))
+    size = t.inv_std * np.abs(t.dx_hat).max(axis=0)
+    allowed = 4 * rounding_share(c, t.mean, t.inv_std) * size + written_off(
+        c, t.scenario.gamma, t.inv_std, size
+    )
+    close = float(allowed[0])
+    if c.mode == "eval":
+        if np.abs(t.dx - theirs).max() <= close:
+            return (
+                "There, the captured gradient is that of training, with the batch’s own statistics."
+            )
+    elif c.running_var is not None:
+        running = by_running(c, c.running_var)[:, [neuron]]
+        if np.abs(running - theirs).max() <= close:
+            return "There, the captured gradient is that of running statistics: eval mode."
+    for name, mistake in MISTAKES.items():
+        with np.errstate(all="ignore"):
+            wrong = with_mistake(t, name).dx
+            fits = wrong.shape == theirs.shape and np.abs(wrong - theirs).max() <= close
+        if fits and np.abs(wrong - t.dx).max() > close:
+            return f"There, the captured gradient fits a known mistake: {mistake.title}."
+    return "There, the captured gradient fits none of the known mistakes that one neuron can show."
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """A capture and what was found in it; why says which mistake explains a difference."""
+
+    capture: Capture
+    seen: Neurons
+    order: list[Finding]
+    why: str
+
+
+def look_over(c: Capture, progress: Callable[[float], None] = lambda share: None) -> Overview:
+    """Survey it, and say what stands out."""
+    seen = survey(c, progress)
+    why = ""
+    if seen.far is not None and seen.bound is not None and (seen.far > seen.bound).any():
+        why = explain(c, furthest(seen.far, seen.bound))
+    return Overview(c, seen, findings(c, seen), why)

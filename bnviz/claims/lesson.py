@@ -1,0 +1,642 @@
+"""The lesson: ten steps from the student's puzzle to its answer, predict first, then see.
+
+A step asks; its answer is found in the trace on the screen, never written down here. The
+wrong answers on offer are what people do get wrong, each with a reply of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bnviz.claims.ledger import Story, no_weight, nothing
+from bnviz.core.arrays import Array
+from bnviz.core.identities import column_sums, gradient_scale, identities, rounding
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import Trace, run
+from bnviz.core.view import View
+from bnviz.inputs.presets import PRESETS
+from bnviz.study.neighbours import neighbour
+from bnviz.study.weight_gradient import shifted
+from bnviz.words.glossary import TERMS
+from bnviz.words.numbers import number
+
+_DX, _DW = TERMS["dx"].symbol, TERMS["dweight"].symbol
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer on offer, and what is said to who chose it while it is not the right one.
+
+    reply: a function where what is true of it depends on the numbers.
+    """
+
+    text: str
+    reply: str | Callable[[Trace, View], str]
+
+    def said(self, t: Trace, view: View) -> str:
+        """The reply, for these numbers."""
+        return self.reply if isinstance(self.reply, str) else self.reply(t, view)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question about one scenario.
+
+    truth: the key of the right choice for these numbers; also: those that are as right.
+    shown: the claim and why, once predicted. premise: is what the question says of the
+    numbers true? hide: what the ledger leaves out; `before` too until the prediction is made.
+    tab: the group of columns that a phone opens it with. notes: for the teacher.
+    """
+
+    title: str
+    preset: str
+    question: str
+    choices: Mapping[str, Choice]
+    truth: Callable[[Trace, View], str]
+    shown: Callable[[Trace, View], Story]
+    notes: str
+    before: tuple[str, ...] = ("sums",)
+    hide: tuple[str, ...] = ("dW",)
+    view: View = field(default_factory=View)
+    premise: Callable[[Trace, View], bool] = lambda t, view: True
+    also: Callable[[Trace, View], Collection[str]] = lambda t, view: ()
+    tab: int = 3
+
+
+def _sums(t: Trace, view: View) -> dict[str, float]:
+    return {name: s.value for name, s in column_sums(t, view.neuron, view.unit).items()}
+
+
+def _vanishes(t: Trace, view: View, column: str) -> bool:
+    return column_sums(t, view.neuron, view.unit)[column].vanishes
+
+
+def _is(value: float, vanishes: bool) -> str:
+    """A sum as it may be written: 0 with what rounding left of it, if anything, or the number."""
+    if vanishes and value:
+        return f"0 (rounding left {number(value)})"
+    return number(value, signed=True)
+
+
+def _first_input(t: Trace, view: View) -> bool:
+    """Is input 1, which the question names, the one on the screen?"""
+    return view.unit == 0
+
+
+# ---- What is true, step by step ---------------------------------------------------------
+
+
+def _squares(t: Trace, view: View) -> str:
+    """What is said to who takes Σx̂ for Σx̂²."""
+    n = t.x_hat.shape[0]
+    squares = float(np.square(t.x_hat[:, view.neuron]).sum())
+    if abs(squares - n) <= 0.01 * n:
+        return f"That is nearly Σx̂², {number(squares)}: it is the squares that add up to N."
+    return f"Not even the squares do here: Σx̂² = {number(squares)}."
+
+
+def _x_hat_sum(t: Trace, view: View) -> str:
+    return "zero" if _vanishes(t, view, "x_hat") else "other"
+
+
+def _x_hat_story(t: Trace, view: View) -> Story:
+    return Story(
+        f"Σx̂ = {_is(_sums(t, view)['x_hat'], _vanishes(t, view, 'x_hat'))}.",
+        "The mean is taken away first, so what is left lies around 0. Remember it: a column that "
+        "adds up to 0 is about to do all the work.",
+    )
+
+
+def _dx_sum(t: Trace, view: View) -> str:
+    return "zero" if _vanishes(t, view, "dx") else "other"
+
+
+def _dx_story(t: Trace, view: View) -> Story:
+    sums = _sums(t, view)
+    if not _vanishes(t, view, "dx"):
+        return Story(f"Σ{_DX} should be 0. Here it is {number(sums['dx'])}.", "")
+    claim = f"Σ{_DX} = {_is(sums['dx'], True)}."
+    if _vanishes(t, view, "dx_direct"):
+        return Story(
+            claim,
+            "Here the direct path alone adds up to 0 already. Where it does not, the paths through "
+            "σ² and μ bring it back to 0, for every loss and every upstream.",
+        )
+    return Story(
+        claim,
+        f"The direct path alone adds up to {number(sums['dx_direct'], signed=True)}. The paths "
+        "through σ² and μ bring it back to 0, for every loss and every upstream.",
+    )
+
+
+def _not_direct(t: Trace, view: View) -> str:
+    if _vanishes(t, view, "dx_direct"):
+        return "Here the ∂L/∂x̂ add up to 0 too. Drag one ∂L/∂y: their sum moves, this one stays."
+    return (
+        "So it would be if mean and variance were constants. They are made from x, so they move "
+        "with it, and two more paths lead back."
+    )
+
+
+def _moved(t: Trace, view: View) -> tuple[float, bool]:
+    """By how much y changes when 1 is added to every x, and whether that is rounding."""
+    s = t.scenario
+    moved = run(Scenario(s.x + 1.0, s.dy, s.gamma, s.beta, s.eps))
+    change = float(np.abs(moved.y - t.y)[:, view.neuron].max())
+    reach = 1.0 + float(np.abs(s.x[:, view.neuron]).max())
+    size = float(np.abs(s.gamma[view.neuron]) * t.inv_std[view.neuron])
+    return change, change <= rounding(s.shape[0]) * reach * (size + 1.0) * s.shape[0]
+
+
+def _why_zero(t: Trace, view: View) -> str:
+    return "shift" if _moved(t, view)[1] else "other"
+
+
+def _why_zero_story(t: Trace, view: View) -> Story:
+    change, still = _moved(t, view)
+    if not still:
+        return Story(f"Add 1 to every x, and y changes by {number(change)}.", "")
+    return Story(
+        f"Add 1 to every x, and y changes by {number(change)}: nothing.",
+        "The norm takes the mean away, so moving all x together moves no y and no loss. The slope "
+        f"in that direction is 0, and that slope is Σ{_DX}. The sum must be 0.",
+    )
+
+
+def _second_term(t: Trace, view: View) -> str:
+    return "zero" if identities(t)["mean_via_var"].holds[view.neuron] else "other"
+
+
+def _not_minus(t: Trace, view: View) -> str:
+    if _vanishes(t, view, "dx_direct"):
+        return "Here that is no other answer, since the first is 0 too. It is 0 for any numbers."
+    return "Then ∂L/∂μ would be 0, and nothing would be left to cancel ①."
+
+
+def _second_term_story(t: Trace, view: View) -> Story:
+    j = view.neuron
+    value = float(t.dmean_via_var[j])
+    first = (
+        "The first term is 0 here too."
+        if _vanishes(t, view, "dx_direct")  # the same sum, with the other sign
+        else f"The first term is {number(float(t.dmean_direct[j]), signed=True)}: it stays."
+    )
+    return Story(
+        f"The second term is {_is(value, _second_term(t, view) == 'zero')}.",
+        f"It is ∂L/∂σ² = {number(float(t.dvar[j]), signed=True)} times −2·Σ(x − μ)/N, and the "
+        f"deviations from a mean add up to 0, whatever the numbers. {first}",
+    )
+
+
+def _paths(t: Trace, view: View) -> str:
+    zero = [name for name in ("dx_direct", "dx_via_var", "dx_via_mean") if _vanishes(t, view, name)]
+    return {(): "none", ("dx_via_var",): "second"}.get(tuple(zero), "all" if len(zero) == 3 else "")
+
+
+def _paths_story(t: Trace, view: View) -> Story:
+    sums = _sums(t, view)
+    first, second, third = (
+        _is(sums[name], _vanishes(t, view, name))
+        for name in ("dx_direct", "dx_via_var", "dx_via_mean")
+    )
+    return Story(
+        f"Σ① = {first}, Σ② = {second}, Σ③ = {third}.",
+        "② is shared out by deviation from the mean, and deviations add up to 0. ③ hands every "
+        "sample the same share of minus the whole of ①.",
+    )
+
+
+def _sign(t: Trace, view: View) -> str:
+    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    return "zero" if total.vanishes else "plus" if total.value > 0 else "minus"
+
+
+def _other_sign(t: Trace, view: View) -> str:
+    other = "sum" if _sign(t, view) == "zero" else "sign"
+    return f"Multiply a and {_DX} row by row: the {other} is another."
+
+
+def _sign_story(t: Trace, view: View) -> Story:
+    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    claim = (
+        f"{_DW} = {_is(total.value, total.vanishes)}, and Σ{_DX} = "
+        f"{_is(_sums(t, view)['dx'], _vanishes(t, view, 'dx'))}."
+    )
+    if total.vanishes:
+        return Story(claim, no_weight(t, view.neuron, view.unit))
+    return Story(
+        claim,
+        "Before it reaches the weight, each sample’s gradient is multiplied by that sample’s own "
+        "input a. Numbers that cancel need no longer cancel once each is multiplied by a number "
+        "of its own.",
+    )
+
+
+def _contributions(t: Trace, view: View) -> Array:
+    products = t.dweight_per_sample
+    assert products is not None
+    return products[:, view.unit, view.neuron]
+
+
+def _most(t: Trace, view: View) -> list[int]:
+    """The samples that add most, from 0: several where they tie, none where all add 0."""
+    size = np.abs(_contributions(t, view))
+    within = column_sums(t, view.neuron, view.unit)["dweight"].bound
+    if (size <= within).all():
+        return []
+    return [int(i) for i in np.flatnonzero(size >= size.max() - within)]
+
+
+def _largest(t: Trace, view: View) -> str:
+    most = _most(t, view)
+    return str(most[0] + 1) if most else ""
+
+
+def _as_large(t: Trace, view: View) -> list[str]:
+    return [str(i + 1) for i in _most(t, view)]
+
+
+def _not_largest(t: Trace, view: View) -> str:
+    if not _most(t, view):
+        return "No sample adds anything here."
+    return "Multiply its input by its gradient: another sample’s product is larger."
+
+
+def _largest_story(t: Trace, view: View) -> Story:
+    added = _contributions(t, view)
+    dx = t.dx[:, view.neuron]
+    most = _most(t, view)
+    whole = f"Over all inputs and neurons each sample adds a whole table, aᵢ ⊗ {_DX}ᵢ."
+    if not most:
+        return Story("No sample adds anything.", no_weight(t, view.neuron, view.unit))
+    i, steepest = most[0], int(np.abs(dx).argmax())
+    if len(most) > 1:
+        names = ", ".join(str(k + 1) for k in most[:-1])
+        return Story(
+            f"Samples {names} and {most[-1] + 1} add most: {number(abs(float(added[i])))} each, "
+            "without the sign.",
+            f"What counts is the product of input and gradient. {whole}",
+        )
+    a = t.scenario.a
+    assert a is not None
+    why = (
+        f"Its gradient is {number(float(dx[i]), signed=True)} and its input "
+        f"{number(float(a[i, view.unit]), signed=True)}: what counts is the product. "
+    )
+    if abs(dx[steepest]) > abs(dx[i]) + column_sums(t, view.neuron, view.unit)["dx"].bound:
+        why += (
+            f"Sample {steepest + 1} has the larger gradient, "
+            f"{number(float(dx[steepest]), signed=True)}, and adds "
+            f"{number(float(added[steepest]), signed=True)}. "
+        )
+    return Story(f"Sample {i + 1} adds most: {number(float(added[i]), signed=True)}.", why + whole)
+
+
+def _shift(t: Trace, view: View) -> str:
+    """Is ∂L/∂W the same with 10 taken from every a?"""
+    moved = run(shifted(t.scenario, -10.0))
+    assert t.dweight is not None
+    assert moved.dweight is not None
+    reach = float(np.abs(t.scenario.a).max()) + 10.0 if t.scenario.a is not None else 10.0
+    size = float(gradient_scale(t)[view.neuron]) * reach * rounding(t.dx.shape[0])
+    here, there = (m[view.unit, view.neuron] for m in (t.dweight, moved.dweight))
+    return "same" if abs(here - there) <= size else "other"
+
+
+def _shifted_inputs(t: Trace, view: View) -> bool:
+    """Are the inputs those of the puzzle, and 10 larger, as the question says?"""
+    a, own = t.scenario.a, PRESETS["shifted"].scenario.a
+    return a is not None and own is not None and np.array_equal(a, own)
+
+
+def _not_huge(t: Trace, view: View) -> str:
+    before = np.abs(_contributions(run(shifted(t.scenario, -10.0)), view)).max()
+    grown = int((np.abs(_contributions(t, view)) > before).sum())
+    if 2 * grown > t.dx.shape[0]:
+        return "Most contributions do. Their sum does not."
+    return "Their sum does not, however large they are."
+
+
+def _shift_story(t: Trace, view: View) -> Story:
+    moved = run(shifted(t.scenario, -10.0))
+    assert t.dweight is not None
+    assert moved.dweight is not None
+    here, there = (float(m[view.unit, view.neuron]) for m in (t.dweight, moved.dweight))
+    largest = float(np.abs(_contributions(t, view)).max())
+    smaller = float(np.abs(_contributions(moved, view)).max())
+    same = _shift(t, view) == "same"
+    return Story(
+        f"{_DW} is {number(here, signed=True)}, and with 10 taken from every a "
+        f"{number(there, signed=True)}.",
+        f"The largest contribution is {number(largest)} here and {number(smaller)} there. "
+        + (
+            f"But a constant in a is multiplied with Σ{_DX} = 0. {_DW} only sees how a varies: it "
+            "is a covariance."
+            if same
+            else f"They should be the same, since Σ{_DX} should be 0."
+        ),
+    )
+
+
+def _dead(t: Trace, view: View) -> str:
+    return "zero" if _vanishes(t, view, "dweight") else "other"
+
+
+def _dead_input(t: Trace, view: View) -> bool:
+    """Is input 1 on the screen, and the same for every sample, as the question says?"""
+    a = t.scenario.a
+    return a is not None and view.unit == 0 and not np.ptp(a[:, 0])
+
+
+def _dead_story(t: Trace, view: View) -> Story:
+    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    claim = f"Its {_DW} is {_is(total.value, total.vanishes)}."
+    if not _dead_input(t, view):
+        return Story(claim, "This input is not the same for every sample.")
+    if not total.vanishes:
+        return Story(claim, f"It should be 0, since Σ{_DX} should be 0.")
+    return Story(
+        claim,
+        f"An input that is always the same weights all gradients alike, so it adds up Σ{_DX}. A "
+        "bias is such an input: in front of a batch norm it gets no gradient, and β behind it "
+        "does the job.",
+    )
+
+
+def _revived(t: Trace, view: View) -> dict[str, bool]:
+    """Which change gives the bias in front a gradient: each is tried out on these numbers."""
+    s, j = t.scenario, view.neuron
+    frozen = neighbour(s, "frozen").dx[:, j]
+    wide = run(Scenario(s.x, s.dy, s.gamma, s.beta, 1.0))
+    twice = run(
+        Scenario(
+            np.vstack([s.x, 1.5 * s.x + 0.3]), np.vstack([s.dy, s.dy[::-1]]), s.gamma, s.beta, s.eps
+        )
+    )
+    n = s.shape[0]
+    limit = rounding(2 * n) * float(np.abs(frozen).sum() + np.abs(t.dx_direct[:, j]).sum())
+    return {
+        "frozen": abs(float(frozen.sum())) > limit,
+        "eps": not column_sums(wide, j, 0)["dx"].vanishes,
+        "batch": not column_sums(twice, j, 0)["dx"].vanishes,
+    }
+
+
+def _revive(t: Trace, view: View) -> str:
+    alive = [name for name, works in _revived(t, view).items() if works]
+    return alive[0] if len(alive) == 1 else ""
+
+
+def _revive_story(t: Trace, view: View) -> Story:
+    total = float(neighbour(t.scenario, "frozen").dx[:, view.neuron].sum())
+    works = _revived(t, view)
+    if not works["frozen"]:
+        return Story(
+            f"Even with frozen statistics ∂L/∂b is {_is(total, True)} here.",
+            nothing(t, view.neuron)
+            or "The ∂L/∂y of this neuron add up to 0, and the direct path with them.",
+        )
+    rest = (
+        "With ε = 1, or with twice the batch, the sum stays 0. "
+        if not works["eps"] and not works["batch"]
+        else ""
+    )
+    return Story(
+        f"With frozen statistics the bias gets ∂L/∂b = {number(total, signed=True)}.",
+        rest + "So, in one sentence: batch norm takes away what all samples share, so their "
+        "gradients add up to 0; the weights still learn, because each gradient is weighted by its "
+        "own input before it is added.",
+    )
+
+
+# ---- The steps -------------------------------------------------------------------------
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "The norm",
+        "puzzle",
+        "Batch norm takes the mean away from x and divides by √(σ²+ε): that is x̂. What do the six "
+        "x̂ add up to?",
+        {
+            "n": Choice("6, one for each sample", _squares),
+            "zero": Choice("0", "Not for these numbers."),
+            "x": Choice("The same as the x", "The mean was taken away, and with it the sum."),
+        },
+        _x_hat_sum,
+        _x_hat_story,
+        "Let them say what x̂ is before anyone computes. Ask: where does 0 lie among the bars?",
+        # Its claim says Σx̂; the rest of the row would answer the steps to come.
+        hide=("dW", "sums"),
+        tab=0,
+    ),
+    Step(
+        "Add up the gradients",
+        "puzzle",
+        f"Each sample has its gradient {_DX}. What do the six of them add up to?",
+        {
+            "direct": Choice("Something, as the ∂L/∂x̂ do", _not_direct),
+            "zero": Choice("0", "Not for these numbers."),
+            "loss": Choice(
+                "It depends on the loss",
+                "The loss sets ∂L/∂y. Drag the ∂L/∂y bars: the sum does not care.",
+            ),
+        },
+        _dx_sum,
+        _dx_story,
+        "Collect guesses by a show of hands first. Then drag one ∂L/∂y, and watch the sum.",
+        tab=1,
+    ),
+    Step(
+        "So is the algebra wrong?",
+        "puzzle",
+        f"Σ{_DX} is 0. A student thinks that the derivation must be wrong. Is it?",
+        {
+            "wrong": Choice(
+                "Yes: a gradient can’t cancel itself",
+                "Each sample still has its own. Only their sum is 0, and the sum is the slope in "
+                "one single direction: all x moving together.",
+            ),
+            "shift": Choice("No: moving all x together moves no y", "Not for these numbers."),
+            "chance": Choice(
+                "No, but it is chance: other numbers would do otherwise",
+                "Drag what you like: it stays 0.",
+            ),
+        },
+        _why_zero,
+        _why_zero_story,
+        "The question of the whole lesson. Let someone defend “yes”. Then ask what happens to y "
+        "if everyone in the batch gains 1.",
+        before=(),
+    ),
+    Step(
+        "The second term of ∂L/∂μ",
+        "puzzle",
+        "∂L/∂μ has two terms: Σ ∂L/∂x̂ · (−1/√(σ²+ε)), and ∂L/∂σ² · Σ −2(x − μ)/N. What is the "
+        "second one?",
+        {
+            "minus": Choice("Minus the first", _not_minus),
+            "depends": Choice(
+                "It depends on ∂L/∂σ²",
+                "It is a product, and its other factor is 0: deviations from a mean add up to 0.",
+            ),
+            "zero": Choice("0, always", "Not for these numbers."),
+        },
+        _second_term,
+        _second_term_story,
+        "This is the question as students ask it: “shouldn’t the second term vanish?” Yes. The "
+        "page Derive has it as a running sum.",
+        before=(),
+    ),
+    Step(
+        "Three paths",
+        "puzzle",
+        "① is the direct path, ② goes through σ², ③ through μ. Which of them add up to 0, each "
+        "on its own?",
+        {
+            "all": Choice("All three", "Then nothing would need to cancel."),
+            "second": Choice("Only ②: ① and ③ cancel each other", "Not for these numbers."),
+            "none": Choice(
+                "None: only the total does",
+                "② does on its own: its shares go by deviation from the mean.",
+            ),
+        },
+        _paths,
+        _paths_story,
+        "Point at ③: every bar is the same length. Why must it be minus the mean of ①?",
+        tab=2,
+    ),
+    Step(
+        "So nothing learns?",
+        "puzzle",
+        f"The weight gradient is Σ a · {_DX}, with a the input of the layer in front. Given that "
+        f"Σ{_DX} = 0, what is it for the weight from input 1 (column a)?",
+        {
+            "zero": Choice(
+                "0, since the gradients cancel",
+                "They cancel when each counts the same. Here each is multiplied by its own a.",
+            ),
+            "plus": Choice("More than 0", _other_sign),
+            "minus": Choice("Less than 0", _other_sign),
+        },
+        _sign,
+        _sign_story,
+        "Have three students each do two products by hand. The class adds them up.",
+        before=("sums", "dW"),
+        hide=(),
+        premise=_first_input,
+    ),
+    Step(
+        "Outer products",
+        "puzzle",
+        f"Which sample adds most to this {_DW}, counted without its sign?",
+        {str(i): Choice(f"Sample {i}", _not_largest) for i in range(1, 7)},
+        _largest,
+        _largest_story,
+        "The steepest gradient need not win. On the page Weights the tables can be played one by "
+        "one.",
+        before=("sums", "dW"),
+        hide=(),
+        also=_as_large,
+    ),
+    Step(
+        "Shift the inputs",
+        "shifted",
+        f"Now every input a is 10 larger. What happens to {_DW}?",
+        {
+            "larger": Choice(
+                "It grows by ten times the gradient",
+                f"Ten times the sum of {_DX}, and that sum is 0.",
+            ),
+            "same": Choice("Nothing", "Not for these numbers."),
+            "explodes": Choice("It gets huge, as the contributions do", _not_huge),
+        },
+        _shift,
+        _shift_story,
+        "Look at the last column before the sum is shown: no one believes it stays.",
+        before=("sums",),
+        hide=(),
+        premise=_shifted_inputs,
+    ),
+    Step(
+        "The dead bias",
+        "dead",
+        "Input 1 is the same for every sample, as for a bias. What is its gradient?",
+        {
+            "alive": Choice(
+                "About as large as the others",
+                "The others vary from sample to sample. This one can’t tell samples apart.",
+            ),
+            "zero": Choice("0", "Not for these numbers."),
+            "beta": Choice(
+                "Σ∂L/∂y, as for any bias",
+                "That is ∂L/∂β, the bias behind the norm. In front of it, what is added up is "
+                f"{_DX}.",
+            ),
+        },
+        _dead,
+        _dead_story,
+        "Ask where the bias of a convolution in front of a batch norm has gone in the networks "
+        "that they know: bias=False.",
+        before=("sums",),
+        hide=(),
+        premise=_dead_input,
+    ),
+    Step(
+        "The answer",
+        "puzzle",
+        "What would give the bias in front of the norm a gradient again?",
+        {
+            "eps": Choice("A larger ε", "ε changes the size of the gradients. They still cancel."),
+            "batch": Choice("A larger batch", "More samples, and still all of them add up to 0."),
+            "frozen": Choice(
+                "Mean and variance held as constants",
+                "Not for these numbers: here even the direct path adds up to 0.",
+            ),
+        },
+        _revive,
+        _revive_story,
+        "With this batch’s statistics held constant, y is the same as in training, and the "
+        "gradient is another. Let them say the answer in one sentence before it is shown.",
+        before=(),
+    ),
+)
+
+
+def scenario_of(step: Step) -> Scenario:
+    """The numbers that a step is about."""
+    return PRESETS[step.preset].scenario
+
+
+def reply(step: Step, t: Trace, view: View, chosen: str) -> tuple[bool, str]:
+    """Was it right, for these numbers, and what is said to it."""
+    if chosen == step.truth(t, view) or chosen in step.also(t, view):
+        return True, "So it is."
+    return False, step.choices[chosen].said(t, view)
+
+
+def fits(step: Step, t: Trace, view: View) -> bool:
+    """Can the question be asked of these numbers? As many, and what it says of them is true."""
+    s, own = t.scenario, scenario_of(step)
+    return s.shape == own.shape and s.d == own.d and step.premise(t, view)
+
+
+def read_predictions(text: str) -> dict[int, str]:
+    """The choices that were made, by step from 0; "-" stands for none yet."""
+    made = {}
+    for i, (step, letter) in enumerate(zip(STEPS, text, strict=False)):
+        place = ord(letter) - ord("a")
+        if 0 <= place < len(step.choices):
+            made[i] = list(step.choices)[place]
+    return made
+
+
+def write_predictions(made: Mapping[int, str]) -> str:
+    """The same as a short text, for the URL."""
+    letters = [
+        chr(ord("a") + list(step.choices).index(made[i])) if i in made else "-"
+        for i, step in enumerate(STEPS)
+    ]
+    return "".join(letters).rstrip("-")

@@ -1,0 +1,1 @@
+"""The browser's side: a folder a component, mounted through register. Imports draw and below."""

@@ -1,0 +1,1 @@
+"""The mathematics, once, in NumPy alone: scenario, trace, identities. Imports no other floor."""

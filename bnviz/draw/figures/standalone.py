@@ -1,0 +1,74 @@
+"""One HTML page with the ledger and the figures, which opens without a network."""
+
+from __future__ import annotations
+
+from html import escape
+
+from bnviz.claims.ledger import tell
+from bnviz.core.identities import column_sums
+from bnviz.core.trace import Trace
+from bnviz.core.view import View
+from bnviz.draw.figures.style import Picture
+from bnviz.draw.ledger import GROUPS, term_of
+from bnviz.words.numbers import exact, number
+
+_STYLE = """
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #12161f; background: #fff;
+       font: 16px/1.5 system-ui, sans-serif; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #dfe3ec; text-align: right; }
+figure { margin: 2rem 0; } figcaption { font-weight: 650; }
+"""
+
+
+def _table(t: Trace, view: View) -> str:
+    s, j, p = t.scenario, view.neuron, view.unit
+    sums = column_sums(t, j, p)
+    columns = {"a": None if s.a is None else s.a[:, p], "x": s.x[:, j], "dy": s.dy[:, j]}
+    products = t.dweight_per_sample
+    columns["dweight"] = None if products is None else products[:, p, j]
+    names = [name for _, group in GROUPS for name in group if columns.get(name, j) is not None]
+    for name in names:
+        if name not in columns:
+            columns[name] = getattr(t, name)[:, j]
+    head = "".join(f'<th scope="col">{escape(term_of(name).symbol)}</th>' for name in names)
+    rows = [f'<tr><th scope="col">sample</th>{head}</tr>']
+    for i in range(s.shape[0]):
+        cells = "".join(
+            f'<td title="{exact(float(values[i]))}">{number(float(values[i]), signed=True)}</td>'
+            for values in (columns[name] for name in names)
+            if values is not None
+        )
+        rows.append(f'<tr><th scope="row">{i + 1}</th>{cells}</tr>')
+    total = "".join(
+        f'<td title="{exact(sums[name].value)}"><b>'
+        f"{'0' if sums[name].vanishes else number(sums[name].value, signed=True)}</b></td>"
+        for name in names
+    )
+    rows.append(f'<tr><th scope="row">Σ</th>{total}</tr>')
+    return f"<table>{''.join(rows)}</table>"
+
+
+def standalone(t: Trace, view: View, pictures: list[Picture], link: str) -> str:
+    """The page: its story, the ledger of the view, the pictures, and a link back."""
+    story = tell(t, view.neuron, view.unit)
+    parts = []
+    for index, (figure, title, alt) in enumerate(pictures):
+        drawn = figure.to_html(
+            full_html=False,
+            include_plotlyjs=index == 0,
+            config={"displaylogo": False, "responsive": True},
+        )
+        parts.append(
+            f'<figure aria-label="{escape(alt)}"><figcaption>{escape(title)}</figcaption>'
+            f"{drawn}</figure>"
+        )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>bnviz: {escape(story.claim)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{escape(story.claim)}</h1><p>{escape(story.why)}</p>"
+        f"<p>Neuron {view.neuron + 1}, input {view.unit + 1}. Point at a number for all its digits."
+        f"</p>{_table(t, view)}{''.join(parts)}"
+        f'<p><a href="{escape(link)}">These numbers, live</a></p></body></html>'
+    )

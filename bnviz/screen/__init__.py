@@ -1,0 +1,1 @@
+"""What the pages share: session, toolbar, frame, sharing. Imports components and below."""

@@ -1,0 +1,29 @@
+"""What every page has: the way to the other pages, and the session around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from bnviz.screen import session
+from bnviz.screen.sharing import sharing
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page
+
+
+def show(current: Page, pages: Sequence[Page]) -> None:
+    """Run the current page, under links that take the scenario along."""
+    session.start()
+    st.html(Path(__file__).with_name("frame.css"))
+    if "pages" not in session.hidden():
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pages"):
+            for page in pages:
+                st.page_link(page, query_params=session.link())
+            sharing()
+    current.run()
+    session.save()
+    session.settle_memory()

@@ -1,0 +1,209 @@
+"""What one visitor has set: the scenario, the view, the way back, and the link.
+
+The scenario in the session state is the only copy; every widget is drawn from it,
+and every change goes through `change`. The URL follows it, and leads where it is
+changed from outside: a link, a reload, the back button.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from bnviz.core.scenario import Scenario
+from bnviz.core.view import View
+from bnviz.inputs.link import ShareError, decode, decode_options, encode, encode_options, own
+from bnviz.inputs.presets import DEFAULT, PRESETS
+
+_HISTORY = 200
+
+
+@st.cache_resource
+def settle_memory() -> None:
+    """Once a server: what the libraries hold need not be searched for garbage again.
+
+    Searching all of it costs more than answering a drag.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def scenario() -> Scenario:
+    """The scenario on the screen."""
+    current: Scenario = st.session_state.scenario
+    return current
+
+
+def view() -> View:
+    """The neuron and the input on the screen, within the scenario."""
+    current: View = st.session_state.view
+    return current.within(scenario())
+
+
+def home() -> Scenario:
+    """The scenario as it was when it was opened: a preset, a link, a new batch."""
+    opened: Scenario = st.session_state.home
+    return opened
+
+
+def option(name: str) -> str:
+    """What a page was left at, as the URL has it; see `bnviz.inputs.link.OPTIONS`."""
+    return str(st.session_state.options[name])
+
+
+def choose(name: str, value: object) -> None:
+    """Set such an option."""
+    st.session_state.options = st.session_state.options | {name: str(value)}
+
+
+def touched() -> bool:
+    """Has a widget spoken since the URL was last written?"""
+    return bool(st.session_state.get("touched", False))
+
+
+def at_default() -> bool:
+    """Is this the default scenario, as it opens without a link?"""
+    return scenario() == PRESETS[DEFAULT].scenario
+
+
+def hidden() -> set[str]:
+    """What the link leaves out; see `bnviz.inputs.link.HIDABLE`."""
+    return set(option("hide").split(",")) - {""}
+
+
+def sample() -> int:
+    """The sample that is looked at, from 0, within the scenario."""
+    return min(int(option("sample")), scenario().shape[0]) - 1
+
+
+def notice() -> str:
+    """What went wrong with the last thing done, or nothing."""
+    return str(st.session_state.get("notice", ""))
+
+
+def say(text: str) -> None:
+    """Show a sentence until the next change."""
+    st.session_state.notice = text
+
+
+def revision() -> int:
+    """Counts the changes that did not come from the tables; part of their keys."""
+    return int(st.session_state.revision)
+
+
+def redraw_tables() -> None:
+    """Have the tables drawn anew from the scenario."""
+    st.session_state.revision += 1
+
+
+def start() -> None:
+    """Once a run, first of all: take what the URL says, unless a widget has just spoken."""
+    state = st.session_state
+    here = own(st.query_params.to_dict())
+    touched = state.get("touched", False)
+    if "scenario" in state and (touched or here == state.link):
+        return
+    state.link = here
+    state.options = decode_options(here)
+    try:
+        found, looked_at = decode(here)
+    except ShareError as error:
+        found, looked_at = PRESETS[DEFAULT].scenario, View()
+        _open(found, looked_at)
+        say(f"This link can’t be opened: {error}. Here is the default scenario instead.")
+    else:
+        _open(found, looked_at)
+
+
+def _open(found: Scenario, looked_at: View) -> None:
+    state = st.session_state
+    if "scenario" in state:
+        change(found, view=looked_at, opened=found != state.scenario)
+    else:
+        state.update(
+            scenario=found, view=looked_at, home=found, past=[], future=[], revision=0, notice=""
+        )
+
+
+def link() -> dict[str, str]:
+    """The query of a URL that holds everything on the screen."""
+    return encode(scenario(), view()) | encode_options(st.session_state.options)
+
+
+def save() -> None:
+    """Once a run, last of all: bring the URL up to date, which leads again from here on."""
+    st.session_state.pop("touched", None)
+    params = link()
+    if own(st.query_params.to_dict()) != params:
+        st.query_params.from_dict(params)
+    st.session_state.link = params
+
+
+def change(
+    new: Scenario,
+    *,
+    view: View | None = None,
+    before: Scenario | None = None,
+    opened: bool = False,
+    from_table: bool = False,
+) -> None:
+    """Set a new scenario. before: what undo goes back to, where that is not the last one."""
+    state = st.session_state
+    state.notice = ""
+    earlier = state.scenario if before is None else before
+    if view is not None:
+        state.view = view
+    if opened:
+        state.home = new
+    if new == earlier:
+        state.scenario = new
+        return
+    state.past = [*state.past, earlier][-_HISTORY:]
+    state.future = []
+    state.scenario = new
+    if not from_table:
+        state.revision += 1
+
+
+def can_undo() -> bool:
+    """Is there anything to go back to?"""
+    return bool(st.session_state.past)
+
+
+def can_redo() -> bool:
+    """Is there anything that was undone?"""
+    return bool(st.session_state.future)
+
+
+def _step_history(source: str, target: str) -> None:
+    state = st.session_state
+    if state[source]:
+        state[target] = [*state[target], state.scenario]
+        state.scenario = state[source][-1]
+        state[source] = state[source][:-1]
+        state.revision += 1
+        state.notice = ""
+
+
+def undo() -> None:
+    """Go one change back."""
+    _step_history("past", "future")
+
+
+def redo() -> None:
+    """Go one change forward again."""
+    _step_history("future", "past")
+
+
+def callback(act: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a widget's callback: for this run, the widget leads and not the URL."""
+
+    def run(*args: Any) -> None:
+        st.session_state.touched = True
+        say("")  # what went wrong before has been read
+        act(*args)
+
+    return run

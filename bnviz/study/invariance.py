@@ -1,0 +1,118 @@
+"""What becomes of the gradient when w gets longer, and what steps along it do to w."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnviz.core.arrays import TINY, Array
+from bnviz.core.identities import gradient_scale, rounding
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.study.weight_gradient import inputs
+
+
+def as_layer(s: Scenario) -> Scenario:
+    """The scenario itself, or the layer whose x comes nearest to the x set by hand."""
+    if s.layer:
+        return s
+    a = inputs(s)
+    design = np.column_stack([a, np.ones(a.shape[0])])
+    fit = np.round(np.linalg.lstsq(design, s.x, rcond=None)[0], 2)
+    return Scenario(None, s.dy, s.gamma, s.beta, s.eps, a, fit[:-1], fit[-1])
+
+
+def scaled(layer: Scenario, factor: float) -> Scenario:
+    """The layer with its weights multiplied by a factor."""
+    assert layer.weight is not None
+    return layer.edit(weight=layer.weight * factor)
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """⟨w, ∂L/∂w⟩ of one neuron, what the formula says, and the sizes of both vectors."""
+
+    inner: float
+    formula: float
+    bound: float
+    weight: float
+    gradient: float
+    rounding: float  # of the gradient: below it there is none
+
+    @property
+    def learns(self) -> bool:
+        """Is there a gradient, and not only what rounding left of 0?"""
+        return bool(np.isfinite(self.gradient)) and self.gradient > self.rounding
+
+    @property
+    def holds(self) -> bool:
+        """Never true of a nan."""
+        return abs(self.inner - self.formula) <= self.bound
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def invariance(layer: Scenario, neuron: int) -> Invariance:
+    """⟨w, ∂L/∂w⟩ = ε/(σ²+ε) · γ · ∂L/∂γ, since x̂ hardly changes when w is scaled."""
+    t = run(layer)
+    assert layer.weight is not None
+    assert layer.bias is not None
+    assert t.dweight is not None
+    w, dw = layer.weight[:, neuron], t.dweight[:, neuron]
+    share = float(layer.eps * t.inv_std[neuron] ** 2)
+    size = np.abs(inputs(layer)).max(axis=0) @ np.abs(w) + abs(layer.bias[neuron])
+    along = float(np.abs(t.dx_hat[:, neuron] * t.x_hat[:, neuron]).sum())
+    return Invariance(
+        inner=float(w @ dw),
+        formula=share * float(layer.gamma[neuron] * t.dgamma[neuron]),
+        bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along) + TINY,
+        weight=float(np.linalg.norm(w)),
+        gradient=float(np.linalg.norm(dw)),
+        rounding=4
+        * rounding(layer.shape[0])
+        * float(np.linalg.norm(np.abs(inputs(layer)).max(axis=0)) * gradient_scale(t)[neuron])
+        + TINY,
+    )
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Plain gradient steps: |w| as it was reached, and as the formula foretold it."""
+
+    rate: float
+    length: Array  # (steps + 1,)
+    foretold: Array  # (steps + 1,)
+
+    @property
+    def holds(self) -> bool:
+        """To a part in 10¹⁰, at every step."""
+        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=0))
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
+    """Steps w ← w − η ∂L/∂w for one neuron, with the upstream gradient held as it is.
+
+    |w'|² = |w|² − 2η⟨w, ∂L/∂w⟩ + η²|∂L/∂w|², with the formula for the inner product.
+    The rate is a power of ten at which the first step is no longer than half of w.
+    """
+    first = invariance(layer, neuron)
+    usable = first.learns and first.weight > 0 and np.isfinite(first.weight / first.gradient)
+    rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 0.0
+    length, foretold = [first.weight], [first.weight]
+    for _ in range(steps):
+        now = invariance(layer, neuron)
+        if not rate or not now.learns:
+            length.append(length[-1])
+            foretold.append(length[-1])
+            continue
+        t = run(layer)
+        assert layer.weight is not None
+        assert t.dweight is not None
+        grown = now.weight**2 - 2 * rate * now.formula + rate**2 * now.gradient**2
+        foretold.append(float(np.sqrt(grown)))
+        weight = layer.weight.copy()
+        weight[:, neuron] -= rate * t.dweight[:, neuron]
+        layer = layer.edit(weight=weight)
+        length.append(float(np.linalg.norm(weight[:, neuron])))
+    return Descent(float(rate), np.array(length), np.array(foretold))

@@ -1,0 +1,219 @@
+"""The lesson's answers follow the numbers, and each wrong one has its reply."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnviz.claims.lesson import (
+    STEPS,
+    fits,
+    read_predictions,
+    reply,
+    scenario_of,
+    write_predictions,
+)
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.core.view import View
+from bnviz.inputs.batches import random_scenario
+from bnviz.inputs.link import HIDABLE, OPTIONS
+from bnviz.inputs.presets import PRESETS
+
+# From the mathematics: what a teacher would write on the board, step by step.
+RIGHT = [
+    "zero",  # Σx̂
+    "zero",  # Σ∂L/∂x
+    "shift",
+    "zero",  # the second term of ∂L/∂μ
+    "second",
+    "plus",  # 0.29, as the README's picture shows
+    "4",
+    "same",
+    "zero",  # the dead bias
+    "frozen",
+]
+
+
+def test_ten_steps_with_their_answers() -> None:
+    found = [step.truth(run(scenario_of(step)), step.view) for step in STEPS]
+    assert found == RIGHT
+    t = run(PRESETS["puzzle"].scenario)
+    assert t.dweight[0, 0] > 0.1
+    assert int(np.abs(t.dweight_per_sample[:, 0, 0]).argmax()) == 3
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda s: s.title)
+def test_every_answer_has_its_reply(step) -> None:
+    t = run(scenario_of(step))
+    assert len(step.choices) >= 3
+    right = [key for key in step.choices if reply(step, t, step.view, key)[0]]
+    assert right == [step.truth(t, step.view)]
+    for key, choice in step.choices.items():
+        said = reply(step, t, step.view, key)[1]
+        assert said.endswith(".")
+        assert (said == "So it is.") == (key in right)
+        assert choice.text
+    story = step.shown(t, step.view)
+    assert story.claim.endswith(".")
+    assert story.why.endswith(".")
+    assert step.notes
+    assert set(step.before) | set(step.hide) <= set(HIDABLE)
+
+
+def test_the_numbers_in_the_answers() -> None:
+    shown = [step.shown(run(scenario_of(step)), step.view) for step in STEPS]
+    t = run(PRESETS["puzzle"].scenario)
+    assert f"Σ① = +{t.dx_direct[:, 0].sum():.2f}" in shown[4].claim
+    assert "∂L/∂W = +0.29" in shown[5].claim
+    assert "Sample 4 adds most: +2.69" in shown[6].claim
+    assert "∂L/∂W is +0.29, and with 10 taken from every a +0.29" in shown[7].claim
+    assert f"∂L/∂b = +{t.dx_direct[:, 0].sum():.2f}" in shown[9].claim
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.integers(1, 8), st.booleans())
+def test_on_any_numbers_the_answers_stay_true(seed: int, n: int, layer: bool) -> None:
+    s = random_scenario(seed, n, 2, 3, layer=layer)
+    t = run(s)
+    for index in (0, 1, 2, 3):
+        assert STEPS[index].truth(t, View()) == RIGHT[index]
+    for step in STEPS:
+        truth, story = step.truth(t, View()), step.shown(t, View())
+        assert truth in {"other", "", *step.choices} or truth.isdigit()
+        assert story.claim.endswith(".")
+    weight = float(t.dweight[0, 0])
+    scale = float(t.inv_std[0] * np.abs(t.dx_hat[:, 0]).sum() * np.abs(s.a).max())
+    if abs(weight) > 1e-9 * scale:
+        assert STEPS[5].truth(t, View()) == ("plus" if weight > 0 else "minus")
+
+
+def test_a_column_that_varies_is_no_dead_bias() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    assert STEPS[8].truth(t, View()) == "other"
+    assert "is not the same" in STEPS[8].shown(t, View()).why
+    assert reply(STEPS[8], t, View(), "zero") == (False, "Not for these numbers.")
+
+
+PUZZLE = PRESETS["puzzle"].scenario
+
+
+def asked(number: int, s: Scenario, view: View | None = None) -> bool:
+    return fits(STEPS[number - 1], run(s), view or View())
+
+
+def test_questions_fit_numbers_of_their_size() -> None:
+    assert asked(1, PRESETS["shifted"].scenario)
+    assert not asked(1, PRESETS["two"].scenario)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda s: s.title)
+def test_every_question_fits_its_own_numbers(step) -> None:
+    assert fits(step, run(scenario_of(step)), step.view)
+
+
+def test_a_question_is_not_asked_where_what_it_says_is_false() -> None:
+    dead, shifted = PRESETS["dead"].scenario, PRESETS["shifted"].scenario
+    assert not asked(6, PUZZLE, View(0, 2))  # it names input 1
+    assert asked(6, PUZZLE, View(1, 0))
+    assert not asked(8, PUZZLE)  # its inputs are not 10 larger
+    assert asked(8, shifted.edit(dy=PUZZLE.dy * 2), View(0, 1))
+    assert not asked(9, PUZZLE)  # its input 1 varies
+    assert not asked(9, dead, View(0, 1))
+    assert asked(9, dead.edit(dy=PUZZLE.dy * 2))
+    for number in (1, 2, 3, 4, 5, 7, 10):
+        assert asked(number, PUZZLE.edit(dy=PUZZLE.dy * 2), View(1, 2))
+
+
+def said(number: int, s: Scenario, chosen: str = "") -> tuple[bool, str, str, str]:
+    """Was the choice right, its reply, and the claim and the why that are shown."""
+    step, t = STEPS[number - 1], run(s)
+    story = step.shown(t, View())
+    return (*(reply(step, t, View(), chosen) if chosen else (False, "")), story.claim, story.why)
+
+
+SILENT = PUZZLE.edit(gamma=[0, 0])
+EVEN = PUZZLE.edit(dy=np.ones((6, 2)))  # every sample the same ∂L/∂y
+
+
+def test_the_sum_of_x_hat_is_not_taken_for_that_of_its_squares_unseen() -> None:
+    assert "Σx̂², 6.00:" in said(1, PUZZLE, "n")[1]
+    wide = PUZZLE.edit(eps=1.0)
+    assert f"Σx̂² = {np.square(run(wide).x_hat[:, 0]).sum():.2f}" in said(1, wide, "n")[1]
+    assert said(1, wide, "n")[1].startswith("Not even")
+
+
+def test_a_residue_is_no_value() -> None:
+    centred = PUZZLE.edit(dy=PUZZLE.dy - PUZZLE.dy.mean(axis=0))
+    for s in (centred, SILENT):
+        assert "The first term is 0 here too." in said(4, s)[3]
+        assert "direct path alone adds up to 0 already" in said(2, s)[3]
+        assert "add up to 0 too" in said(2, s, "direct")[1]
+        assert "the first is 0 too" in said(4, s, "minus")[1]
+    assert "+0.53" in said(2, PUZZLE)[3]
+    assert "if mean and variance were constants" in said(2, PUZZLE, "direct")[1]
+    assert "nothing would be left to cancel" in said(4, PUZZLE, "minus")[1]
+    assert "−0.53: it stays" in said(4, PUZZLE)[3]
+    assert said(4, SILENT)[2] == "The second term is 0."  # exactly: rounding left nothing
+    assert said(2, SILENT)[2] == "Σ∂L/∂x = 0."
+
+
+@pytest.mark.parametrize(
+    ("s", "reason"),
+    [
+        (SILENT, "Every ∂L/∂x is 0"),
+        (EVEN, "Every ∂L/∂x is 0"),
+        (PRESETS["dead"].scenario, "the same for every sample"),
+    ],
+)
+def test_a_zero_weight_gradient_and_why(s: Scenario, reason: str) -> None:
+    for chosen in ("plus", "minus"):
+        assert said(6, s, chosen)[1].endswith("the sum is another.")
+    assert said(6, s, "zero")[0]
+    assert reason in said(6, s)[3]
+    assert said(6, PUZZLE, "minus")[1].endswith("the sign is another.")
+
+
+def test_a_tie_has_more_right_answers_than_one() -> None:
+    x = np.column_stack([[-3, -2, -1, 1, 2, 3], PUZZLE.x[:, 1]])
+    dy = np.column_stack([[1, -1, 0, 0, 1, -1], PUZZLE.dy[:, 1]])
+    a = np.column_stack([np.ones((6, 1)), PUZZLE.a[:, 1:]])
+    tied = PUZZLE.edit(x=x, dy=dy, a=a)
+    size = np.abs(run(tied).dweight_per_sample[:, 0, 0])
+    most = [str(i + 1) for i in np.flatnonzero(size > size.max() - 1e-12)]
+    assert len(most) == 2
+    right = [key for key in STEPS[6].choices if said(7, tied, key)[0]]
+    assert right == most
+    assert said(7, tied)[2].startswith(f"Samples {most[0]} and {most[1]} add most")
+    assert "another sample’s product is larger" in said(7, tied, "3")[1]
+
+
+@pytest.mark.parametrize("s", [SILENT, EVEN], ids=["silent", "even"])
+def test_where_no_sample_adds_anything_none_adds_most(s: Scenario) -> None:
+    for key in STEPS[6].choices:
+        assert said(7, s, key)[:2] == (False, "No sample adds anything here.")
+    assert said(7, s)[2] == "No sample adds anything."
+
+
+def test_contributions_are_called_huge_only_where_most_are() -> None:
+    shifted = PRESETS["shifted"].scenario
+    assert said(8, shifted, "explodes")[1].startswith("Most contributions do.")
+    assert not said(8, shifted.edit(gamma=[0, 0]), "explodes")[1].startswith("Most")
+
+
+def test_what_a_frozen_norm_can_not_revive_has_its_own_reason() -> None:
+    centred = PUZZLE.edit(dy=PUZZLE.dy - PUZZLE.dy.mean(axis=0))
+    assert "add up to 0" in said(10, centred)[3]
+    assert "γ · ∂L/∂y is 0" in said(10, SILENT)[3]
+    flat = PUZZLE.edit(x=np.full((6, 2), 0.1), eps=0)
+    assert "ε is 0" in said(10, flat)[3]
+
+
+def test_predictions_travel_in_the_url() -> None:
+    made = {0: "zero", 5: "minus", 6: "6", 9: "eps"}
+    text = write_predictions(made)
+    assert read_predictions(text) == made
+    assert OPTIONS["said"][1].fullmatch(text)
+    assert write_predictions({}) == ""
+    assert read_predictions("") == {}
+    assert read_predictions("ffffffffff") == {6: "6"}  # what isn't on offer is no answer

@@ -1,0 +1,167 @@
+"""No sentence of the Weights page is false, on any preset; and a broken core turns it red."""
+
+import numpy as np
+import pytest
+
+from bnviz.claims import weights as claims
+from bnviz.claims.weights import Claim
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.inputs.batches import random_scenario
+from bnviz.inputs.presets import PRESETS
+from bnviz.proof.losses import under
+from bnviz.study.geometry import eigenvalues
+from bnviz.study.invariance import as_layer, descend
+from bnviz.study.weight_gradient import VANISHING
+
+EVERYWHERE = [
+    (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])
+]
+
+
+def everything(s: Scenario, j: int) -> list[Claim]:
+    t = run(s)
+    layer = as_layer(s)
+    return [
+        claims.outer(t, j, 0),
+        *(claims.covariance(s, j, 0, amount) for amount in (0.0, 5.0, -10.0)),
+        *(claims.vanishing(case, s, j, 0) for case in VANISHING),
+        *(claims.scale(layer, j, power) for power in (-3.0, 0.0, 3.0)),
+        claims.growth(layer, j),
+        claims.geometry(t, j),
+    ]
+
+
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_every_check_holds_on_every_preset(name: str, j: int) -> None:
+    for claim in everything(PRESETS[name].scenario, j):
+        assert claim.holds, claim
+        assert claim.claim.endswith(".") or claim.claim in {c.title for c in VANISHING}
+        assert claim.why.endswith(".")
+
+
+@pytest.mark.parametrize(("name", "j"), EVERYWHERE)
+def test_wordings_follow_the_numbers(name: str, j: int) -> None:
+    s = PRESETS[name].scenario
+    t = run(s)
+    size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() * np.abs(s.a).max()) * 1e-12
+    alive = abs(t.dweight[0, j]) > size
+    assert ("leaves its mark" in claims.outer(t, j, 0).claim) == alive
+
+    layer = as_layer(s)
+    across = "is perpendicular" in claims.scale(layer, j, 0.0).claim
+    w, dw = layer.weight[:, j], run(layer).dweight[:, j]
+    product = float(np.linalg.norm(w) * np.linalg.norm(dw))
+    cosine = abs(float(w @ dw)) / product if product else 0.0
+    noise = 1e-12 * float(run(layer).inv_std[j] * np.abs(run(layer).dx_hat[:, j]).sum())
+    alive = np.linalg.norm(dw) > noise * np.abs(layer.a).max()
+    assert across == (product > 0 and cosine < 1e-3 and bool(alive) and layer.d > 1)
+
+    geometry = claims.geometry(t, j).claim
+    assert ("One sample" in geometry) == (s.shape[0] == 1)
+    assert ("Two samples" in geometry) == (s.shape[0] == 2)
+    assert ("x̂ is 0" in geometry) == (s.shape[0] > 1 and not t.x_hat[:, j].any())
+
+
+def test_a_broken_backward_pass_is_not_called_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    object.__setattr__(t, "dx", t.dx_direct)  # the mean and variance paths forgotten
+    claim = claims.outer(t, 0, 0)
+    assert not claim.holds
+    assert "should get nothing" in claim.claim
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
+def test_where_the_gradient_vanishes_nothing_is_read_into_rounding(name: str, case) -> None:
+    s = PRESETS[name].scenario
+    layer = as_layer(case.make(s, 0, 0))
+    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    assert growth.holds
+    assert scale.holds
+    if layer.eps == 0:
+        assert "ε" not in scale.claim + growth.claim
+
+
+@pytest.mark.parametrize("loss", ["sum", "squares"])
+def test_a_loss_that_gives_nothing_makes_nothing_grow(loss: str) -> None:
+    layer = under(PRESETS["layer"].scenario.edit(eps=0.0), loss)
+    assert claims.scale(layer, 0, 0.0).claim == "This neuron’s weights get no gradient at all."
+    assert claims.growth(layer, 0).claim == "Without a gradient, w keeps its length."
+    assert "twice" not in claims.scale(layer, 0, 0.0).why
+
+
+def test_a_w_of_zero_has_no_direction_and_no_length() -> None:
+    layer = as_layer(PRESETS["constant"].scenario)
+    assert not layer.weight.any()
+    assert np.linalg.norm(run(layer).dweight) > 700
+    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    assert scale.claim == "w is 0: it has no direction and no length to keep."
+    assert "736.8" in scale.why
+    assert "Without a gradient" not in growth.claim
+    for said in (scale, growth):
+        assert "perpendicular" not in said.claim + said.why
+        assert "twice as long" not in said.why
+
+
+@pytest.mark.parametrize("power", [-3.0, 0.0, 3.0])
+def test_in_one_dimension_nothing_stands_across(power: float) -> None:
+    said = claims.scale(as_layer(PRESETS["two"].scenario), 0, power)
+    assert said.holds
+    assert "single input" in said.claim
+    assert "rules" not in said.claim
+
+
+def test_that_the_growth_slows_down_is_said_only_where_it_does() -> None:
+    for name, j in EVERYWHERE:
+        layer = as_layer(PRESETS[name].scenario)
+        steps = np.diff(descend(layer, j).length)
+        said = claims.growth(layer, j)
+        assert ("slows down" in said.why) == bool((steps >= 0).all() and steps[-1] < steps[0])
+
+
+DEGENERATE = [
+    *((PRESETS[name].scenario, j) for name, j in EVERYWHERE),
+    (PRESETS["constant"].scenario.edit(eps=0.0), 0),  # undefined
+    (PRESETS["two"].scenario.edit(x=np.ones((2, 1))), 0),  # two samples, equal x
+    (PRESETS["two"].scenario.edit(eps=0.0), 0),
+    (PRESETS["puzzle"].scenario.edit(eps=1.0), 0),
+]
+
+
+@pytest.mark.parametrize(("s", "j"), DEGENERATE)
+def test_the_eigenvalues_named_are_those_found(s: Scenario, j: int) -> None:
+    t = run(s)
+    found, named = eigenvalues(t, j), claims.spectrum(t, j)
+    near = 1e-12 * max(float(t.inv_std[j]), 1e-300)
+    for value in named.values():  # none is made up
+        assert np.abs(found - value).min() <= near
+    for value in found:  # and none is left out
+        assert min(abs(value - said) for said in named.values()) <= near
+    check = claims.geometry(t, j).check
+    for name in ("ε·s³", "s"):
+        assert (f" {name} = " in check) == (name in named)
+    # A direction exists where the samples leave room for it.
+    n, apart = s.shape[0], bool(np.ptp(s.x[:, j]))
+    assert ("ε·s³" in named) == (n > 1 and apart)
+    assert ("s" in named) == (n - 1 - apart > 0 and not t.undefined[j])
+
+
+def test_no_gradient_is_not_split() -> None:
+    s = PRESETS["puzzle"].scenario
+    assert "nothing to take away" in claims.geometry(run(s.edit(dy=np.zeros_like(s.dy))), 0).why
+
+
+def test_huge_numbers_are_no_crash() -> None:
+    r = random_scenario(3, 3, 2, 2)
+    s = Scenario(r.x, r.dy * 1e100, np.array([-1e100, 1e100]), a=np.asarray(r.a) * 1e100)
+    layer = as_layer(s)
+    for claim in (claims.scale(layer, 0, 0.0), claims.growth(layer, 0), claims.geometry(run(s), 0)):
+        assert "nan" not in claim.claim + claim.why
+
+
+def test_inputs_in_units_of_their_own() -> None:
+    s = PRESETS["puzzle"].scenario
+    a = np.asarray(s.a).copy()
+    a[:, 1] *= 1e-10
+    assert claims.vanishing(VANISHING[5], s.edit(a=a), 0, 0).holds

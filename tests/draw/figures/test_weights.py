@@ -1,0 +1,236 @@
+"""The pictures of the Weights page draw the numbers of the trace."""
+
+import numpy as np
+import pytest
+
+from bnviz.core.trace import run
+from bnviz.core.view import View
+from bnviz.draw.figures import covariance, geometry, invariance, outer
+from bnviz.draw.figures.style import NEUTRAL
+from bnviz.draw.palette import sample_colors
+from bnviz.inputs.batches import resized
+from bnviz.inputs.presets import PRESETS
+from bnviz.study.invariance import as_layer, descend
+
+VIEW = View(0, 0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_picture_draws_every_preset(name: str) -> None:
+    s = PRESETS[name].scenario
+    t = run(s)
+    n = s.shape[0]
+    layer = as_layer(s)
+    pictures = [
+        *(p for upto in {1, n} for p in outer.outer_products(t, upto)),
+        covariance.rectangles(t, VIEW, centred=True),
+        covariance.shares(t, VIEW, centred=False),
+        invariance.along_weight(layer, 0, 1.0),
+        invariance.growth(descend(layer, 0)),
+        geometry.energy(t, 0),
+        geometry.matrix(t, 0),
+        geometry.over_eps(s, 0),
+        geometry.space(run(resized(s, 3, s.shape[1], s.d)), 0),
+    ]
+    for figure, title, alt in pictures:
+        assert title
+        assert alt.endswith(".")
+        assert "nan" not in title + alt
+        assert figure.layout.uirevision
+        figure.to_json()
+
+
+def drawn(figure) -> np.ndarray:
+    """The values behind the bars of a table."""
+    bars = next(trace for trace in figure.data if trace.type == "bar")
+    return np.array(bars.customdata)
+
+
+def test_the_small_matrices_are_the_outer_products() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, _, _ = outer.outer_products(t, 3)[0]
+    a, dx = t.scenario.a, t.dx
+    products = drawn(figure).reshape(6, 3, 2)
+    np.testing.assert_allclose(products, a[:, :, None] * dx[:, None, :])
+    fills = np.reshape(figure.data[1].marker.color, (6, 6))
+    for i in range(6):
+        # What is still to come has its outline, and no fill.
+        assert (set(fills[i]) == {sample_colors(6)[i]}) == (i < 3)
+        assert (figure.layout.shapes[i].line.dash == "solid") == (i < 3)
+        assert figure.layout.shapes[i].line.color == NEUTRAL
+        assert sample_colors(6)[i] in figure.layout.annotations[i].text
+        assert figure.layout.annotations[i].font.color is None  # ink: it must be read
+
+
+@pytest.mark.parametrize(("n", "d"), [(9, 3), (16, 1), (64, 4)])
+def test_rows_of_small_matrices_leave_room_for_the_numbers(n: int, d: int) -> None:
+    t = run(resized(PRESETS["puzzle"].scenario, n, 2, d))
+    figure, _, _ = outer.outer_products(t, n)[0]
+    margin, (bottom, top) = figure.layout.margin, figure.layout.yaxis.range
+    pixels = (figure.layout.height - margin.t - margin.b) / (bottom - top)
+    boxes = figure.layout.shapes
+    for above, below in zip(boxes, boxes[8:], strict=False):
+        assert (below.y0 - above.y1) * pixels == pytest.approx(28, abs=1)
+        assert (above.y1 - above.y0) * pixels == pytest.approx(max(70, 34 * d), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["puzzle", "shifted"])
+def test_what_is_added_and_the_sum_have_one_scale(name: str) -> None:
+    pictures = [p[0] for p in outer.outer_products(run(PRESETS[name].scenario), 2)]
+    for small, total in (pictures[:2], pictures[2:]):
+        scales = []
+        for figure in (small, total):
+            values = drawn(figure)
+            largest = np.abs(values).argmax()
+            scales.append(figure.data[1].x[largest] / values[largest])
+            assert np.abs(figure.data[1].x).max() <= 0.42 + 1e-12
+        assert scales[0] == pytest.approx(scales[1])
+
+
+def test_the_sum_so_far_and_the_bias_that_comes_back() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    a, dx = t.scenario.a, t.dx
+    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 4)
+    np.testing.assert_allclose(drawn(total), (a[:4].T @ dx[:4]).ravel(), atol=1e-12)
+    np.testing.assert_allclose(drawn(ones), dx[:4].sum(axis=0), atol=1e-12)
+    assert "is at" in title
+    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 6)
+    np.testing.assert_allclose(drawn(total), t.dweight.ravel(), atol=1e-12)
+    assert drawn(ones).tolist() == [0.0, 0.0]
+    assert title.endswith("is 0 again")
+
+
+def test_a_bias_that_does_not_come_back_is_not_called_zero() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    object.__setattr__(t, "dx", t.dx_direct)
+    assert "again" not in outer.outer_products(t, 6)[3][1]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, title, _ = covariance.rectangles(t, View(1, 2), centred=centred)
+    boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes]
+    assert sum(areas) == pytest.approx(float(t.dweight[2, 1]), abs=1e-12)
+    assert all(
+        (box.line.dash == "solid") == (area >= 0) for box, area in zip(boxes, areas, strict=True)
+    )
+    for i, box in enumerate(boxes):  # solid or dotted, at full strength
+        assert box.opacity in (None, 1)
+        assert box.line.color == sample_colors(6)[i]
+    assert title.endswith("+1.10")  # ∂L/∂W for input 3, neuron 2
+
+
+def test_growth_draws_what_was_reached_and_what_was_foretold() -> None:
+    way = descend(PRESETS["layer"].scenario, 0)
+    figure, _, _ = invariance.growth(way)
+    line, dots = figure.data
+    assert list(dots.y) == way.length.tolist()
+    assert list(line.y) == way.foretold.tolist()
+
+
+def test_energy_adds_to_one_and_the_matrix_is_symmetric() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    figure, _, _ = geometry.energy(t, 0)
+    assert sum(figure.data[0].y) == pytest.approx(1)
+    figure, _, _ = geometry.matrix(t, 0)
+    z = drawn(figure).reshape(6, 6)
+    np.testing.assert_allclose(z, z.T)
+    np.testing.assert_allclose(z @ t.dx_hat[:, 0], t.dx[:, 0], atol=1e-12)
+
+
+def test_in_space_the_kept_part_lies_in_the_one_direction_left() -> None:
+    t = run(resized(PRESETS["puzzle"].scenario, 3, 2, 3))
+    figure, _, _ = geometry.space(t, 0)
+    tips = {d.name: np.array([d.x[1], d.y[1], d.z[1]]) for d in figure.data if d.name}
+    left, kept = tips["the direction left"], tips["kept"]
+    assert abs(left.sum()) < 1e-12
+    assert abs(left @ t.x_hat[:, 0]) < 1e-9
+    np.testing.assert_allclose(np.cross(left, kept), 0, atol=1e-9)
+    np.testing.assert_allclose(tips["∂L/∂x̂"], t.dx_hat[:, 0])
+    # Both lie on one line: only one of them is named.
+    named = [d.name for d in figure.data if d.text]
+    assert named == ["x̂", "1", "∂L/∂x̂", "kept"]
+    assert not {d.line.color for d in figure.data if d.name} & set(sample_colors(7))
+
+
+@pytest.mark.parametrize("n", [12, 64])
+def test_a_large_jacobian_fades_to_nothing_at_zero(n: int) -> None:
+    t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
+    figure, title, _ = geometry.matrix(t, 0)
+    heat = figure.data[0]
+    np.testing.assert_allclose(np.array(heat.z) @ t.dx_hat[:, 0], t.dx[:, 0], atol=1e-12)
+    assert all(color.endswith(", 0)") for at, color in heat.colorscale if at == 0.5)
+    assert heat.zmax == -heat.zmin
+    assert "plus in red, minus in olive" in title
+    assert figure.layout.xaxis.dtick == figure.layout.yaxis.dtick
+    assert (heat.xgap == 0) == (n > 16)
+
+
+@pytest.mark.parametrize("n", [6, 16, 40])
+def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
+    t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
+    figure, _, _ = covariance.rectangles(t, VIEW, centred=False)
+    areas = np.abs(t.scenario.a[:, 0] * t.dx[:, 0])
+    named = [int(name) - 1 for name in figure.data[0].text if name]
+    assert len(named) == (n if n <= 16 else 8)
+    assert areas[named].min() >= np.delete(areas, named).max(initial=0.0)
+    assert all(box.layer == "below" for box in figure.layout.shapes if box.type == "rect")
+    figure, _, _ = covariance.shares(t, VIEW, centred=False)
+    bar = figure.data[0]
+    assert (bar.text is not None) == (n <= 8)
+    assert (bar.textangle, bar.constraintext) == (0, "none")
+    ticks = figure.layout.xaxis.tickvals
+    assert ticks[-1] == "Σ"
+    assert set(ticks) <= set(bar.x)
+    assert len(ticks) <= 17
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("puzzle", 2), ("two", 1), ("constant", 1), ("one", 0)]
+)
+def test_only_directions_that_exist_have_a_curve(name: str, names: int) -> None:
+    figure, title, alt = geometry.over_eps(PRESETS[name].scenario, 0)
+    assert sum(curve.mode == "lines" for curve in figure.data) == names
+    assert ("along x̂" in title) == (name in {"puzzle", "two"})
+    assert ("for the rest" in alt) == (name in {"puzzle", "constant"})
+    assert title.startswith("Eigenvalues ") == (name == "puzzle")
+    bars = geometry.energy(run(PRESETS[name].scenario), 0)[0].data[0]
+    assert len(bars.x) == 1 + names  # and one along 1
+    assert sum(bars.y) == pytest.approx(1)
+
+
+def test_the_labels_of_both_curves_stand_apart() -> None:
+    figure, _, _ = geometry.over_eps(PRESETS["puzzle"].scenario, 0)
+    above, below = figure.layout.annotations
+    assert above.yshift > 0 > below.yshift
+
+
+def test_rounding_is_no_curve() -> None:
+    figure, title, _ = invariance.along_weight(as_layer(PRESETS["two"].scenario), 0, 0.0)
+    low, high = figure.layout.yaxis.range
+    assert high - low >= 1
+    assert low < min(np.log10([v for curve in figure.data for v in curve.y if v])) < high
+    assert title.endswith("here 1.00")  # one input: all of it lies along w
+
+
+@pytest.mark.parametrize(
+    ("name", "eps", "why"),
+    [
+        ("constant", 1e-5, "w is 0"),
+        ("uncorrelated", 1e-5, "no gradient"),
+        ("puzzle", 0.0, "ε is 0"),
+    ],
+)
+def test_an_empty_picture_says_why(name: str, eps: float, why: str) -> None:
+    layer = as_layer(PRESETS[name].scenario.edit(eps=eps))
+    figure, title, _ = invariance.along_weight(layer, 0, 0.0)
+    assert not any(v for curve in figure.data for v in curve.y)
+    assert figure.layout.annotations[0].text == f"{why}, so no share"
+    assert title.startswith("No share")
+
+
+def test_steps_have_no_line_at_zero() -> None:
+    figure, _, _ = invariance.growth(descend(PRESETS["layer"].scenario, 0))
+    assert figure.layout.xaxis.zeroline is False

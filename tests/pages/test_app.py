@@ -1,0 +1,113 @@
+"""The wiring of the app, without a browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bnviz.core.view import View
+from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
+
+APP = str(Path(__file__).parents[2] / "app.py")
+
+
+def start(query: dict[str, str] | None = None) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=30)
+    for key, value in (query or {}).items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def ledger(at: AppTest) -> dict:
+    assert not at.exception
+    protos = [element.proto for element in at.get("bidi_component")]
+    return json.loads(next(p.bytes for p in protos if p.component_name == "bnviz.ledger"))
+
+
+def drawer(at: AppTest) -> AppTest:
+    """The app with its drawer of numbers open."""
+    at.session_state["drawer"] = True
+    return at.run()
+
+
+def test_the_first_screen() -> None:
+    data = ledger(start())
+    assert data["claim"].endswith("The weights still learn.")
+    assert data["sums"]["dx"]["tone"] == "zero"
+    assert data["sums"]["dweight"]["tone"] == "alive"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_opens(name: str) -> None:
+    data = ledger(start(encode(PRESETS[name].scenario, View())))
+    assert data["n"] == PRESETS[name].scenario.shape[0]
+    assert data["preset"] == name
+    assert data["surprise"] == PRESETS[name].surprise
+    assert {preset["name"] for preset in data["presets"]} == set(PRESETS)
+
+
+def test_sizes_keep_the_numbers_that_still_fit() -> None:
+    at = drawer(start())
+    before = ledger(at)["cells"]["x"]["v"]
+    at.number_input(key="n").set_value(16).run()
+    grown = ledger(at)["cells"]["x"]["v"]
+    assert grown[:6] == before
+    assert len(grown) == 16
+    at.number_input(key="k").set_value(4).run()
+    at.number_input(key="d").set_value(1).run()
+    at.number_input(key="n").set_value(3).run()
+    data = ledger(at)
+    assert data["cells"]["x"]["v"] == before[:3]
+    assert data["preset"] is None
+    assert data["surprise"] == ""
+
+
+def test_eps_may_be_zero() -> None:
+    at = drawer(start())
+    at.number_input(key="eps").set_value(0.0).run()
+    assert ledger(at)["eps"] == "0"
+
+
+def test_a_layer_and_back() -> None:
+    at = drawer(start())
+    x = ledger(at)["cells"]["x"]["v"]
+    at.segmented_control(key="layer").set_value(True).run()
+    data = ledger(at)
+    assert data["layer"]
+    assert data["editable"] == ["a", "dy"]
+    assert "x" in data["locked"]
+    computed = data["cells"]["x"]["v"]
+    assert computed != x
+    at.segmented_control(key="layer").set_value(False).run()
+    data = ledger(at)
+    assert data["editable"] == ["a", "x", "dy"]
+    assert data["cells"]["x"]["v"] == computed
+
+
+def test_the_same_seed_draws_the_same_batch() -> None:
+    at, other = drawer(start()), drawer(start())
+    for each in (at, other):
+        each.number_input(key="seed").set_value(5).run()
+        each.button[0].click().run()
+    assert ledger(at)["cells"] == ledger(other)["cells"]
+    other.number_input(key="seed").set_value(6).run()
+    other.button[0].click().run()
+    assert ledger(at)["cells"] != ledger(other)["cells"]
+
+
+def test_a_link_opens_what_it_holds() -> None:
+    s = PRESETS["shifted"].scenario.edit(gamma=[0.5, -2])
+    data = ledger(start(encode(s, View(1, 2))))
+    assert data["neuron"] == 1
+    assert data["input"] == 2
+    assert data["cells"]["a"]["v"] == s.a[:, 2].tolist()
+    assert data["gamma"] == "-2"
+
+
+@pytest.mark.parametrize("query", [{"x": "1"}, {"check": "0"}, {"x": "<script>", "eps": "nan"}])
+def test_a_bad_link_gives_the_default_and_a_sentence(query: dict[str, str]) -> None:
+    data = ledger(start(query))
+    assert data["cells"]["x"]["v"] == PRESETS["puzzle"].scenario.x[:, 0].tolist()
+    assert data["reply"]["notice"].startswith("This link can’t be opened: ")

@@ -1,0 +1,213 @@
+"""Why ∂L/∂W survives, and where it doesn't: against the textbook and finite differences."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bnviz.core.scenario import Scenario
+from bnviz.core.trace import run
+from bnviz.inputs.batches import random_scenario
+from bnviz.inputs.presets import PRESETS
+from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, jacobian, split
+from bnviz.study.invariance import as_layer, descend, invariance, scaled
+from bnviz.study.weight_gradient import (
+    VANISHING,
+    Vanishing,
+    contributions,
+    running_bias,
+    running_outer,
+    shift_check,
+    shifted,
+    vanished,
+)
+
+scenarios = st.builds(
+    lambda seed, n, k, d, layer, eps: random_scenario(seed, n, k, d, layer=layer).edit(eps=eps),
+    st.integers(0, 10_000),
+    st.integers(2, 10),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.booleans(),
+    st.sampled_from([1e-5, 1e-2, 1.0]),
+)
+
+
+def loss(s: Scenario, x: np.ndarray) -> float:
+    """L = Σ ∂L/∂y · y, whose gradient in y is the given one."""
+    x_hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + s.eps)
+    return float((s.dy * (s.gamma * x_hat + s.beta)).sum())
+
+
+@given(scenarios)
+@settings(max_examples=50)
+def test_the_running_sums_end_at_the_gradients_of_the_layer(s: Scenario) -> None:
+    t = run(s)
+    h = 1e-5
+    x = s.x
+    for p in range(s.d):
+        for j in range(s.shape[1]):
+            moved = np.zeros((s.d, s.shape[1]))
+            moved[p, j] = h
+            slope = (loss(s, x + s.a @ moved) - loss(s, x - s.a @ moved)) / (2 * h)
+            size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() + t.inv_std[j] ** 3)
+            assert running_outer(t)[-1, p, j] == pytest.approx(slope, abs=1e-4 * max(size, 1))
+    assert np.abs(running_bias(t)[-1]).max() <= 1e-11 * max(1.0, float(t.inv_std.max() * 50))
+
+
+def test_running_sums_are_sums() -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    a, dx = t.scenario.a, t.dx
+    by_hand = sum(np.outer(a[i], dx[i]) for i in range(3))
+    np.testing.assert_allclose(running_outer(t)[2], by_hand, atol=1e-14)
+    np.testing.assert_allclose(running_bias(t)[2], dx[:3].sum(axis=0), atol=1e-14)
+
+
+@given(scenarios, st.floats(-10, 10))
+@settings(max_examples=80)
+def test_a_constant_in_a_changes_nothing(s: Scenario, amount: float) -> None:
+    check = shift_check(s, amount)
+    assert check.holds.all()
+    before, after = run(s), run(shifted(s, amount))
+    size = float((before.inv_std * np.abs(before.dx_hat).sum(axis=0)).max())
+    np.testing.assert_allclose(
+        after.dweight, before.dweight, atol=1e-8 * max(size, 1) * (1 + abs(amount))
+    )
+    for j in range(s.shape[1]):
+        centred = contributions(after, j, 0, centred=True)
+        assert centred.sum() == pytest.approx(
+            float(before.dweight[0, j]), abs=1e-8 * max(size, 1) * (1 + abs(amount))
+        )
+
+
+def test_a_shift_that_matters_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(s: Scenario, amount: float) -> Scenario:
+        a = s.a.copy()
+        a[0] += amount
+        return s.edit(a=a)
+
+    monkeypatch.setattr("bnviz.study.weight_gradient.shifted", wrong)
+    assert not shift_check(PRESETS["puzzle"].scenario, 1.0).holds.any()
+
+
+@pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
+@pytest.mark.parametrize("name", PRESETS)
+def test_it_vanishes_where_it_is_said_to(case: Vanishing, name: str) -> None:
+    s = PRESETS[name].scenario
+    for j in range(s.shape[1]):
+        made = case.make(s, j, 0)
+        assert vanished(case, run(made), j, 0).holds.all()
+
+
+@pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
+def test_before_the_change_it_did_not_vanish(case: Vanishing) -> None:
+    t = run(PRESETS["puzzle"].scenario)
+    assert not vanished(case, t, 0, 0).holds.any()
+
+
+@given(scenarios, st.sampled_from(VANISHING))
+@settings(max_examples=150)
+def test_it_vanishes_on_random_numbers(s: Scenario, case: Vanishing) -> None:
+    t = run(s)
+    assume((t.var > 1e-3).all())
+    assert vanished(case, run(case.make(s, 0, 0)), 0, 0).holds.all()
+
+
+def test_an_uncorrelated_upstream_still_moves_the_samples() -> None:
+    s = PRESETS["puzzle"].scenario
+    case = next(c for c in VANISHING if c.title == "An uncorrelated upstream")
+    assert np.abs(run(case.make(s, 0, 0)).dx[:, 0]).max() > 0.1
+
+
+@given(scenarios, st.floats(-2, 2))
+@settings(max_examples=80)
+def test_the_gradient_stands_across_the_weights(s: Scenario, power: float) -> None:
+    layer = scaled(as_layer(s), 10.0**power)
+    assert layer.layer
+    for j in range(s.shape[1]):
+        found = invariance(layer, j)
+        assert found.holds
+        w = layer.weight[:, j]
+        v = layer.x[:, j].var()
+        x_hat = (layer.x[:, j] - layer.x[:, j].mean()) / np.sqrt(v + layer.eps)
+        said = layer.eps / (v + layer.eps) * layer.gamma[j] * (layer.dy[:, j] @ x_hat)
+        assert found.formula == pytest.approx(said, rel=1e-6, abs=1e-8)
+        assert found.weight == pytest.approx(float(np.sqrt((w**2).sum())))
+
+
+def test_a_wrong_weight_gradient_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = PRESETS["layer"].scenario
+    assert invariance(layer, 0).holds
+    # Averaged instead of added: the classic slip.
+    monkeypatch.setattr("bnviz.core.linear.dweight", lambda a, dx: a.T @ (dx + 1) / a.shape[0])
+    assert not invariance(layer, 0).holds
+
+
+def test_plain_steps_make_the_weights_longer_as_foretold() -> None:
+    way = descend(PRESETS["layer"].scenario, 0)
+    assert way.holds
+    assert (np.diff(way.length) > 0).all()
+    # The first step by hand: |w'|² = |w|² − 2η⟨w, ∂L/∂w⟩ + η²|∂L/∂w|².
+    t = run(PRESETS["layer"].scenario)
+    w, dw = t.scenario.weight[:, 0], t.dweight[:, 0]
+    assert way.length[1] == pytest.approx(np.linalg.norm(w - way.rate * dw), rel=1e-12)
+
+
+def test_a_layer_near_the_numbers_set_by_hand() -> None:
+    s = PRESETS["puzzle"].scenario
+    layer = as_layer(s)
+    design = np.column_stack([s.a, np.ones(6)])
+    best = design @ np.linalg.pinv(design) @ s.x
+    assert np.abs(layer.x - best).max() < 0.05
+    assert as_layer(layer) is layer
+
+
+@given(scenarios)
+@settings(max_examples=80)
+def test_three_parts_by_pythagoras(s: Scenario) -> None:
+    t = run(s)
+    for j in range(s.shape[1]):
+        parts = split(t, j)
+        g = t.dx_hat[:, j]
+        np.testing.assert_allclose(parts.mean + parts.along + parts.rest, g, atol=1e-12)
+        if g.any():
+            assert sum(parts.shares) == pytest.approx(1.0)
+        size = float(g @ g) * 1e-9 + 1e-15
+        assert abs(parts.mean @ parts.along) <= size
+        assert abs(parts.along @ parts.rest) <= size
+        # What the norm makes of them is ∂L/∂x.
+        dx = parts.gain_along * parts.along + parts.gain_rest * parts.rest
+        scale = parts.gain_rest * max(float(np.abs(g).max()), 1e-300)
+        np.testing.assert_allclose(dx, t.dx[:, j], atol=1e-9 * scale)
+
+
+@given(scenarios)
+@settings(max_examples=60)
+def test_the_jacobian_is_the_derivative(s: Scenario) -> None:
+    t = run(s)
+    assume((t.var > 1e-2).all())
+    found = jacobian(t, 0)
+    x, h = s.x[:, 0], 1e-6
+
+    def x_hat(v: np.ndarray) -> np.ndarray:
+        return (v - v.mean()) / np.sqrt(v.var() + s.eps)
+
+    for i in range(x.size):
+        step = np.zeros_like(x)
+        step[i] = h
+        column = (x_hat(x + step) - x_hat(x - step)) / (2 * h)
+        np.testing.assert_allclose(found[:, i], column, atol=1e-5 * float(t.inv_std[0]) ** 2 + 1e-6)
+    scale = float(t.inv_std[0])
+    np.testing.assert_allclose(
+        eigenvalues(t, 0), eigenvalues_by_formula(t, 0), rtol=1e-9, atol=1e-13 * scale
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_eigenvalues_of_every_preset(name: str) -> None:
+    t = run(PRESETS[name].scenario)
+    for j in range(t.x_hat.shape[1]):
+        scale = float(t.inv_std[j])
+        np.testing.assert_allclose(
+            eigenvalues(t, j), eigenvalues_by_formula(t, j), rtol=1e-9, atol=1e-13 * scale
+        )

@@ -1,0 +1,70 @@
+"""The glossary covers every quantity, and its worked equations are true."""
+
+import re
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from bnviz.core.trace import Trace, run
+from bnviz.draw.ledger import GROUPS, term_of
+from bnviz.inputs.presets import PRESETS
+from bnviz.words.glossary import TERMS
+
+T = run(PRESETS["layer"].scenario)
+SIZES = dict(zip("Nkd", (*T.scenario.shape, T.scenario.d), strict=True))
+
+
+def test_every_quantity_has_an_entry() -> None:
+    computed = {f.name for f in fields(Trace)} - {"scenario"}
+    assert computed | {"dweight_per_sample", "deviation"} | set(T.scenario.given()) == set(TERMS)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_shapes_are_those_of_the_trace(name: str) -> None:
+    value = getattr(T if hasattr(T, name) else T.scenario, name)
+    written = tuple(SIZES[letter] for letter in re.findall("[Nkd]", TERMS[name].shape))
+    assert np.shape(value) == written
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_entries_are_complete(name: str) -> None:
+    term = TERMS[name]
+    assert term.sentence.endswith(".")
+    assert term.latex
+    assert term.equation.count("{") == term.equation.count("}")
+    assert set(term.row_parts) | set(term.column_parts) <= set(TERMS)
+
+
+COLUMNS = [name for _, names in GROUPS for name in names]
+
+
+@pytest.mark.parametrize("name", [name for name in COLUMNS if term_of(name).worked])
+@pytest.mark.parametrize("row", range(6))
+def test_worked_equations_come_out(name: str, row: int) -> None:
+    s, j, p = T.scenario, 1, 2
+    slots = {"n": 6.0, "a": s.a[row, p], "dweight": T.dweight_per_sample[row, p, j]}
+    for slot in re.findall(r"\{(\w+)\}", term_of(name).worked):
+        value = getattr(T if hasattr(T, slot) else s, slot, None)
+        if slot not in slots and value is not None:
+            slots[slot] = value[row, j] if value.ndim == 2 else value[j]
+    *_, sides, result = term_of(name).worked.split(" = ")
+    arithmetic = re.sub(r"\{(\w+)\}", lambda m: f"({slots[m[1]]!r})", sides)
+    arithmetic = arithmetic.replace("·", "*").replace("−", "-")
+    arithmetic = re.sub(r"np\.float64\(([^)]*)\)", r"\1", arithmetic)
+    assert re.fullmatch(r"[\d().e+*/ -]+", arithmetic)
+    expected = slots[result.strip("{}")]
+    assert eval(arithmetic) == pytest.approx(expected, abs=1e-13)
+
+
+def test_paths_feed_what_they_say() -> None:
+    # Changing a named part of the row changes the cell; that is what lighting it up claims.
+    s = T.scenario
+    for name, part in (("dx_hat", "dy"), ("dx_direct", "dx_hat")):
+        assert part in TERMS[name].row_parts
+    dy = s.dy.copy()
+    dy[2] += 1
+    moved = run(s.edit(dy=dy))
+    assert (moved.dx_hat[2] != T.dx_hat[2]).all()
+    assert (moved.dx_hat[3] == T.dx_hat[3]).all()
+    assert (moved.dx_via_mean[3] != T.dx_via_mean[3]).all()
