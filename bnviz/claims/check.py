@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bnviz.claims.weights import Claim
 from bnviz.core.identities import rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
@@ -14,6 +13,7 @@ from bnviz.proof.complex_step import Comparison, undefined
 from bnviz.proof.mistakes import CHECKS, MISTAKES, Verdict
 from bnviz.study.neighbours import MOMENTUM, Neighbour, added_up, running
 from bnviz.study.precision import VARIANCES, Pass
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 

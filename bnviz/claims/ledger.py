@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bnviz.core.identities import column_sums, gradient_scale, rounding
 from bnviz.core.trace import Trace
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 _FAINT = 1e-3  # of the upstream's size: a gradient that is there and does nothing
-
-
-@dataclass(frozen=True)
-class Story:
-    """The headline of the page and one sentence of why."""
-
-    claim: str
-    why: str
 
 
 def _flat(values: np.ndarray) -> bool:
@@ -35,17 +26,17 @@ def nothing(t: Trace, neuron: int) -> str:
     return ""
 
 
-def no_weight(t: Trace, neuron: int, unit: int) -> str:
+def no_weight(t: Trace, neuron: int, input: int) -> str:
     """Why ∂L/∂W of this neuron and input is 0, where it is."""
-    sums = column_sums(t, neuron, unit)
+    sums = column_sums(t, neuron, input)
     a, products = t.scenario.a, t.dweight_per_sample
     if a is None or products is None:
         return ""
     if (np.abs(t.dx[:, neuron]) <= sums["dx"].bound).all():
         return "Every ∂L/∂x is 0, and with it every product a · ∂L/∂x."
-    if _flat(a[:, unit]):
+    if _flat(a[:, input]):
         return "The input a is the same for every sample, so it only multiplies a sum that is 0."
-    if (np.abs(products[:, unit, neuron]) <= sums["dweight"].bound).all():
+    if (np.abs(products[:, input, neuron]) <= sums["dweight"].bound).all():
         return "Every product a · ∂L/∂x is 0: where one of the two is not, the other is."
     return "The input a does not vary together with ∂L/∂x, so the products cancel as well."
 
@@ -61,22 +52,22 @@ def _nothing(t: Trace, neuron: int) -> str:
     return "∂L/∂x̂ has no part but its mean and its part along x̂, and the norm takes both away."
 
 
-def tell(t: Trace, neuron: int, unit: int) -> Story:
-    """The story of neuron j and input unit p; every claim in it is checked here."""
+def tell(t: Trace, neuron: int, input: int) -> Claim:
+    """The story of neuron j and input p; every claim in it is checked here."""
     dx = t.dx[:, neuron]
     n = dx.size
-    sums = column_sums(t, neuron, unit)
+    sums = column_sums(t, neuron, input)
     total = sums["dx"]
     if not np.isfinite(dx).all():
-        return Story("These numbers are too large to work with.", "Some of ∂L/∂x is not finite.")
+        return Claim("These numbers are too large to work with.", "Some of ∂L/∂x is not finite.")
     if not total.vanishes:
-        return Story(
+        return Claim(
             f"The gradients should cancel. Here they leave {number(total.value)}.",
             f"That is more than the {number(total.bound)} that rounding explains.",
         )
     alive = int((np.abs(dx) > total.bound).sum())
     if alive == 0:
-        return Story("No sample gets a gradient here.", _nothing(t, neuron))
+        return Claim("No sample gets a gradient here.", _nothing(t, neuron))
 
     who = (
         "Every sample gets a gradient." if alive == n else f"{alive} of {n} samples get a gradient."
@@ -86,18 +77,18 @@ def tell(t: Trace, neuron: int, unit: int) -> Story:
         who = "Hardly any gradient is left."
     weight = sums.get("dweight")
     if weight is None:
-        return Story(f"{who} Together they cancel.", TERMS["dx"].sentence)
+        return Claim(f"{who} Together they cancel.", TERMS["dx"].sentence)
     if weight.vanishes:
-        return Story(
+        return Claim(
             f"{who} Together they cancel, and this weight gets nothing.",
-            no_weight(t, neuron, unit),
+            no_weight(t, neuron, input),
         )
     if faint:
-        return Story(
+        return Claim(
             f"{who} It cancels, and the weights learn next to nothing.",
             "∂L/∂x̂ is almost all mean and part along x̂, and the norm takes both away.",
         )
-    return Story(
+    return Claim(
         f"{who} Together they cancel. The weights still learn.",
         "Each sample’s gradient is weighted by its own input a before it is added to ∂L/∂W.",
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bnviz.claims.ledger import Story, no_weight, nothing
+from bnviz.claims.ledger import no_weight, nothing
 from bnviz.core.arrays import Array
 from bnviz.core.identities import column_sums, gradient_scale, identities, rounding
 from bnviz.core.scenario import Scenario
@@ -20,6 +20,7 @@ from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
 from bnviz.study.neighbours import neighbour
 from bnviz.study.weight_gradient import shifted
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
@@ -56,7 +57,7 @@ class Step:
     question: str
     choices: Mapping[str, Choice]
     truth: Callable[[Trace, View], str]
-    shown: Callable[[Trace, View], Story]
+    shown: Callable[[Trace, View], Claim]
     notes: str
     before: tuple[str, ...] = ("sums",)
     hide: tuple[str, ...] = ("dW",)
@@ -67,11 +68,11 @@ class Step:
 
 
 def _sums(t: Trace, view: View) -> dict[str, float]:
-    return {name: s.value for name, s in column_sums(t, view.neuron, view.unit).items()}
+    return {name: s.value for name, s in column_sums(t, view.neuron, view.input).items()}
 
 
 def _vanishes(t: Trace, view: View, column: str) -> bool:
-    return column_sums(t, view.neuron, view.unit)[column].vanishes
+    return column_sums(t, view.neuron, view.input)[column].vanishes
 
 
 def _is(value: float, vanishes: bool) -> str:
@@ -83,7 +84,7 @@ def _is(value: float, vanishes: bool) -> str:
 
 def _first_input(t: Trace, view: View) -> bool:
     """Is input 1, which the question names, the one on the screen?"""
-    return view.unit == 0
+    return view.input == 0
 
 
 # ---- What is true, step by step ---------------------------------------------------------
@@ -102,8 +103,8 @@ def _x_hat_sum(t: Trace, view: View) -> str:
     return "zero" if _vanishes(t, view, "x_hat") else "other"
 
 
-def _x_hat_story(t: Trace, view: View) -> Story:
-    return Story(
+def _x_hat_story(t: Trace, view: View) -> Claim:
+    return Claim(
         f"Σx̂ = {_is(_sums(t, view)['x_hat'], _vanishes(t, view, 'x_hat'))}.",
         "The mean is taken away first, so what is left lies around 0. Remember it: a column that "
         "adds up to 0 is about to do all the work.",
@@ -114,18 +115,18 @@ def _dx_sum(t: Trace, view: View) -> str:
     return "zero" if _vanishes(t, view, "dx") else "other"
 
 
-def _dx_story(t: Trace, view: View) -> Story:
+def _dx_story(t: Trace, view: View) -> Claim:
     sums = _sums(t, view)
     if not _vanishes(t, view, "dx"):
-        return Story(f"Σ{_DX} should be 0. Here it is {number(sums['dx'])}.", "")
+        return Claim(f"Σ{_DX} should be 0. Here it is {number(sums['dx'])}.", "")
     claim = f"Σ{_DX} = {_is(sums['dx'], True)}."
     if _vanishes(t, view, "dx_direct"):
-        return Story(
+        return Claim(
             claim,
             "Here the direct path alone adds up to 0 already. Where it does not, the paths through "
             "σ² and μ bring it back to 0, for every loss and every upstream.",
         )
-    return Story(
+    return Claim(
         claim,
         f"The direct path alone adds up to {number(sums['dx_direct'], signed=True)}. The paths "
         "through σ² and μ bring it back to 0, for every loss and every upstream.",
@@ -155,11 +156,11 @@ def _why_zero(t: Trace, view: View) -> str:
     return "shift" if _moved(t, view)[1] else "other"
 
 
-def _why_zero_story(t: Trace, view: View) -> Story:
+def _why_zero_story(t: Trace, view: View) -> Claim:
     change, still = _moved(t, view)
     if not still:
-        return Story(f"Add 1 to every x, and y changes by {number(change)}.", "")
-    return Story(
+        return Claim(f"Add 1 to every x, and y changes by {number(change)}.", "")
+    return Claim(
         f"Add 1 to every x, and y changes by {number(change)}: nothing.",
         "The norm takes the mean away, so moving all x together moves no y and no loss. The slope "
         f"in that direction is 0, and that slope is Σ{_DX}. The sum must be 0.",
@@ -176,7 +177,7 @@ def _not_minus(t: Trace, view: View) -> str:
     return "Then ∂L/∂μ would be 0, and nothing would be left to cancel ①."
 
 
-def _second_term_story(t: Trace, view: View) -> Story:
+def _second_term_story(t: Trace, view: View) -> Claim:
     j = view.neuron
     value = float(t.dmean_via_var[j])
     first = (
@@ -184,7 +185,7 @@ def _second_term_story(t: Trace, view: View) -> Story:
         if _vanishes(t, view, "dx_direct")  # the same sum, with the other sign
         else f"The first term is {number(float(t.dmean_direct[j]), signed=True)}: it stays."
     )
-    return Story(
+    return Claim(
         f"The second term is {_is(value, _second_term(t, view) == 'zero')}.",
         f"It is ∂L/∂σ² = {number(float(t.dvar[j]), signed=True)} times −2·Σ(x − μ)/N, and the "
         f"deviations from a mean add up to 0, whatever the numbers. {first}",
@@ -196,13 +197,13 @@ def _paths(t: Trace, view: View) -> str:
     return {(): "none", ("dx_via_var",): "second"}.get(tuple(zero), "all" if len(zero) == 3 else "")
 
 
-def _paths_story(t: Trace, view: View) -> Story:
+def _paths_story(t: Trace, view: View) -> Claim:
     sums = _sums(t, view)
     first, second, third = (
         _is(sums[name], _vanishes(t, view, name))
         for name in ("dx_direct", "dx_via_var", "dx_via_mean")
     )
-    return Story(
+    return Claim(
         f"Σ① = {first}, Σ② = {second}, Σ③ = {third}.",
         "② is shared out by deviation from the mean, and deviations add up to 0. ③ hands every "
         "sample the same share of minus the whole of ①.",
@@ -210,7 +211,7 @@ def _paths_story(t: Trace, view: View) -> Story:
 
 
 def _sign(t: Trace, view: View) -> str:
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     return "zero" if total.vanishes else "plus" if total.value > 0 else "minus"
 
 
@@ -219,15 +220,15 @@ def _other_sign(t: Trace, view: View) -> str:
     return f"Multiply a and {_DX} row by row: the {other} is another."
 
 
-def _sign_story(t: Trace, view: View) -> Story:
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+def _sign_story(t: Trace, view: View) -> Claim:
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     claim = (
         f"{_DW} = {_is(total.value, total.vanishes)}, and Σ{_DX} = "
         f"{_is(_sums(t, view)['dx'], _vanishes(t, view, 'dx'))}."
     )
     if total.vanishes:
-        return Story(claim, no_weight(t, view.neuron, view.unit))
-    return Story(
+        return Claim(claim, no_weight(t, view.neuron, view.input))
+    return Claim(
         claim,
         "Before it reaches the weight, each sample’s gradient is multiplied by that sample’s own "
         "input a. Numbers that cancel need no longer cancel once each is multiplied by a number "
@@ -238,13 +239,13 @@ def _sign_story(t: Trace, view: View) -> Story:
 def _contributions(t: Trace, view: View) -> Array:
     products = t.dweight_per_sample
     assert products is not None
-    return products[:, view.unit, view.neuron]
+    return products[:, view.input, view.neuron]
 
 
 def _most(t: Trace, view: View) -> list[int]:
     """The samples that add most, from 0: several where they tie, none where all add 0."""
     size = np.abs(_contributions(t, view))
-    within = column_sums(t, view.neuron, view.unit)["dweight"].bound
+    within = column_sums(t, view.neuron, view.input)["dweight"].bound
     if (size <= within).all():
         return []
     return [int(i) for i in np.flatnonzero(size >= size.max() - within)]
@@ -265,17 +266,17 @@ def _not_largest(t: Trace, view: View) -> str:
     return "Multiply its input by its gradient: another sample’s product is larger."
 
 
-def _largest_story(t: Trace, view: View) -> Story:
+def _largest_story(t: Trace, view: View) -> Claim:
     added = _contributions(t, view)
     dx = t.dx[:, view.neuron]
     most = _most(t, view)
     whole = f"Over all inputs and neurons each sample adds a whole table, aᵢ ⊗ {_DX}ᵢ."
     if not most:
-        return Story("No sample adds anything.", no_weight(t, view.neuron, view.unit))
+        return Claim("No sample adds anything.", no_weight(t, view.neuron, view.input))
     i, steepest = most[0], int(np.abs(dx).argmax())
     if len(most) > 1:
         names = ", ".join(str(k + 1) for k in most[:-1])
-        return Story(
+        return Claim(
             f"Samples {names} and {most[-1] + 1} add most: {number(abs(float(added[i])))} each, "
             "without the sign.",
             f"What counts is the product of input and gradient. {whole}",
@@ -284,15 +285,15 @@ def _largest_story(t: Trace, view: View) -> Story:
     assert a is not None
     why = (
         f"Its gradient is {number(float(dx[i]), signed=True)} and its input "
-        f"{number(float(a[i, view.unit]), signed=True)}: what counts is the product. "
+        f"{number(float(a[i, view.input]), signed=True)}: what counts is the product. "
     )
-    if abs(dx[steepest]) > abs(dx[i]) + column_sums(t, view.neuron, view.unit)["dx"].bound:
+    if abs(dx[steepest]) > abs(dx[i]) + column_sums(t, view.neuron, view.input)["dx"].bound:
         why += (
             f"Sample {steepest + 1} has the larger gradient, "
             f"{number(float(dx[steepest]), signed=True)}, and adds "
             f"{number(float(added[steepest]), signed=True)}. "
         )
-    return Story(f"Sample {i + 1} adds most: {number(float(added[i]), signed=True)}.", why + whole)
+    return Claim(f"Sample {i + 1} adds most: {number(float(added[i]), signed=True)}.", why + whole)
 
 
 def _shift(t: Trace, view: View) -> str:
@@ -302,7 +303,7 @@ def _shift(t: Trace, view: View) -> str:
     assert moved.dweight is not None
     reach = float(np.abs(t.scenario.a).max()) + 10.0 if t.scenario.a is not None else 10.0
     size = float(gradient_scale(t)[view.neuron]) * reach * rounding(t.dx.shape[0])
-    here, there = (m[view.unit, view.neuron] for m in (t.dweight, moved.dweight))
+    here, there = (m[view.input, view.neuron] for m in (t.dweight, moved.dweight))
     return "same" if abs(here - there) <= size else "other"
 
 
@@ -320,15 +321,15 @@ def _not_huge(t: Trace, view: View) -> str:
     return "Their sum does not, however large they are."
 
 
-def _shift_story(t: Trace, view: View) -> Story:
+def _shift_story(t: Trace, view: View) -> Claim:
     moved = run(shifted(t.scenario, -10.0))
     assert t.dweight is not None
     assert moved.dweight is not None
-    here, there = (float(m[view.unit, view.neuron]) for m in (t.dweight, moved.dweight))
+    here, there = (float(m[view.input, view.neuron]) for m in (t.dweight, moved.dweight))
     largest = float(np.abs(_contributions(t, view)).max())
     smaller = float(np.abs(_contributions(moved, view)).max())
     same = _shift(t, view) == "same"
-    return Story(
+    return Claim(
         f"{_DW} is {number(here, signed=True)}, and with 10 taken from every a "
         f"{number(there, signed=True)}.",
         f"The largest contribution is {number(largest)} here and {number(smaller)} there. "
@@ -348,17 +349,17 @@ def _dead(t: Trace, view: View) -> str:
 def _dead_input(t: Trace, view: View) -> bool:
     """Is input 1 on the screen, and the same for every sample, as the question says?"""
     a = t.scenario.a
-    return a is not None and view.unit == 0 and not np.ptp(a[:, 0])
+    return a is not None and view.input == 0 and not np.ptp(a[:, 0])
 
 
-def _dead_story(t: Trace, view: View) -> Story:
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+def _dead_story(t: Trace, view: View) -> Claim:
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     claim = f"Its {_DW} is {_is(total.value, total.vanishes)}."
     if not _dead_input(t, view):
-        return Story(claim, "This input is not the same for every sample.")
+        return Claim(claim, "This input is not the same for every sample.")
     if not total.vanishes:
-        return Story(claim, f"It should be 0, since Σ{_DX} should be 0.")
-    return Story(
+        return Claim(claim, f"It should be 0, since Σ{_DX} should be 0.")
+    return Claim(
         claim,
         f"An input that is always the same weights all gradients alike, so it adds up Σ{_DX}. A "
         "bias is such an input: in front of a batch norm it gets no gradient, and β behind it "
@@ -390,11 +391,11 @@ def _revive(t: Trace, view: View) -> str:
     return alive[0] if len(alive) == 1 else ""
 
 
-def _revive_story(t: Trace, view: View) -> Story:
+def _revive_story(t: Trace, view: View) -> Claim:
     total = float(neighbour(t.scenario, "frozen").dx[:, view.neuron].sum())
     works = _revived(t, view)
     if not works["frozen"]:
-        return Story(
+        return Claim(
             f"Even with frozen statistics ∂L/∂b is {_is(total, True)} here.",
             nothing(t, view.neuron)
             or "The ∂L/∂y of this neuron add up to 0, and the direct path with them.",
@@ -404,7 +405,7 @@ def _revive_story(t: Trace, view: View) -> Story:
         if not works["eps"] and not works["batch"]
         else ""
     )
-    return Story(
+    return Claim(
         f"With frozen statistics the bias gets ∂L/∂b = {number(total, signed=True)}.",
         rest + "So, in one sentence: batch norm takes away what all samples share, so their "
         "gradients add up to 0; the weights still learn, because each gradient is weighted by its "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bnviz.core.identities import column_sums, identities
@@ -12,27 +10,18 @@ from bnviz.core.trace import Trace, run
 from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, spectrum, split
 from bnviz.study.invariance import descend, invariance, scaled
 from bnviz.study.weight_gradient import Vanishing, contributions, shift_check, shifted, vanished
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 _DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A headline, a sentence of why, and the check in numbers."""
-
-    claim: str
-    why: str
-    check: str
-    holds: bool
-
-
-def outer(t: Trace, neuron: int, unit: int) -> Claim:
+def outer(t: Trace, neuron: int, input: int) -> Claim:
     """The outer products add up to ∂L/∂W; with every input 1 they add up to 0."""
-    sums = column_sums(t, neuron, unit)
+    sums = column_sums(t, neuron, input)
     total, weight = sums["dx"], sums["dweight"]
-    entry = f"{_DW} for input {unit + 1}, neuron {neuron + 1}"
+    entry = f"{_DW} for input {input + 1}, neuron {neuron + 1}"
     alive = not weight.vanishes
     if total.vanishes and alive:
         claim = "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
@@ -50,16 +39,16 @@ def outer(t: Trace, neuron: int, unit: int) -> Claim:
     )
 
 
-def covariance(s: Scenario, neuron: int, unit: int, amount: float) -> Claim:
+def covariance(s: Scenario, neuron: int, input: int, amount: float) -> Claim:
     """∂L/∂W does not see a constant in a."""
     t = run(s)
     check = shift_check(s, amount)
-    holds = bool(check.holds[unit, neuron])
-    agrees = bool(identities(t)["covariance"].holds[unit, neuron])
+    holds = bool(check.holds[input, neuron])
+    agrees = bool(identities(t)["covariance"].holds[input, neuron])
     moved = run(shifted(s, amount))
-    before = np.abs(contributions(t, neuron, unit, centred=False)).max()
-    after = np.abs(contributions(moved, neuron, unit, centred=False)).max()
-    difference = number(float(check.value[unit, neuron]))
+    before = np.abs(contributions(t, neuron, input, centred=False)).max()
+    after = np.abs(contributions(moved, neuron, input, centred=False)).max()
+    difference = number(float(check.value[input, neuron]))
     if amount:
         claim = (
             f"Add {number(amount)} to every a: {_DW} stays the same."
@@ -80,15 +69,15 @@ def covariance(s: Scenario, neuron: int, unit: int, amount: float) -> Claim:
             f"Since {_DX} adds up to 0, only a − mean a matters. Each sample is a rectangle from "
             "the line to its point; areas above right and below left count up."
         )
-    bound = number(float(check.bound[unit, neuron]))
+    bound = number(float(check.bound[input, neuron]))
     return Claim(claim, why, f"Change of {_DW}: {difference}, bound {bound}.", holds and agrees)
 
 
-def vanishing(case: Vanishing, s: Scenario, neuron: int, unit: int) -> Claim:
+def vanishing(case: Vanishing, s: Scenario, neuron: int, input: int) -> Claim:
     """One case in which ∂L/∂W is 0, tried out on this scenario."""
-    made = case.make(s, neuron, unit)
+    made = case.make(s, neuron, input)
     t = run(made)
-    check = vanished(case, t, neuron, min(unit, made.d - 1))
+    check = vanished(case, t, neuron, min(input, made.d - 1))
     holds = bool(check.holds.all())
     largest = int(np.abs(check.value).argmax())
     where = "this input’s row" if case.whole_row else "this neuron’s column"

@@ -127,8 +127,8 @@ class Sum:
 BY_ALGEBRA = ("x_hat", "dx_via_var", "dx")
 
 
-def column_sums(t: Trace, neuron: int, unit: int) -> dict[str, Sum]:
-    """The row of sums for neuron j and input unit p, by ledger term.
+def column_sums(t: Trace, neuron: int, input: int) -> dict[str, Sum]:
+    """The row of sums for neuron j and input p, by ledger term.
 
     The entry dweight is ∂L/∂W[p, j]; without a, the terms a and dweight are absent.
     """
@@ -150,14 +150,14 @@ def column_sums(t: Trace, neuron: int, unit: int) -> dict[str, Sum]:
         }
         cells |= {name: (values[:, neuron], scale) for name, values in paths.items()}
         if s.a is not None and t.dweight_per_sample is not None:
-            a = s.a[:, unit]
+            a = s.a[:, input]
             cells["a"] = (a, float(np.abs(a).sum()))
-            products = t.dweight_per_sample[:, unit, neuron]
+            products = t.dweight_per_sample[:, input, neuron]
             cells["dweight"] = (products, float(np.abs(a).max()) * scale)
         sums = {
             name: Sum(float(values.sum()), u * size + TINY, name in BY_ALGEBRA)
             for name, (values, size) in cells.items()
         }
     if t.dweight is not None:
-        sums["dweight"] = replace(sums["dweight"], value=float(t.dweight[unit, neuron]))
+        sums["dweight"] = replace(sums["dweight"], value=float(t.dweight[input, neuron]))
     return sums

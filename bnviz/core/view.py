@@ -12,11 +12,11 @@ class View:
     """What of the scenario is looked at, counted from 0."""
 
     neuron: int = 0
-    unit: int = 0
+    input: int = 0
 
     def within(self, scenario: Scenario) -> View:
         """The nearest view that this scenario has."""
         return View(
             max(0, min(self.neuron, scenario.shape[1] - 1)),
-            max(0, min(self.unit, max(scenario.d, 1) - 1)),
+            max(0, min(self.input, max(scenario.d, 1) - 1)),
         )

@@ -56,7 +56,7 @@ class _Numbers:
     columns: dict[str, Array] = field(init=False)
 
     def __post_init__(self) -> None:
-        t, j, p = self.t, self.view.neuron, self.view.unit
+        t, j, p = self.t, self.view.neuron, self.view.input
         s = t.scenario
         self.checks = identities(t)
         self.sums = column_sums(t, j, p)
@@ -468,7 +468,7 @@ def _path_steps(m: _Numbers) -> list[Json]:
 
 
 def _weight_step(m: _Numbers, total: Sum, weight: Sum) -> Json:
-    p, j = m.view.unit, m.view.neuron
+    p, j = m.view.input, m.view.neuron
     entry = f"∂L/∂W for input {p + 1}, neuron {j + 1}"
     if weight.vanishes:
         heading = "For these numbers this ∂L/∂W is 0 as well."
@@ -572,7 +572,7 @@ def graph(m: _Numbers) -> Json:
         )
     w = t.scenario.weight
     if w is not None and t.da is not None:
-        p = m.view.unit
+        p = m.view.input
         edges.append(_edge("a-x", "W", float(w[p, j]), "∂L/∂a", float(t.da[i, p]), "da"))
 
     def node(name: str, label: str, value: float | None, gradient: float | None) -> Json:
@@ -587,8 +587,8 @@ def graph(m: _Numbers) -> Json:
         node(
             "weight",
             "W",
-            None if w is None else float(w[m.view.unit, j]),
-            None if t.dweight is None else float(t.dweight[m.view.unit, j]),
+            None if w is None else float(w[m.view.input, j]),
+            None if t.dweight is None else float(t.dweight[m.view.input, j]),
         ),
         node("x", "x", m.one("x"), m.one("dx")),
         node("mean", "μ", m.one("mean"), m.one("dmean")),

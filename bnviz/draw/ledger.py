@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.claims.ledger import Story, tell
+from bnviz.claims.ledger import tell
 from bnviz.core.arrays import Array
 from bnviz.core.identities import Sum, column_sums, identities
 from bnviz.core.trace import Trace
@@ -19,6 +19,7 @@ from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
 from bnviz.inputs.cells import cell, cell_name
 from bnviz.inputs.presets import PRESETS, matching
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import LAYER_X, TERMS, Term
 from bnviz.words.numbers import exact, number, places_for, plain
 
@@ -69,8 +70,8 @@ def _columns(t: Trace, view: View) -> dict[str, Array]:
         "dx": t.dx[:, j],
     }
     if s.a is not None and t.dweight_per_sample is not None:
-        columns["a"] = s.a[:, view.unit]
-        columns["dweight"] = t.dweight_per_sample[:, view.unit, j]
+        columns["a"] = s.a[:, view.input]
+        columns["dweight"] = t.dweight_per_sample[:, view.input, j]
     return columns
 
 
@@ -174,7 +175,7 @@ def payload(
     t: Trace,
     view: View,
     rows: list[int] | None = None,
-    headline: Story | None = None,
+    headline: Claim | None = None,
     hide: Collection[str] = (),
     called: View | None = None,
 ) -> dict[str, Any]:
@@ -187,8 +188,8 @@ def payload(
     s, j = t.scenario, view.neuron
     called = called or view
     columns = _columns(t, view)
-    sums = column_sums(t, view.neuron, view.unit)
-    story = headline or tell(t, view.neuron, view.unit)
+    sums = column_sums(t, view.neuron, view.input)
+    story = headline or tell(t, view.neuron, view.input)
     fixed = "inputs" in hide
     rows = shown_rows(t, view) if rows is None else rows
     preset = matching(s)
@@ -224,7 +225,7 @@ def payload(
         "gamma": exact(s.gamma[j]),
         "eps": exact(s.eps),
         "neuron": called.neuron,
-        "input": called.unit,
+        "input": called.input,
         "layer": s.layer,
         "rows": rows,
         "hidden": " ".join([*([hidden] if len(rows) < s.shape[0] else []), note]).strip(),

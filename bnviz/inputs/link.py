@@ -92,7 +92,7 @@ def encode(scenario: Scenario, view: View) -> dict[str, str]:
     }
     params["eps"] = _write_number(scenario.eps)
     params["neuron"] = str(view.neuron + 1)
-    params["input"] = str(view.unit + 1)
+    params["input"] = str(view.input + 1)
     return params | {_CHECK: _checksum(params)}
 
 

@@ -169,7 +169,7 @@ def _verdict(t: Trace, term: str, text: str) -> judge.Pasted | None:
             st.error(escaped(str(error)))
         return None
     found = judge.diagnose(t, term, values)
-    st.markdown(f"# {'✓' if found.right else '✗'} {found.claim}")
+    st.markdown(f"# {'✓' if found.holds else '✗'} {found.claim}")
     st.markdown(found.why)
     return values
 

@@ -23,12 +23,13 @@ from bnviz.captures import (
 from bnviz.captures import excerpt as excerpts
 from bnviz.claims import layer as claims
 from bnviz.claims.layer import Overview
-from bnviz.claims.ledger import Story, tell
+from bnviz.claims.ledger import tell
 from bnviz.components import ledger, neurons
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
 from bnviz.screen import session
 from bnviz.screen.parts import escaped
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
@@ -214,21 +215,21 @@ def _all_neurons(name: str, o: Overview) -> None:
 # ---- One neuron --------------------------------------------------------------------------
 
 
-def _headline(o: Overview, neuron: int, t: Trace) -> Story:
+def _headline(o: Overview, neuron: int, t: Trace) -> Claim:
     """What the ledger of this neuron says, and what stands out of it."""
     c = o.capture
     words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
     found = f"It stands out: {words}." if words else ""
     if c.mode == "eval" and c.running_var is not None:
         own = float(o.seen.dx_sum[neuron])
-        return Story(
+        return Claim(
             f"This layer was evaluating: its own {_DX} adds up to {number(own)}.",
             f"There, mean and variance are constants, and ① with σ² = "
             f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
             f"training would do with the same numbers. {found}",
         )
     story = tell(t, 0, 0)
-    return Story(story.claim, f"{found} {story.why}".strip())
+    return Claim(story.claim, f"{found} {story.why}".strip())
 
 
 def _on_ledger_event() -> None:

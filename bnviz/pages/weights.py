@@ -34,7 +34,7 @@ def _outer() -> None:
     state, s, view = st.session_state, session.scenario(), session.view()
     n = s.shape[0]
     t = run(s)
-    say(claims.outer(t, view.neuron, view.unit))
+    say(claims.outer(t, view.neuron, view.input))
 
     def go(upto: int) -> None:
         session.choose("upto", upto)
@@ -85,7 +85,7 @@ def _outer() -> None:
 def _covariance() -> None:
     s, view = session.scenario(), session.view()
     amount, centred = near("shift", -10, 10, 0.5), session.option("centre") == "1"
-    say(claims.covariance(s, view.neuron, view.unit, amount))
+    say(claims.covariance(s, view.neuron, view.input, amount))
     with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
         st.slider(
             "Add to every a",
@@ -124,7 +124,7 @@ def _vanishing() -> None:
         for column, case in zip(
             st.columns(3, gap="large"), VANISHING[start : start + 3], strict=True
         ):
-            claim = claims.vanishing(case, s, view.neuron, view.unit)
+            claim = claims.vanishing(case, s, view.neuron, view.input)
             # The buttons of a row stand side by side, however long the texts above them are.
             with column, st.container(height="stretch", vertical_alignment="distribute"):
                 with st.container():
@@ -136,7 +136,7 @@ def _vanishing() -> None:
                     key=f"open-{case.title}",
                     help=f"Open: {case.title}",
                     on_click=session.callback(session.change),
-                    args=(case.make(s, view.neuron, view.unit),),
+                    args=(case.make(s, view.neuron, view.input),),
                 )
     with st.container(width=560):
         plots([dweight_bars(run(s), view)], key="vanishing")

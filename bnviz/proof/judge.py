@@ -17,6 +17,7 @@ from bnviz.core.identities import rounding
 from bnviz.core.trace import Trace
 from bnviz.proof.complex_step import sizes
 from bnviz.proof.mistakes import MISTAKES, with_mistake
+from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
@@ -185,12 +186,9 @@ CHECKED = ("dx", "dx_hat", "dvar", "dmean", "dgamma", "dbeta", "dweight", "dbias
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """A headline, a sentence of more, the verdict, and the mistakes that it matches."""
+class Diagnosis(Claim):
+    """What is said of a gradient that was handed in, and the mistakes that it matches."""
 
-    claim: str
-    why: str
-    right: bool
     matches: tuple[str, ...] = ()
 
 
@@ -262,7 +260,7 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
                 f"Your {symbol} has too few digits to tell.",
                 f"It is given to {digits}, and the right numbers are {number(_size(right))} at "
                 "most. Print more digits.",
-                False,
+                holds=False,
             )
         far = float(np.abs(mine.values - right).max())
         also = f" To so few digits it might also be {_titles(names)}." if names else ""
@@ -270,7 +268,7 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
             f"Your {symbol} is right.",
             f"The largest difference is {number(far)}; your numbers are compared to {digits}."
             + also,
-            True,
+            holds=True,
         )
     if names:
         return _known(symbol, names, f"It fits to {digits}.")
@@ -280,7 +278,7 @@ def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
             f"Your {symbol} has another shape.",
             f"It is {_shape(mine.values)}, and it must be {_shape(right)}"
             + (": it is transposed." if turned else "."),
-            False,
+            holds=False,
         )
     return _slip(t, symbol, mine, right, float(slack.max()), wrongs)
 
@@ -294,8 +292,8 @@ def _known(symbol: str, names: tuple[str, ...], fits: str) -> Diagnosis:
     return Diagnosis(
         f"Your {symbol} is wrong in a way that is known: {_titles(names)}.",
         f"{fits} It would come from `{line.wrong}`; right is `{line.right}`.",
-        False,
-        names,
+        holds=False,
+        matches=names,
     )
 
 
@@ -333,7 +331,7 @@ def _slip(
         made = right * factor
         real = factor != 1 and _size(right) > slack and _size(made) > 10 * mine.resolution.max()
         if real and _fits(mine, made, max(slack, slack * abs(factor))):
-            return Diagnosis(f"Your {symbol} is off by a factor.", text, False)
+            return Diagnosis(f"Your {symbol} is off by a factor.", text, holds=False)
 
     here = _far(mine, right)
     near = {name: _far(_shaped(mine, wrong.shape), wrong) for name, wrong in wrongs.items()}
@@ -348,13 +346,13 @@ def _slip(
                     f"Your {symbol} has too few digits to tell.",
                     f"It is right to {name}; but to so few digits it might also be "
                     f"{_titles(close)}.",
-                    False,
+                    holds=False,
                 )
             return Diagnosis(
                 f"Your {symbol} is right to {name}, and no further.",
                 f"The largest difference is {number(float(np.abs(mine.values - right).max()))}, of "
                 f"numbers up to {number(_size(right))}.",
-                True,
+                holds=True,
             )
     difference = np.abs(mine.values - right)
     worst = tuple(int(i) for i in np.unravel_index(difference.argmax(), right.shape))
@@ -363,5 +361,5 @@ def _slip(
         f"Your {symbol} is wrong, and it is none of the known mistakes.",
         f"It differs most at ({place}), counted from 1: yours is "
         f"{number(float(mine.values[worst]))}, right is {number(float(right[worst]))}.",
-        False,
+        holds=False,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.claims.ledger import Story
 from bnviz.components import ledger as ledger_component
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
@@ -16,6 +15,7 @@ from bnviz.draw.ledger import shown_rows
 from bnviz.inputs.cells import CellError, cell, cell_name, parse_cell, with_cell
 from bnviz.inputs.presets import PRESETS
 from bnviz.screen import session
+from bnviz.words.claim import Claim
 from bnviz.words.numbers import exact
 
 
@@ -23,7 +23,7 @@ def _place(event: dict[str, Any], s: Scenario) -> tuple[str, int, int]:
     """The cell that an event of the ledger is about; ValueError if there is none."""
     view = session.view()
     term, row = event.get("term"), event.get("row")
-    columns = {"a": view.unit, "eps": 0}
+    columns = {"a": view.input, "eps": 0}
     settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if s.layer else {"x"})
     rows = {"a": s.shape[0], "x": s.shape[0], "dy": s.shape[0], "weight": s.d}
     if term not in settable or not isinstance(row, int) or not 0 <= row < rows.get(term, 1):
@@ -89,7 +89,7 @@ def _on_ledger_event() -> None:
 
 
 @st.fragment
-def ledger(*, headline: Story | None = None, hide: Collection[str] = (), tab: int = 3) -> None:
+def ledger(*, headline: Claim | None = None, hide: Collection[str] = (), tab: int = 3) -> None:
     """Draw it. headline: what stands over it in place of its own story; hide: see HIDABLE.
 
     tab: the group of columns that a phone opens it with.

@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.claims.weights import Claim
 from bnviz.screen import session
+from bnviz.words.claim import Claim
 
 
 def _keep(name: str) -> None:

@@ -23,7 +23,7 @@ def _open_preset() -> None:
 def _look() -> None:
     state = st.session_state
     view = session.view()
-    state.view = View(state.get("neuron", view.neuron), state.get("unit", view.unit))
+    state.view = View(state.get("neuron", view.neuron), state.get("input", view.input))
 
 
 def _title(name: str) -> str:
@@ -42,7 +42,7 @@ def toolbar(*, inputs: bool = True) -> None:
             st.error(escaped(session.notice()))
     if "inputs" in session.hidden():
         return
-    state.preset, state.neuron, state.unit = matching(s) or _OWN, view.neuron, view.unit
+    state.preset, state.neuron, state.input = matching(s) or _OWN, view.neuron, view.input
     with st.container(horizontal=True, vertical_alignment="center", key="toolbar"):
         st.selectbox(
             "Scenario",
@@ -55,7 +55,7 @@ def toolbar(*, inputs: bool = True) -> None:
         )
         for key, word, count in (
             ("neuron", "neuron", s.shape[1]),
-            ("unit", "input", s.d if inputs else 0),
+            ("input", "input", s.d if inputs else 0),
         ):
             if count > 1:
                 st.segmented_control(

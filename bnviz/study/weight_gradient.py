@@ -37,9 +37,9 @@ def running_bias(t: Trace) -> Array:
     return sums
 
 
-def contributions(t: Trace, neuron: int, unit: int, *, centred: bool) -> Array:
+def contributions(t: Trace, neuron: int, input: int, *, centred: bool) -> Array:
     """What each sample adds to ∂L/∂W[p, j], (N,); centred: with a measured from its mean."""
-    a = inputs(t.scenario)[:, unit]
+    a = inputs(t.scenario)[:, input]
     products: Array = (a - a.mean() if centred else a) * t.dx[:, neuron]
     return products
 
@@ -76,31 +76,31 @@ class Vanishing:
     whole_row: bool = False  # all neurons of one input; else all of one neuron
 
 
-def _constant_column(s: Scenario, neuron: int, unit: int) -> Scenario:
+def _constant_column(s: Scenario, neuron: int, input: int) -> Scenario:
     a = inputs(s).copy()
-    a[:, unit] = np.round(a[:, unit].mean(), 1) or 1.0
+    a[:, input] = np.round(a[:, input].mean(), 1) or 1.0
     return Scenario(s.x, s.dy, s.gamma, s.beta, s.eps, a)
 
 
-def _identical_rows(s: Scenario, neuron: int, unit: int) -> Scenario:
+def _identical_rows(s: Scenario, neuron: int, input: int) -> Scenario:
     return Scenario(s.x, s.dy, s.gamma, s.beta, s.eps, np.tile(inputs(s)[0], (s.shape[0], 1)))
 
 
-def _one_feature(s: Scenario, neuron: int, unit: int) -> Scenario:
-    a = inputs(s)[:, [unit]]
+def _one_feature(s: Scenario, neuron: int, input: int) -> Scenario:
+    a = inputs(s)[:, [input]]
     return Scenario(None, s.dy, s.gamma, s.beta, 0.0, a, np.ones((1, s.shape[1])))
 
 
-def _two_samples(s: Scenario, neuron: int, unit: int) -> Scenario:
+def _two_samples(s: Scenario, neuron: int, input: int) -> Scenario:
     n = min(2, s.shape[0])
     return Scenario(s.x[:n], s.dy[:n], s.gamma, s.beta, 0.0, inputs(s)[:n])
 
 
-def _same_for_all(s: Scenario, neuron: int, unit: int) -> Scenario:
+def _same_for_all(s: Scenario, neuron: int, input: int) -> Scenario:
     return s.edit(dy=np.ones_like(s.dy))
 
 
-def _uncorrelated(s: Scenario, neuron: int, unit: int) -> Scenario:
+def _uncorrelated(s: Scenario, neuron: int, input: int) -> Scenario:
     """The upstream without what the weights of this neuron can see."""
     t = run(s)
     a = inputs(s)
@@ -157,10 +157,10 @@ VANISHING = (
 )
 
 
-def vanished(case: Vanishing, t: Trace, neuron: int, unit: int) -> Check:
+def vanished(case: Vanishing, t: Trace, neuron: int, input: int) -> Check:
     """∂L/∂W where the case says that it is 0: an entry for each neuron, or for each input."""
     assert t.dweight is not None
     d, k = t.dweight.shape
-    places = [(unit, j) for j in range(k)] if case.whole_row else [(p, neuron) for p in range(d)]
+    places = [(input, j) for j in range(k)] if case.whole_row else [(p, neuron) for p in range(d)]
     sums = [column_sums(t, j, p)["dweight"] for p, j in places]
     return Check("∂L/∂W = 0", np.array([s.value for s in sums]), np.array([s.bound for s in sums]))

@@ -17,12 +17,12 @@ from bnviz.inputs.presets import PRESETS
 PUZZLE = PRESETS["puzzle"].scenario
 
 
-def claim(s: Scenario, neuron: int = 0, unit: int = 0) -> str:
-    return tell(run(s), neuron, unit).claim
+def claim(s: Scenario, neuron: int = 0, input: int = 0) -> str:
+    return tell(run(s), neuron, input).claim
 
 
-def why(s: Scenario, neuron: int = 0, unit: int = 0) -> str:
-    return tell(run(s), neuron, unit).why
+def why(s: Scenario, neuron: int = 0, input: int = 0) -> str:
+    return tell(run(s), neuron, input).why
 
 
 def test_the_default_tells_the_story() -> None:
@@ -50,7 +50,7 @@ def test_a_constant_input_learns_nothing() -> None:
     s = PUZZLE.edit(a=np.column_stack([np.full(6, 2.5), PUZZLE.a[:, 1]]))
     assert "this weight gets nothing" in claim(s)
     assert "the same for every sample" in why(s)
-    assert "still learn" in claim(s, unit=1)
+    assert "still learn" in claim(s, input=1)
 
 
 def test_an_uncorrelated_upstream_is_not_called_constant() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from bnviz.claims import weights as claims
-from bnviz.claims.weights import Claim
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
@@ -13,6 +12,7 @@ from bnviz.proof.losses import under
 from bnviz.study.geometry import eigenvalues
 from bnviz.study.invariance import as_layer, descend
 from bnviz.study.weight_gradient import VANISHING
+from bnviz.words.claim import Claim
 
 EVERYWHERE = [
     (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])

@@ -45,7 +45,7 @@ def test_reads_what_people_paste(way: str) -> None:
     found = parse(text)
     assert found.values.shape == (6, 2)
     np.testing.assert_allclose(found.values, T.dx, atol=1e-8)
-    assert diagnose(T, "dx", found).right
+    assert diagnose(T, "dx", found).holds
 
 
 def test_resolution_is_half_of_the_last_digit() -> None:
@@ -119,7 +119,7 @@ def test_names_the_right_mistake(name: str) -> None:
         found = diagnose(T, term, parse(text))
         assert found.matches == (name,), found
         assert MISTAKES[name].title in found.claim
-        assert not found.right
+        assert not found.holds
 
 
 LAST = ("beta", "not_added", "averaged")
@@ -129,10 +129,10 @@ LAST = ("beta", "not_added", "averaged")
 def test_every_term_can_be_handed_in(term: str) -> None:
     t = run(PRESETS["layer"].scenario)
     value = getattr(t, term)
-    assert diagnose(t, term, parse(str(value.tolist()))).right
+    assert diagnose(t, term, parse(str(value.tolist()))).holds
     bent = value.copy()
     bent.flat[0] += 0.05
-    assert not diagnose(t, term, parse(str(bent.tolist()))).right
+    assert not diagnose(t, term, parse(str(bent.tolist()))).holds
 
 
 def test_what_there_is_to_hand_in() -> None:
@@ -142,7 +142,7 @@ def test_what_there_is_to_hand_in() -> None:
 
 def test_a_column_for_a_row_of_one_neuron() -> None:
     t = run(PRESETS["two"].scenario)
-    assert diagnose(t, "dx", parse(str(t.dx[:, 0].tolist()))).right
+    assert diagnose(t, "dx", parse(str(t.dx[:, 0].tolist()))).holds
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_a_column_for_a_row_of_one_neuron() -> None:
 def test_slips(bend, what: str) -> None:
     found = diagnose(T, "dx", parse(str(bend(T.dx).tolist())))
     assert what in found.why
-    assert not found.right
+    assert not found.holds
 
 
 def test_few_digits_are_told_from_wrong_ones() -> None:
     single = T.dx * (1 + 3e-7)
     found = diagnose(T, "dx", parse(str(single.tolist())))
-    assert found.right
+    assert found.holds
     assert "float32" in found.claim
     t = run(S.edit(eps=0.5))  # with a large ε no mistake is as near as float16
     half = t.dx.astype(np.float16).astype(float)
@@ -198,13 +198,13 @@ def test_a_straightforward_program_is_right_in_every_term(name: str) -> None:
     }
     for term, value in mine.items():
         found = diagnose(t, term, parse(str(value.tolist())))
-        assert found.right, (term, found)
+        assert found.holds, (term, found)
 
 
 def test_trailing_zeros_that_a_print_leaves_out_count() -> None:
     bent = np.round(T.dx, 8)
     bent[0, 0] = 0.7
-    assert not diagnose(T, "dx", parse(str(bent))).right
+    assert not diagnose(T, "dx", parse(str(bent))).holds
 
 
 @pytest.mark.parametrize("name", [n for n in PRESETS if n != "one"])
@@ -212,7 +212,7 @@ def test_trailing_zeros_that_a_print_leaves_out_count() -> None:
 def test_plainly_wrong_numbers_are_never_right(name: str, factor: float) -> None:
     t = run(PRESETS[name].scenario)
     found = diagnose(t, "dx", parse(str((factor * t.dx).tolist())))
-    assert not found.right, found
+    assert not found.holds, found
     assert "factor" not in found.claim
 
 
@@ -221,7 +221,7 @@ def test_zeros_are_no_factor_of_anything(name: str) -> None:
     t = run(PRESETS[name].scenario)
     for text in ("\n".join(" ".join("0" for _ in row) for row in t.dx), str(np.zeros(t.dx.shape))):
         found = diagnose(t, "dx", parse(text))
-        assert not found.right
+        assert not found.holds
         assert "factor" not in found.claim
 
 
@@ -234,7 +234,7 @@ def test_a_mistake_in_float32_is_still_that_mistake() -> None:
 def test_too_few_digits_are_not_called_right() -> None:
     t = run(PRESETS["frozen"].scenario)  # ∂L/∂x up to 0.09
     found = diagnose(t, "dx", parse("0.1\n0.1\n-0.1\n0.0\n-0.1\n0.0"))
-    assert not found.right
+    assert not found.holds
 
 
 def test_a_mistake_that_changes_nothing_is_not_named() -> None:
@@ -246,4 +246,4 @@ def test_a_mistake_that_changes_nothing_is_not_named() -> None:
 
 def test_a_pandas_file_without_names() -> None:
     text = ",0,1\n" + "\n".join(f"{i},{line}" for i, line in enumerate(csv(T.dx).split("\n")))
-    assert diagnose(T, "dx", parse(text)).right
+    assert diagnose(T, "dx", parse(text)).holds

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from bnviz.claims.ledger import Story
 from bnviz.components.register import component
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.ledger import payload, still
+from bnviz.words.claim import Claim
 
 _mount = component("ledger", Path(__file__).parent, js="ledger.js", css="ledger.css")
 
@@ -24,7 +24,7 @@ def ledger(
     *,
     reply: dict[str, Any],
     rows: list[int] | None,
-    headline: Story | None = None,
+    headline: Claim | None = None,
     hide: Collection[str] = (),
     called: View | None = None,
     tab: int = 3,

@@ -19,10 +19,10 @@ MAX_LABELS, MAX_NAMED = 8, 16  # samples with numbers, and with names
 
 def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
     """a against ∂L/∂x for one entry of ∂L/∂W: each sample's area is what it adds."""
-    a, dx = inputs(t.scenario)[:, view.unit], t.dx[:, view.neuron]
+    a, dx = inputs(t.scenario)[:, view.input], t.dx[:, view.neuron]
     n = a.size
     origin = float(a.mean()) if centred else 0.0
-    areas = contributions(t, view.neuron, view.unit, centred=centred)
+    areas = contributions(t, view.neuron, view.input, centred=centred)
     colors = sample_colors(n)
     largest = np.argsort(-np.abs(areas), kind="stable")[: n if n <= MAX_NAMED else 8]
     figure = go.Figure()
@@ -50,14 +50,14 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
         hovertemplate="sample %{customdata[0]}: adds %{customdata[1]}<extra></extra>",
     )
     figure.add_vline(x=origin, line={"color": NEUTRAL, "width": 1.5})
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     whole = "0" if total.vanishes else number(total.value, signed=True)
     name = "a − mean a" if centred else "a"
     plain_layout(
         figure,
         "covariance",
         380,
-        xaxis={"title": {"text": f"a, input {view.unit + 1}"}, "zeroline": False},
+        xaxis={"title": {"text": f"a, input {view.input + 1}"}, "zeroline": False},
         yaxis={
             "title": {"text": f"{TERMS['dx'].symbol}, neuron {view.neuron + 1}"},
             "zeroline": True,
@@ -75,8 +75,8 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
 
 def shares(t: Trace, view: View, *, centred: bool) -> Picture:
     """What each sample adds, side by side, and the sum."""
-    areas = contributions(t, view.neuron, view.unit, centred=centred)
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    areas = contributions(t, view.neuron, view.input, centred=centred)
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     whole = 0.0 if total.vanishes else total.value
     n = areas.size
     samples = [str(i + 1) for i in range(n)]

@@ -35,7 +35,7 @@ def dweight_bars(t: Trace, view: View) -> tuple[go.Figure, str, str]:
         symbol,
         max(260, 36 + 46 * d),
         limit=float(np.abs(shown).max()) or 1.0,
-        chosen=(view.unit, view.neuron),
+        chosen=(view.input, view.neuron),
     )
     largest = np.unravel_index(np.abs(shown).argmax(), shown.shape)
     alt = (

@@ -22,7 +22,7 @@ figure { margin: 2rem 0; } figcaption { font-weight: 650; }
 
 
 def _table(t: Trace, view: View) -> str:
-    s, j, p = t.scenario, view.neuron, view.unit
+    s, j, p = t.scenario, view.neuron, view.input
     sums = column_sums(t, j, p)
     columns = {"a": None if s.a is None else s.a[:, p], "x": s.x[:, j], "dy": s.dy[:, j]}
     products = t.dweight_per_sample
@@ -51,7 +51,7 @@ def _table(t: Trace, view: View) -> str:
 
 def standalone(t: Trace, view: View, pictures: list[Picture], link: str) -> str:
     """The page: its story, the ledger of the view, the pictures, and a link back."""
-    story = tell(t, view.neuron, view.unit)
+    story = tell(t, view.neuron, view.input)
     parts = []
     for index, (figure, title, alt) in enumerate(pictures):
         drawn = figure.to_html(
@@ -68,7 +68,7 @@ def standalone(t: Trace, view: View, pictures: list[Picture], link: str) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>bnviz: {escape(story.claim)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(story.claim)}</h1><p>{escape(story.why)}</p>"
-        f"<p>Neuron {view.neuron + 1}, input {view.unit + 1}. Point at a number for all its digits."
+        f"<p>Neuron {view.neuron + 1}, input {view.input + 1}. Point at a number for its digits."
         f"</p>{_table(t, view)}{''.join(parts)}"
         f'<p><a href="{escape(link)}">These numbers, live</a></p></body></html>'
     )

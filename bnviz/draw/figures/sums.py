@@ -112,7 +112,7 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
 
 def dx_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
     """The running sum of ∂L/∂x, with its title and its alt text."""
-    total = column_sums(t, view.neuron, view.unit)["dx"]
+    total = column_sums(t, view.neuron, view.input)["dx"]
     symbol = TERMS["dx"].symbol
     title = (
         f"Added up, {symbol} comes back to 0"
@@ -132,13 +132,13 @@ def dweight_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
     """The running sum of a·∂L/∂x, with its title and its alt text; it needs a."""
     products = t.dweight_per_sample
     assert products is not None
-    total = column_sums(t, view.neuron, view.unit)["dweight"]
+    total = column_sums(t, view.neuron, view.input)["dweight"]
     symbol, goal = TERMS["dweight_per_sample"].symbol, TERMS["dweight"].symbol
-    values = products[:, view.unit, view.neuron]
+    values = products[:, view.input, view.neuron]
     ends = "0" if total.vanishes else number(total.value, signed=True)
     title = f"Weighted by a, it ends at {goal} = {ends}"
     alt = (
-        f"Running sum of {symbol} over {values.size} samples for input {view.unit + 1} and neuron "
+        f"Running sum of {symbol} over {values.size} samples for input {view.input + 1} and neuron "
         f"{view.neuron + 1}: it ends at {goal} = {number(total.value)}."
     )
     return running_sum(values, total, symbol), title, alt
