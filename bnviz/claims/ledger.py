@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.core.identities import column_sums, gradient_scale, rounding
+from bnviz.core.columns import column_sums
+from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import Trace
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS

@@ -13,7 +13,8 @@ import numpy as np
 
 from bnviz.claims.ledger import no_weight, nothing
 from bnviz.core.arrays import Array
-from bnviz.core.identities import column_sums, gradient_scale, identities, rounding
+from bnviz.core.columns import column_sums
+from bnviz.core.identities import gradient_scale, identities, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.core.identities import column_sums, identities
+from bnviz.core.columns import column_sums
+from bnviz.core.identities import identities
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, spectrum, split

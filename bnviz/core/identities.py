@@ -7,7 +7,7 @@ multiple of the unit roundoff that grows with N.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,56 +108,3 @@ def identities(t: Trace) -> dict[str, Check]:
         name: Check(c.statement, c.value, np.where(np.isnan(c.bound), c.bound, c.bound + TINY))
         for name, c in checks.items()
     }
-
-
-@dataclass(frozen=True)
-class Sum:
-    """One cell in the row of sums: a column of the ledger, added up."""
-
-    value: float
-    bound: float
-    by_algebra: bool
-
-    @property
-    def vanishes(self) -> bool:
-        """Zero within its bound for these numbers, whatever the reason."""
-        return abs(self.value) <= self.bound
-
-
-BY_ALGEBRA = ("x_hat", "dx_via_var", "dx")
-
-
-def column_sums(t: Trace, neuron: int, input: int) -> dict[str, Sum]:
-    """The row of sums for neuron j and input p, by ledger term.
-
-    The entry dweight is ∂L/∂W[p, j]; without a, the terms a and dweight are absent.
-    """
-    s = t.scenario
-    n = t.x_hat.shape[0]
-    u = rounding(n)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        scale = float(gradient_scale(t)[neuron])
-        columns = {"x": s.x, "x_hat": t.x_hat, "dy": s.dy, "dx_hat": t.dx_hat}
-        paths = {
-            "dx_direct": t.dx_direct,
-            "dx_via_var": t.dx_via_var,
-            "dx_via_mean": t.dx_via_mean,
-            "dx": t.dx,
-        }
-        cells = {
-            name: (values[:, neuron], float(np.abs(values[:, neuron]).sum()))
-            for name, values in columns.items()
-        }
-        cells |= {name: (values[:, neuron], scale) for name, values in paths.items()}
-        if s.a is not None and t.dweight_per_sample is not None:
-            a = s.a[:, input]
-            cells["a"] = (a, float(np.abs(a).sum()))
-            products = t.dweight_per_sample[:, input, neuron]
-            cells["dweight"] = (products, float(np.abs(a).max()) * scale)
-        sums = {
-            name: Sum(float(values.sum()), u * size + TINY, name in BY_ALGEBRA)
-            for name, (values, size) in cells.items()
-        }
-    if t.dweight is not None:
-        sums["dweight"] = replace(sums["dweight"], value=float(t.dweight[input, neuron]))
-    return sums

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from bnviz.core.arrays import Array
-from bnviz.core.identities import Check, Sum, column_sums, identities, rounding
+from bnviz.core.columns import PATHS, Sum, column_sums, shown_rows
+from bnviz.core.identities import Check, identities, rounding
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
-from bnviz.draw.ledger import PATHS, shown_rows
 from bnviz.draw.palette import sample_colors
 from bnviz.study.derivation import MOVES, SNIPPETS, Line, OffCentre, lines, off_centre
 from bnviz.words.glossary import TERMS

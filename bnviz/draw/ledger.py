@@ -13,7 +13,8 @@ import numpy as np
 
 from bnviz.claims.ledger import tell
 from bnviz.core.arrays import Array
-from bnviz.core.identities import Sum, column_sums, identities
+from bnviz.core.columns import Sum, column_sums
+from bnviz.core.identities import identities
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.palette import sample_color

@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from bnviz.components import ledger as ledger_component
+from bnviz.core.columns import shown_rows
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.draw.ledger import shown_rows
 from bnviz.inputs.cells import CellError, cell, cell_name, parse_cell, with_cell
 from bnviz.inputs.presets import PRESETS
 from bnviz.screen import session

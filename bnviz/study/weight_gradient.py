@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnviz.core.arrays import TINY, Array
-from bnviz.core.identities import Check, column_sums, gradient_scale, rounding
+from bnviz.core.columns import column_sums
+from bnviz.core.identities import Check, gradient_scale, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.study.geometry import jacobian

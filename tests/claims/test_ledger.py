@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz.claims.ledger import tell
-from bnviz.core.identities import column_sums
+from bnviz.core.columns import column_sums
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnviz.core.identities import column_sums, identities
+from bnviz.core.columns import column_sums
+from bnviz.core.identities import identities
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from bnviz.core.columns import MAX_SHOWN
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.draw.ledger import MAX_SHOWN, nice, payload, still
+from bnviz.draw.ledger import nice, payload, still
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.numbers import number

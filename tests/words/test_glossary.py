@@ -6,8 +6,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from bnviz.core.columns import GROUPS
 from bnviz.core.trace import Trace, run
-from bnviz.draw.ledger import GROUPS, term_of
+from bnviz.draw.ledger import term_of
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.glossary import TERMS
 

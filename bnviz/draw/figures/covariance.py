@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from bnviz.core.identities import column_sums
+from bnviz.core.columns import column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.figures.style import NEUTRAL, Picture, fading, plain_layout

@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from bnviz.claims.ledger import tell
-from bnviz.core.identities import column_sums
+from bnviz.core.columns import GROUPS, column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.figures.style import Picture
-from bnviz.draw.ledger import GROUPS, term_of
+from bnviz.draw.ledger import term_of
 from bnviz.words.numbers import exact, number
 
 _STYLE = """

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
-from bnviz.core.identities import Sum, column_sums
+from bnviz.core.columns import Sum, column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.figures.style import NEUTRAL
