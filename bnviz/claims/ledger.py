@@ -1,10 +1,10 @@
-"""What the numbers on the screen say, in a sentence that is true of them."""
+"""The headline: what the numbers on the screen say, in a sentence that is true of them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bnviz.core.columns import column_sums
+from bnviz.core.columns import Columns, Sum
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import Trace
 from bnviz.words.claim import Claim
@@ -12,10 +12,23 @@ from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 _FAINT = 1e-3  # of the upstream's size: a gradient that is there and does nothing
+_BLURRED = 1e-3  # of what could have been added up: a bound beyond it says nothing
+_DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 
-def _flat(values: np.ndarray) -> bool:
+def flat(values: np.ndarray) -> bool:
+    """Are they all the same, but for rounding?"""
     return bool(np.ptp(values) <= rounding(values.size) * np.abs(values).max())
+
+
+def blurred(c: Columns) -> bool:
+    """Are the digits too few to tell ∂L/∂W from 0? A large constant in a costs them all."""
+    weight, a = c.sums.get("dweight"), c.values.get("a")
+    if weight is None or a is None or not weight.vanishes or not np.ptp(a):
+        return False
+    dx = c.values["dx"]
+    could_be = float(np.abs(a - a.mean()) @ np.abs(dx - dx.mean()))
+    return weight.value != 0 and weight.bound > _BLURRED * could_be
 
 
 def nothing(t: Trace, neuron: int) -> str:
@@ -27,40 +40,77 @@ def nothing(t: Trace, neuron: int) -> str:
     return ""
 
 
-def no_weight(t: Trace, neuron: int, input: int) -> str:
+def no_weight(c: Columns) -> str:
     """Why ∂L/∂W of this neuron and input is 0, where it is."""
-    sums = column_sums(t, neuron, input)
-    a, products = t.scenario.a, t.dweight_per_sample
-    if a is None or products is None:
+    if "a" not in c.values:
         return ""
-    if (np.abs(t.dx[:, neuron]) <= sums["dx"].bound).all():
-        return "Every ∂L/∂x is 0, and with it every product a · ∂L/∂x."
-    if _flat(a[:, input]):
+    a, products = c.values["a"], c.values["dweight"]
+    if blurred(c):
+        return (
+            f"What is left is {number(c.sums['dweight'].value)}, and rounding alone explains "
+            f"{number(c.sums['dweight'].bound)}: so far from 0, the inputs have no digits left."
+        )
+    if (np.abs(c.values["dx"]) <= c.sums["dx"].bound).all():
+        return f"Every {_DX} is 0, and with it every product a · {_DX}."
+    if flat(a) and c.sums["dx"].vanishes:
         return "The input a is the same for every sample, so it only multiplies a sum that is 0."
-    if (np.abs(products[:, input, neuron]) <= sums["dweight"].bound).all():
-        return "Every product a · ∂L/∂x is 0: where one of the two is not, the other is."
-    return "The input a does not vary together with ∂L/∂x, so the products cancel as well."
+    if (np.abs(products) <= c.sums["dweight"].bound).all():
+        return f"Every product a · {_DX} is 0: where one of the two is not, the other is."
+    return f"The input a does not vary together with {_DX}, so the products cancel as well."
 
 
-def _nothing(t: Trace, neuron: int) -> str:
+def _nothing(c: Columns) -> str:
     """Why no sample of this neuron has a gradient."""
-    if t.scenario.shape[0] == 1:
+    t, neuron = c.trace, c.view.neuron
+    if t.scenario.shape[0] == 1 and not t.scenario.frozen:
         return "A batch of one is its own mean, so x̂ is 0 whatever x is."
     if before := nothing(t, neuron):
         return before
-    if _flat(t.dx_hat[:, neuron]):
+    if flat(c.values["dx_hat"]):
         return "Every sample gets the same ∂L/∂x̂, and the norm takes away what all samples share."
     return "∂L/∂x̂ has no part but its mean and its part along x̂, and the norm takes both away."
 
 
-def tell(t: Trace, neuron: int, input: int) -> Claim:
-    """The story of neuron j and input p; every claim in it is checked here."""
-    dx = t.dx[:, neuron]
+def _sent(upstream: Sum) -> str:
+    """What the loss sends, and what becomes of what all samples share in it."""
+    if upstream.vanishes:
+        return (
+            "From the right: what the loss sends adds up to 0 already, so the mean has nothing to "
+            "take, and the bias gets 0"
+        )
+    return (
+        f"From the right: the loss sends {number(upstream.value, signed=True)}; the mean takes "
+        "what all samples share, so the bias gets 0"
+    )
+
+
+def _frozen(c: Columns) -> Claim:
+    """The story of a norm whose mean and variance are constants."""
+    total, weight = c.sums["dx"], c.sums.get("dweight")
+    if not np.abs(c.values["dx"]).any():
+        return Claim("No sample gets a gradient here.", _nothing(c))
+    bias = "0" if total.vanishes else number(total.value, signed=True)
+    claim = (
+        f"Frozen statistics take nothing away: the bias gets {bias}."
+        if not total.vanishes
+        else "Frozen statistics take nothing away; these gradients add up to 0 by themselves."
+    )
+    why = "Mean and variance are constants, nothing flows through them, and ① is all there is."
+    if weight is not None:
+        gets = "0" if weight.vanishes else number(weight.value, signed=True)
+        why += f" The weight gets {gets}."
+    return Claim(claim, why)
+
+
+def tell(c: Columns) -> Claim:
+    """The story of a neuron and an input; every claim in it is checked here."""
+    t, j = c.trace, c.view.neuron
+    dx, total = c.values["dx"], c.sums["dx"]
     n = dx.size
-    sums = column_sums(t, neuron, input)
-    total = sums["dx"]
     if not np.isfinite(dx).all():
-        return Claim("These numbers are too large to work with.", "Some of ∂L/∂x is not finite.")
+        return Claim("These numbers are too large to work with.", f"Some of {_DX} is not finite.")
+    if t.scenario.frozen:
+        return _frozen(c)
     if not total.vanishes:
         return Claim(
             f"The gradients should cancel. Here they leave {number(total.value)}.",
@@ -68,28 +118,28 @@ def tell(t: Trace, neuron: int, input: int) -> Claim:
         )
     alive = int((np.abs(dx) > total.bound).sum())
     if alive == 0:
-        return Claim("No sample gets a gradient here.", _nothing(t, neuron))
+        return Claim("No sample gets a gradient here.", _nothing(c))
 
-    who = (
-        "Every sample gets a gradient." if alive == n else f"{alive} of {n} samples get a gradient."
-    )
-    faint = np.abs(dx).max() < _FAINT * gradient_scale(t)[neuron] / n
-    if faint:
-        who = "Hardly any gradient is left."
-    weight = sums.get("dweight")
+    some = "" if alive == n else f"{alive} of {n} samples get a gradient. "
+    faint = np.abs(dx).max() < _FAINT * gradient_scale(t)[j] / n
+    weight = c.sums.get("dweight")
     if weight is None:
-        return Claim(f"{who} Together they cancel.", TERMS["dx"].sentence)
+        return Claim("The gradients add up to 0.", some + TERMS["dx"].sentence)
+    if blurred(c):
+        return Claim(
+            "The gradients add up to 0; what the weight gets is lost in rounding.", no_weight(c)
+        )
     if weight.vanishes:
         return Claim(
-            f"{who} Together they cancel, and this weight gets nothing.",
-            no_weight(t, neuron, input),
+            "The gradients add up to 0, and so does what this weight gets.", some + no_weight(c)
         )
     if faint:
         return Claim(
-            f"{who} It cancels, and the weights learn next to nothing.",
+            "Hardly any gradient is left, and the weight learns next to nothing.",
             "∂L/∂x̂ is almost all mean and part along x̂, and the norm takes both away.",
         )
     return Claim(
-        f"{who} Together they cancel. The weights still learn.",
-        "Each sample’s gradient is weighted by its own input a before it is added to ∂L/∂W.",
+        "The gradients add up to 0, and the weight learns all the same.",
+        f"{some}{_sent(c.sums['dy'])}; each sample times its own input still adds up to "
+        f"{number(weight.value, signed=True)}.",
     )

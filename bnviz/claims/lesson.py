@@ -13,7 +13,7 @@ import numpy as np
 
 from bnviz.claims.ledger import no_weight, nothing
 from bnviz.core.arrays import Array
-from bnviz.core.columns import column_sums
+from bnviz.core.columns import column_sums, columns
 from bnviz.core.identities import gradient_scale, identities, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
@@ -228,7 +228,7 @@ def _sign_story(t: Trace, view: View) -> Claim:
         f"{_is(_sums(t, view)['dx'], _vanishes(t, view, 'dx'))}."
     )
     if total.vanishes:
-        return Claim(claim, no_weight(t, view.neuron, view.input))
+        return Claim(claim, no_weight(columns(t, view)))
     return Claim(
         claim,
         "Before it reaches the weight, each sample’s gradient is multiplied by that sample’s own "
@@ -273,7 +273,7 @@ def _largest_story(t: Trace, view: View) -> Claim:
     most = _most(t, view)
     whole = f"Over all inputs and neurons each sample adds a whole table, aᵢ ⊗ {_DX}ᵢ."
     if not most:
-        return Claim("No sample adds anything.", no_weight(t, view.neuron, view.input))
+        return Claim("No sample adds anything.", no_weight(columns(t, view)))
     i, steepest = most[0], int(np.abs(dx).argmax())
     if len(most) > 1:
         names = ", ".join(str(k + 1) for k in most[:-1])

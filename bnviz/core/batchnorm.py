@@ -87,3 +87,39 @@ def batchnorm(x: Array, dy: Array, gamma: Array, beta: Array, eps: float) -> Bat
         dx=to_dx_units(dx),
         dx_simplified=to_dx_units(closed_form(g, x_hat, s)),
     )
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+def frozen(
+    x: Array, dy: Array, gamma: Array, beta: Array, eps: float, mean: Array, var: Array
+) -> BatchNorm:
+    """The same layer with mean and var (k,) held as constants, as in evaluation.
+
+    Only the direct path is left: nothing flows through a constant.
+    """
+    total = var + eps
+    s = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0)
+    x_hat = (poison(x) - mean) * s
+    upstream = poison(dy)
+    g = gamma * upstream
+    dx = g * s
+    none, nothing = np.zeros_like(mean), np.zeros_like(dx)
+    return BatchNorm(
+        mean=mean.copy(),
+        var=var.copy(),
+        inv_std=s,
+        x_hat=x_hat,
+        y=gamma * x_hat + beta,
+        dbeta=upstream.sum(axis=0),
+        dgamma=(upstream * x_hat).sum(axis=0),
+        dx_hat=g,
+        dvar=none,
+        dmean_direct=none,
+        dmean_via_var=none,
+        dmean=none,
+        dx_direct=dx,
+        dx_via_var=nothing,
+        dx_via_mean=nothing,
+        dx=dx,
+        dx_simplified=dx,
+    )

@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 THREE = ("dx_direct", "dx_via_var", "dx_via_mean")  # ①, ② and ③
 PATHS = (*THREE, "dx")
 BY_ALGEBRA = ("x_hat", "dx_via_var", "dx")
+BY_FREEZING = ("dx_via_var", "dx_via_mean")  # nothing flows through a constant
 MAX_SHOWN = 16
 
 
@@ -80,10 +81,8 @@ def columns(t: Trace, view: View) -> Columns:
     totals = {name: float(column.sum()) for name, column in values.items()}
     if t.dweight is not None:
         totals["dweight"] = float(t.dweight[p, j])
-    sums = {
-        name: Sum(total, u * size[name] + TINY, name in BY_ALGEBRA)
-        for name, total in totals.items()
-    }
+    zero = BY_FREEZING if s.frozen else BY_ALGEBRA
+    sums = {name: Sum(total, u * size[name] + TINY, name in zero) for name, total in totals.items()}
     return Columns(t, view, values, sums)
 
 

@@ -53,8 +53,13 @@ def _eps_share(t: Trace) -> Array:
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
 def identities(t: Trace) -> dict[str, Check]:
-    """All identities that apply, by name; the weight ones need a (and W)."""
+    """All identities that apply, by name; the weight ones need a (and W).
+
+    Of a frozen norm none is claimed: through constants nothing flows, and nothing cancels.
+    """
     s = t.scenario
+    if s.frozen:
+        return {}
     n = t.x_hat.shape[0]
     u = rounding(n)
     scale = gradient_scale(t)

@@ -31,7 +31,9 @@ class Scenario:
     x (N, k): the batch, or None in a layer scenario, where it is computed.
     dy (N, k): the upstream gradient ∂L/∂y. gamma, beta (k,): scale and shift.
     eps: the number added to the variance. a (N, d): the inputs of the layer in
-    front. weight (d, k), bias (k,): that layer's parameters.
+    front. weight (d, k), bias (k,): that layer's parameters. running_mean,
+    running_var (k,): the statistics of a frozen norm, which are constants then;
+    without them the norm is training, and takes the batch's own.
 
     x and dy may hold nan or inf (the column then becomes nan); everything else
     must be finite. Raises ValueError that names the argument. The arrays are
@@ -46,6 +48,8 @@ class Scenario:
     a: Array | None
     weight: Array | None
     bias: Array | None
+    running_mean: Array | None
+    running_var: Array | None
     layer: bool = field(init=False)
 
     def __init__(
@@ -58,6 +62,8 @@ class Scenario:
         a: ArrayLike | None = None,
         weight: ArrayLike | None = None,
         bias: ArrayLike | None = None,
+        running_mean: ArrayLike | None = None,
+        running_var: ArrayLike | None = None,
     ) -> None:
         if a is None and (weight is not None or bias is not None):
             raise ValueError("weight and bias belong to the layer in front: they need its input a.")
@@ -65,6 +71,8 @@ class Scenario:
             raise ValueError("bias belongs to the layer in front: it needs a weight.")
         if x is None and weight is None:
             raise ValueError("x may be left out only with a and weight, from which it is computed.")
+        if (running_mean is None) != (running_var is None):
+            raise ValueError("running_mean and running_var belong together: give both or neither.")
 
         dy_ = table("dy", dy, "N", "k")
         n, k = dy_.shape
@@ -96,12 +104,29 @@ class Scenario:
             "a": a_,
             "weight": weight_,
             "bias": bias_,
+            "running_mean": None,
+            "running_var": None,
             "layer": x is None,
         }
+        if running_mean is not None and running_var is not None:
+            variance = per_neuron("running_var", running_var, k, 1.0)
+            if (variance < 0).any():
+                raise ValueError("running_var must be zero or more; it is a variance.")
+            values["running_mean"] = per_neuron("running_mean", running_mean, k, 0.0)
+            values["running_var"] = variance
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+    @property
+    def frozen(self) -> bool:
+        """Are mean and variance constants, as in evaluation?"""
+        return self.running_mean is not None
+
+    def training(self) -> Scenario:
+        """The same numbers under a norm that takes the batch's own statistics."""
+        return self.edit(running_mean=None, running_var=None) if self.frozen else self
 
     @property
     def shape(self) -> tuple[int, int]:

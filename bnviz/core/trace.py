@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnviz.core import linear
 from bnviz.core.arrays import DEFAULT_EPS, Array
-from bnviz.core.batchnorm import BatchNorm, batchnorm
+from bnviz.core.batchnorm import BatchNorm, batchnorm, frozen
 from bnviz.core.scenario import Scenario
 
 
@@ -69,7 +69,10 @@ class Trace:
 def run(scenario: Scenario) -> Trace:
     """Every term of the scenario."""
     s = scenario
-    norm = batchnorm(s.x, s.dy, s.gamma, s.beta, s.eps)
+    if s.running_mean is not None and s.running_var is not None:
+        norm = frozen(s.x, s.dy, s.gamma, s.beta, s.eps, s.running_mean, s.running_var)
+    else:
+        norm = batchnorm(s.x, s.dy, s.gamma, s.beta, s.eps)
     terms = {f.name: getattr(norm, f.name) for f in fields(BatchNorm)}
     terms["dweight"] = None if s.a is None else linear.dweight(s.a, norm.dx)
     terms["dbias"] = None if s.a is None else linear.dbias(norm.dx)

@@ -45,6 +45,8 @@ def resized(scenario: Scenario, n: int, k: int, d: int) -> Scenario:
         a=fit(s.a, n, d),
         weight=fit(s.weight, d, k),
         bias=fit_row(s.bias, 0.0),
+        running_mean=fit_row(s.running_mean, 0.0),
+        running_var=fit_row(s.running_var, 1.0),
     )
 
 

@@ -20,7 +20,13 @@ from bnviz.core.view import View
 from bnviz.inputs.presets import DEFAULT, PRESETS
 
 _TABLES = {"x": "x", "dy": "dy", "a": "a", "weight": "w"}
-_ROWS = {"gamma": "gamma", "beta": "beta", "bias": "b"}
+_ROWS = {
+    "gamma": "gamma",
+    "beta": "beta",
+    "bias": "b",
+    "running_mean": "rmean",
+    "running_var": "rvar",
+}
 _CHECK = "check"
 _KEYS = (*_TABLES.values(), *_ROWS.values(), "eps", "neuron", "input", _CHECK)
 _NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)(e-?\d+)?", re.ASCII)
@@ -79,7 +85,7 @@ def _checksum(params: Mapping[str, str]) -> str:
 
 def encode(scenario: Scenario, view: View) -> dict[str, str]:
     """The query parameters; none for the default scenario, seen as it opens."""
-    if view == View() and scenario == PRESETS[DEFAULT].scenario:
+    if view == PRESETS[DEFAULT].view and scenario == PRESETS[DEFAULT].scenario:
         return {}
     given = scenario.given()
     params = {
@@ -144,7 +150,7 @@ def decode(params: Mapping[str, str]) -> tuple[Scenario, View]:
     """The scenario and the view of a link; ShareError says why there is none."""
     mine = {key: params[key] for key in _KEYS if key in params}
     if not mine:
-        return PRESETS[DEFAULT].scenario, View()
+        return PRESETS[DEFAULT].scenario, PRESETS[DEFAULT].view
     if sum(map(len, mine.values())) > _LONGEST:
         raise ShareError("it is too long")
     if mine.get(_CHECK) != _checksum(mine):

@@ -10,15 +10,18 @@ import numpy as np
 
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
+from bnviz.core.view import View
+
+_FIRST = View()
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A scenario with its name and, in one sentence, what is surprising about it."""
+    """A scenario with its name, and the neuron and the input that it opens on."""
 
     title: str
-    surprise: str
     make: Callable[[], Scenario]
+    view: View = _FIRST
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -108,7 +111,10 @@ def _offset() -> Scenario:
 
 
 def _frozen() -> Scenario:
-    return Scenario(x=_column(*_X), dy=_column(1.0, 1.1, 0.9, 1.0, 0.95, 1.05), a=_A)
+    # The statistics are the batch's own, so that y is what it is in training.
+    dy = _column(1.0, 1.1, 0.9, 1.0, 0.95, 1.05)
+    mean, var = _X.mean(), _X.var()
+    return Scenario(_column(*_X), dy, a=_A, running_mean=mean, running_var=var)
 
 
 def _three() -> Scenario:
@@ -116,73 +122,19 @@ def _three() -> Scenario:
 
 
 PRESETS = {
-    "puzzle": Preset(
-        "The puzzle",
-        "The gradients of the samples add to 0, and yet the weight gradient is not 0.",
-        _puzzle,
-    ),
-    "layer": Preset(
-        "A layer in front",
-        "Here x = aW + b is computed: the bias gets no gradient at all, and each weight does.",
-        _layer,
-    ),
-    "dead": Preset(
-        "The dead bias",
-        "Input 1 is the same for every sample, like a bias: its row of ∂L/∂W is 0.",
-        _dead_bias,
-    ),
-    "two": Preset(
-        "Two samples",
-        "After the norm two samples are always one plus and one minus, so a wide gap leaves "
-        "almost no gradient and a narrow one makes it explode.",
-        _two_samples,
-    ),
-    "one": Preset(
-        "One sample",
-        "A batch of one is its own mean: x̂ is 0 and nothing flows back.",
-        _one_sample,
-    ),
-    "losses": Preset(
-        "The loss that gives nothing",
-        "Neuron 1 has L = Σy, neuron 2 has L = Σy², neuron 3 has L = Σy³: only the third "
-        "gives a gradient worth the name.",
-        _losses,
-    ),
-    "constant": Preset(
-        "A constant column",
-        "Every x is 0.1, so x̂ is 0, and yet the gradient is not: it is (g − mean g)/√ε, "
-        "hundreds of times as large as the upstream.",
-        _constant,
-    ),
-    "offset": Preset(
-        "A large offset",
-        "Every x is 10000 larger than in the puzzle. Nothing changes here; in float32, with "
-        "σ² = E[x²] − E[x]², Σ∂L/∂x looks perfect and the gradient is garbage: see Check.",
-        _offset,
-    ),
-    "frozen": Preset(
-        "Frozen statistics",
-        "Nearly the same upstream for all: training takes almost all of it away. With frozen "
-        "statistics y is the same, and every bit of it goes through: see Check.",
-        _frozen,
-    ),
-    "three": Preset(
-        "Biased or unbiased",
-        "The norm divides by σ² = 2/3, over N; the running variance is fed with 1, over N − 1: "
-        "see Check.",
-        _three,
-    ),
-    "shifted": Preset(
-        "Shifted inputs",
-        "Each input a is 10 larger than in the puzzle: the contributions are huge, and their "
-        "sum ∂L/∂W is the same.",
-        _shifted,
-    ),
-    "uncorrelated": Preset(
-        "An uncorrelated upstream",
-        "Every sample gets a large gradient, and none of it lines up with a: ∂L/∂W is 0.",
-        _uncorrelated,
-    ),
+    # Of the six entries of ∂L/∂W, input 1 has the smallest, which looks as if it cancelled too.
+    "puzzle": Preset("The puzzle", _puzzle, View(0, 1)),
+    "layer": Preset("A layer in front", _layer),
+    "dead": Preset("The dead bias", _dead_bias),
+    "two": Preset("Two samples", _two_samples),
+    "one": Preset("One sample", _one_sample),
+    "losses": Preset("The loss that gives nothing", _losses),
+    "constant": Preset("A constant column", _constant),
+    "offset": Preset("A large offset", _offset, View(0, 1)),
+    "frozen": Preset("Frozen statistics", _frozen, View(0, 1)),
+    "three": Preset("Biased or unbiased", _three),
+    "shifted": Preset("Shifted inputs", _shifted, View(0, 1)),
+    "uncorrelated": Preset("An uncorrelated upstream", _uncorrelated),
 }
 
 DEFAULT = "puzzle"

@@ -18,7 +18,7 @@ from bnviz.proof.losses import LOSSES, under
 from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.screen import session
 from bnviz.screen.parts import choose_part, escaped, grid, pick, say
-from bnviz.screen.toolbar import toolbar
+from bnviz.screen.stage import toolbar
 from bnviz.study import neighbours
 from bnviz.study.precision import passes
 from bnviz.words.glossary import TERMS
@@ -48,12 +48,12 @@ def _allowed(c: complex_step.Comparison) -> float:
 
 
 def _take_upstream(loss: str) -> None:
-    session.change(under(session.scenario(), loss))
+    session.change(under(session.trained(), loss))
     session.choose("loss", "given")
 
 
 def _proof() -> None:
-    s = session.scenario()
+    s = session.trained()
     loss = session.option("loss")
     loss = loss if loss in LOSSES else "given"
     t = run(under(s, loss))
@@ -92,7 +92,7 @@ def _proof() -> None:
 
 
 def _mistakes() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     t, found = run(s), complex_step.numeric(s)
     name = session.option("mistake")
     name = name if name in MISTAKES else next(iter(MISTAKES))
@@ -175,7 +175,7 @@ def _verdict(t: Trace, term: str, text: str) -> judge.Pasted | None:
 
 
 def _my_code() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     t = run(s)
     terms = judge.checkable(t)
     term = session.option("term")
@@ -227,7 +227,7 @@ def _my_code() -> None:
 
 
 def _precision() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     t, j = run(s), session.view().neuron
     found = passes(t, j)
     say(claims.precision(t, j, found))
@@ -263,7 +263,7 @@ def _sums_table(s: Scenario, results: dict[str, neighbours.Neighbour]) -> list[l
 
 
 def _neighbours() -> None:
-    s, j = session.scenario(), session.view().neuron
+    s, j = session.trained(), session.view().neuron
     results = {name: neighbours.neighbour(s, name) for name in neighbours.NORMS}
     name = session.option("norm")
     name = name if name in results else "frozen"

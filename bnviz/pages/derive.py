@@ -7,7 +7,7 @@ import streamlit as st
 from bnviz.components import derive
 from bnviz.core.trace import run
 from bnviz.screen import session
-from bnviz.screen.toolbar import toolbar
+from bnviz.screen.stage import toolbar
 
 
 def _on_event() -> None:
@@ -23,7 +23,7 @@ def _on_event() -> None:
 
 toolbar()
 derive.derive(
-    run(session.scenario()),
+    run(session.trained()),
     session.view(),
     sample=session.sample(),
     step=int(session.option("step")) - 1,

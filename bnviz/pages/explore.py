@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from bnviz.components.plot import plots
+from bnviz.components.stage import Show
 from bnviz.core.scenario import MAX_INPUTS, MAX_NEURONS, MAX_ROWS, Scenario
 from bnviz.core.trace import run
 from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.inputs.batches import random_scenario, resized
 from bnviz.screen import session
-from bnviz.screen.ledger import ledger
+from bnviz.screen.stage import stage
 from bnviz.screen.tables import tables
 from bnviz.words.glossary import LAYER_X, TERMS
 
@@ -106,7 +107,7 @@ def _drawer() -> None:
             _numbers(session.scenario())
 
 
-ledger()
+stage(Show(river=True, ledger=True))
 if not session.hidden() & {"sums", "dW"}:
     _figures()  # they show both
 if "inputs" not in session.hidden():

@@ -24,8 +24,10 @@ from bnviz.captures import excerpt as excerpts
 from bnviz.claims import layer as claims
 from bnviz.claims.layer import Overview
 from bnviz.claims.ledger import tell
-from bnviz.components import ledger, neurons
-from bnviz.core.trace import Trace, run
+from bnviz.components import neurons, stage
+from bnviz.components.stage import Reply, Show
+from bnviz.core.columns import Columns, columns
+from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.screen import session
 from bnviz.screen.parts import escaped
@@ -215,7 +217,7 @@ def _all_neurons(name: str, o: Overview) -> None:
 # ---- One neuron --------------------------------------------------------------------------
 
 
-def _headline(o: Overview, neuron: int, t: Trace) -> Claim:
+def _headline(o: Overview, neuron: int, seen: Columns) -> Claim:
     """What the ledger of this neuron says, and what stands out of it."""
     c = o.capture
     words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
@@ -228,13 +230,13 @@ def _headline(o: Overview, neuron: int, t: Trace) -> Claim:
             f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
             f"training would do with the same numbers. {found}",
         )
-    story = tell(t, 0, 0)
+    story = tell(seen)
     return Claim(story.claim, f"{found} {story.why}".strip())
 
 
-def _on_ledger_event() -> None:
+def _on_stage_event() -> None:
     """There is nothing to set here, but what is asked gets an answer."""
-    event = st.session_state[ledger.KEY].event
+    event = st.session_state[stage.KEY].event
     if isinstance(event, dict):
         st.session_state.answered = event.get("seq")
 
@@ -265,16 +267,14 @@ def _one_neuron(o: Overview, neuron: int) -> None:
         ):
             st.button(label, on_click=session.callback(_look), args=(to,), disabled=to is None)
         st.markdown(called.replace("/∂", "/\u2060∂"))
-    t = run(excerpts.whole(o.capture, o.seen, neuron))
-    ledger.ledger(
-        t,
-        View(),
-        reply={"seq": st.session_state.get("answered"), "notice": "", "undo": False, "redo": False},
-        rows=None,
-        headline=_headline(o, neuron, t),
-        hide=session.hidden() | {"inputs"},
-        called=View(neuron, inputs[0] if inputs else 0),
-        on_event=session.callback(_on_ledger_event),
+    seen = columns(run(excerpts.whole(o.capture, o.seen, neuron)), View())
+    seen_as = View(neuron, inputs[0] if inputs else 0)
+    stage.stage(
+        seen,
+        Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
+        reply=Reply(st.session_state.get("answered")),
+        headline=_headline(o, neuron, seen),
+        on_event=session.callback(_on_stage_event),
     )
     if c.a is None:
         st.markdown("No layer in front was captured: a is 1 for every sample, as for a bias.")

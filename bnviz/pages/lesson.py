@@ -16,10 +16,11 @@ from bnviz.claims.lesson import (
     write_predictions,
 )
 from bnviz.components import keys
+from bnviz.components.stage import Show
 from bnviz.core.trace import run
 from bnviz.screen import session
-from bnviz.screen.ledger import ledger
 from bnviz.screen.parts import escaped
+from bnviz.screen.stage import stage
 
 _COUNT = len(STEPS)
 
@@ -171,8 +172,8 @@ def _show() -> None:
             st.markdown(f"# {escaped(step.title)}")
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
-    hidden = {*step.hide, "toolbar", "story"}
-    ledger(hide=hidden | set(() if chosen is not None or not asked else step.before), tab=step.tab)
+    before = () if chosen is not None or not asked else step.before
+    stage(Show(toolbar=False, ledger=True, hide={*step.hide, *before}, tab=step.tab))
     # Below: above the table it would push it down under the hand that drags.
     with st.container(horizontal=True, vertical_alignment="center", key="own"):
         if asked:

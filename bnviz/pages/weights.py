@@ -15,7 +15,7 @@ from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.inputs.batches import resized
 from bnviz.screen import session
 from bnviz.screen.parts import choose_part, escaped, keep, near, say, verdict
-from bnviz.screen.toolbar import toolbar
+from bnviz.screen.stage import toolbar
 from bnviz.study.invariance import as_layer, descend
 from bnviz.study.weight_gradient import VANISHING, shifted
 from bnviz.words.numbers import number
@@ -31,7 +31,7 @@ _TICK = 0.8  # seconds a sample stays while playing
 
 
 def _outer() -> None:
-    state, s, view = st.session_state, session.scenario(), session.view()
+    state, s, view = st.session_state, session.trained(), session.view()
     n = s.shape[0]
     t = run(s)
     say(claims.outer(t, view.neuron, view.input))
@@ -83,7 +83,7 @@ def _outer() -> None:
 
 
 def _covariance() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     amount, centred = near("shift", -10, 10, 0.5), session.option("centre") == "1"
     say(claims.covariance(s, view.neuron, view.input, amount))
     with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
@@ -114,7 +114,7 @@ def _set_centre() -> None:
 
 
 def _vanishing() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     st.markdown("# Six ways to make ∂L/\u2060∂W vanish, tried out on these numbers")
     st.markdown(
         "Each is a small change of the scenario on the screen. It is computed and checked here; "
@@ -143,7 +143,7 @@ def _vanishing() -> None:
 
 
 def _scale() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     layer = as_layer(s)
     power = near("power", -3, 3, 0.25)
     say(claims.scale(layer, view.neuron, power))
@@ -184,11 +184,11 @@ def _power(eps: float) -> float:
 
 def _set_eps() -> None:
     power = float(st.session_state.eps_power)
-    session.change(session.scenario().edit(eps=float(f"{10.0**power:.3g}")))
+    session.change(session.trained().edit(eps=float(f"{10.0**power:.3g}")))
 
 
 def _geometry() -> None:
-    s, view = session.scenario(), session.view()
+    s, view = session.trained(), session.view()
     t, n = run(s), s.shape[0]
     say(claims.geometry(t, view.neuron))
     with st.container(horizontal=True, vertical_alignment="bottom", key="eps-power"):

@@ -37,6 +37,11 @@ def scenario() -> Scenario:
     return current
 
 
+def trained() -> Scenario:
+    """The same in training, for the pages that are about training."""
+    return scenario().training()
+
+
 def view() -> View:
     """The neuron and the input on the screen, within the scenario."""
     current: View = st.session_state.view
@@ -111,7 +116,7 @@ def start() -> None:
     try:
         found, looked_at = decode(here)
     except ShareError as error:
-        found, looked_at = PRESETS[DEFAULT].scenario, View()
+        found, looked_at = PRESETS[DEFAULT].scenario, PRESETS[DEFAULT].view
         _open(found, looked_at)
         say(f"This link can’t be opened: {error}. Here is the default scenario instead.")
     else:
@@ -188,12 +193,12 @@ def _step_history(source: str, target: str) -> None:
         state.notice = ""
 
 
-def undo() -> None:
+def undo(*_event: object) -> None:
     """Go one change back."""
     _step_history("past", "future")
 
 
-def redo() -> None:
+def redo(*_event: object) -> None:
     """Go one change forward again."""
     _step_history("future", "past")
 

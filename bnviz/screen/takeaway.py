@@ -13,7 +13,10 @@ import numpy as np
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace
 
-_GIVEN = ("x", "dy", "gamma", "beta", "eps", "a", "weight", "bias")
+_GIVEN = (
+    *("x", "dy", "gamma", "beta", "eps", "a", "weight", "bias"),
+    *("running_mean", "running_var"),
+)
 
 
 def _axes(t: Trace) -> dict[str, tuple[str, ...]]:
@@ -72,6 +75,14 @@ def _printed(names: list[str]) -> str:
 def numpy_script(s: Scenario) -> str:
     """The six equations in NumPy on these numbers; it prints every term."""
     front = "x = a @ weight + bias  # the layer in front\n" if s.layer else ""
+    statistics = "mean = x.mean(axis=0)\nvar = x.var(axis=0)\n"
+    through = (
+        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3\n"
+        "dmean = -(dx_hat * inv_std).sum(axis=0) + dvar * (-2 * (x - mean)).sum(axis=0) / N\n"
+    )
+    if s.frozen:
+        statistics = "mean, var = running_mean, running_var  # constants, as in evaluation\n"
+        through = "dvar = dmean = np.zeros_like(mean)  # nothing flows through a constant\n"
     behind = ""
     names = ["mean", "var", "x_hat", "y", "dbeta", "dgamma", "dx_hat", "dvar", "dmean", "dx"]
     if s.a is not None:
@@ -85,14 +96,12 @@ def numpy_script(s: Scenario) -> str:
         "import numpy as np\n\n"
         f"{_arrays(s, 'np.array')}\n{front}"
         "N = x.shape[0]\n"
-        "mean = x.mean(axis=0)\n"
-        "var = x.var(axis=0)\n"
+        f"{statistics}"
         "inv_std = 1 / np.sqrt(var + eps)\n"
         "x_hat = (x - mean) * inv_std\n"
         "y = gamma * x_hat + beta\n\n"
         "dx_hat = gamma * dy\n"
-        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3\n"
-        "dmean = -(dx_hat * inv_std).sum(axis=0) + dvar * (-2 * (x - mean)).sum(axis=0) / N\n"
+        f"{through}"
         "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N\n"
         "dgamma = (dy * x_hat).sum(axis=0)\n"
         "dbeta = dy.sum(axis=0)\n"
@@ -103,6 +112,11 @@ def numpy_script(s: Scenario) -> str:
 def pytorch_script(s: Scenario) -> str:
     """The same gradients by PyTorch's own batch norm and automatic differentiation."""
     leaves = ["gamma", "beta"]
+    statistics = (
+        "running_mean, running_var, gamma, beta, training=False"
+        if s.frozen
+        else "None, None, gamma, beta, training=True"
+    )
     front, names = "x.requires_grad_()\n", ["y", "dgamma", "dbeta", "dx"]
     behind = ""
     if s.layer:
@@ -119,7 +133,7 @@ def pytorch_script(s: Scenario) -> str:
         f"{_arrays(s, 'torch.tensor', ', dtype=torch.float64')}\n"
         f"for leaf in ({', '.join(leaves)}):\n    leaf.requires_grad_()\n"
         f"{front}"
-        "y = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)\n"
+        f"y = torch.nn.functional.batch_norm(x, {statistics}, eps=eps)\n"
         "y.backward(dy)\n"
         "dx, dgamma, dbeta = x.grad, gamma.grad, beta.grad\n"
         f"{behind}{_printed(names)}"

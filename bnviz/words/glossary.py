@@ -92,6 +92,22 @@ _TERMS = {
     ),
     "weight": Term("W", "W", "(d, k)", "W", _GIVEN, "The weights of the layer in front."),
     "bias": Term("b", "b", "(k,)", "b", _GIVEN, "The bias of the layer in front."),
+    "running_mean": Term(
+        "μ, held",
+        r"\mu",
+        "(k,)",
+        r"\mu",
+        _GIVEN,
+        "The mean of a frozen norm: a constant, kept from training.",
+    ),
+    "running_var": Term(
+        "σ², held",
+        r"\sigma^2",
+        "(k,)",
+        r"\sigma^2",
+        _GIVEN,
+        "The variance of a frozen norm: a constant, kept from training.",
+    ),
     # Forward.
     "mean": Term(
         "μ",

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+_EXACT = Context(prec=800)  # holds every float64 to its last digit
+
+
+def _fixed(size: Decimal, places: int) -> Decimal:
+    """So many decimals, a half upwards: as people round, and as JavaScript does."""
+    return size.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT)
+
+
+def _scientific(size: Decimal) -> str:
+    """One decimal and a power of ten: 2.2e-16."""
+    power = size.adjusted()
+    digits = _fixed(size.scaleb(-power, _EXACT), 1)
+    if digits >= 10:
+        power, digits = power + 1, _fixed(digits.scaleb(-1), 1)
+    return f"{digits}e{power}"
 
 
 def number(value: float, signed: bool = False, places: int = 2) -> str:
     """So many decimals where they say something, a power of ten elsewhere.
 
+    `numbers.js` does the same in the browser.
+
     >>> number(-0.0272), number(2.2e-16), number(0.0), number(1, signed=True)
     ('−0.03', '2.2e−16', '0', '+1.00')
-    >>> number(-0.0272, places=4), number(0.00003, places=4)
-    ('−0.0272', '3.0e−5')
+    >>> number(-0.0272, places=4), number(0.00003, places=4), number(0.125)
+    ('−0.0272', '3.0e−5', '0.13')
     """
     if math.isnan(value):
         return "nan"
@@ -20,10 +39,11 @@ def number(value: float, signed: bool = False, places: int = 2) -> str:
         return "0"
     if math.isinf(value):
         text = "∞"
-    elif size < 0.5 * 10.0**-places or size >= 99_999.5:
-        text = f"{size:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    elif size < float(f"5e-{places + 1}") or size >= 99_999.5:
+        text = _scientific(Decimal(size))
     else:
-        text = f"{size:.{places if size < 99.995 else 1 if size < 999.95 else 0}f}"
+        places = places if size < 99.995 else 1 if size < 999.95 else 0
+        text = str(_fixed(Decimal(size), places))
     sign = "-" if value < 0 else "+" if signed else ""
     return (sign + text).replace("-", "−")
 

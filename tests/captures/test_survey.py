@@ -10,6 +10,7 @@ from bnviz import captures
 from bnviz.captures import Capture, read_npz, survey
 from bnviz.captures import excerpt as excerpts
 from bnviz.claims import layer as claims
+from bnviz.core.columns import columns
 from bnviz.core.scenario import MAX_INPUTS, MAX_ROWS, Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
@@ -98,7 +99,7 @@ def test_the_ledger_of_a_neuron_is_of_all_its_rows() -> None:
         assert excerpts.best_inputs(o.seen, j)[0] == p
         np.testing.assert_allclose(here.dx[:, 0], t.dx[:, j], rtol=1e-12)
         np.testing.assert_allclose(here.dweight[0, 0], t.dweight[p, j], rtol=1e-9)
-        data = payload(here, View(), called=View(j, p))
+        data = payload(columns(here, View()), called=View(j, p))
         assert (data["n"], data["neuron"], data["input"]) == (500, j, p)
         assert data["rows"] == sorted(np.argsort(-np.abs(t.dx[:, j]))[:16].tolist())
         assert data["sums"]["dweight"]["v"] == pytest.approx(t.dweight[p, j], rel=1e-9)

@@ -23,7 +23,7 @@ EVERYWHERE = [
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_proof_says_what_was_compared(name: str, loss: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t = run(under(s, loss))
     compared = complex_step.against(t, complex_step.numeric(s, loss), loss)
     claim = claims.proof(t, compared)
@@ -60,7 +60,7 @@ def test_the_proof_says_where_there_is_nothing_to_differentiate() -> None:
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_mistake_is_described_as_it_is_on_these_numbers(name: str, mistake: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t, found = run(s), complex_step.numeric(s)
     wrong = mistakes.with_mistake(t, mistake)
     claim = claims.mistake(mistake, mistakes.verdicts(wrong, found)).claim
@@ -84,7 +84,7 @@ def test_the_lesson_counts() -> None:
 
 @pytest.mark.parametrize(("name", "j"), EVERYWHERE)
 def test_what_is_said_of_the_precisions_is_true(name: str, j: int) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     found = passes(t, j)
     claim = claims.precision(t, j, found)
     assert claim.holds
@@ -106,7 +106,7 @@ def test_the_large_offset_deceives() -> None:
 @pytest.mark.parametrize("norm", neighbours.NORMS)
 @pytest.mark.parametrize(("name", "j"), EVERYWHERE)
 def test_what_is_said_of_a_neighbour_is_true(name: str, j: int, norm: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     train, other = neighbours.neighbour(s, "batch"), neighbours.neighbour(s, norm)
     claim = claims.frozen(s, j, train, other, "This").claim
     near = np.abs(train.y - other.y)[:, j].max() < 1e-9 * max(1.0, np.abs(other.y).max())
@@ -116,7 +116,7 @@ def test_what_is_said_of_a_neighbour_is_true(name: str, j: int, norm: str) -> No
 
 
 def test_the_frozen_preset() -> None:
-    s = PRESETS["frozen"].scenario
+    s = PRESETS["frozen"].scenario.training()
     found = claims.frozen(
         s, 0, neighbours.neighbour(s, "batch"), neighbours.neighbour(s, "frozen"), "Frozen"
     )

@@ -34,7 +34,7 @@ def everything(s: Scenario, j: int) -> list[Claim]:
 
 @pytest.mark.parametrize(("name", "j"), EVERYWHERE)
 def test_every_check_holds_on_every_preset(name: str, j: int) -> None:
-    for claim in everything(PRESETS[name].scenario, j):
+    for claim in everything(PRESETS[name].scenario.training(), j):
         assert claim.holds, claim
         assert claim.claim.endswith(".") or claim.claim in {c.title for c in VANISHING}
         assert claim.why.endswith(".")
@@ -42,7 +42,7 @@ def test_every_check_holds_on_every_preset(name: str, j: int) -> None:
 
 @pytest.mark.parametrize(("name", "j"), EVERYWHERE)
 def test_wordings_follow_the_numbers(name: str, j: int) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t = run(s)
     size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() * np.abs(s.a).max()) * 1e-12
     alive = abs(t.dweight[0, j]) > size
@@ -74,7 +74,7 @@ def test_a_broken_backward_pass_is_not_called_zero(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
 def test_where_the_gradient_vanishes_nothing_is_read_into_rounding(name: str, case) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     layer = as_layer(case.make(s, 0, 0))
     scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
     assert growth.holds
@@ -114,14 +114,14 @@ def test_in_one_dimension_nothing_stands_across(power: float) -> None:
 
 def test_that_the_growth_slows_down_is_said_only_where_it_does() -> None:
     for name, j in EVERYWHERE:
-        layer = as_layer(PRESETS[name].scenario)
+        layer = as_layer(PRESETS[name].scenario.training())
         steps = np.diff(descend(layer, j).length)
         said = claims.growth(layer, j)
         assert ("slows down" in said.why) == bool((steps >= 0).all() and steps[-1] < steps[0])
 
 
 DEGENERATE = [
-    *((PRESETS[name].scenario, j) for name, j in EVERYWHERE),
+    *((PRESETS[name].scenario.training(), j) for name, j in EVERYWHERE),
     (PRESETS["constant"].scenario.edit(eps=0.0), 0),  # undefined
     (PRESETS["two"].scenario.edit(x=np.ones((2, 1))), 0),  # two samples, equal x
     (PRESETS["two"].scenario.edit(eps=0.0), 0),

@@ -22,7 +22,7 @@ EVERYWHERE = [
 
 
 def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict]:
-    data = payload(run(PRESETS[name].scenario), View(neuron, 0), sample, 0)
+    data = payload(run(PRESETS[name].scenario.training()), View(neuron, 0), sample, 0)
     json.dumps(data, allow_nan=False)
     return {step["label"]: step for step in data["steps"]}
 
@@ -34,7 +34,7 @@ def shown(step: dict, line: int = 0) -> list[str]:
 
 @pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
 def test_results_are_those_of_the_trace(name: str, j: int, i: int) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     found = steps(name, j, i)
     for label, term in (
         ("∂L/∂β", "dbeta"),
@@ -60,7 +60,7 @@ def test_results_are_those_of_the_trace(name: str, j: int, i: int) -> None:
 
 @pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
 def test_factors_multiply_to_the_result(name: str, j: int, i: int) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     s, n = t.scenario, t.x_hat.shape[0]
     found = steps(name, j, i)
     # Each second factor, computed here from the scenario alone.
@@ -78,7 +78,7 @@ def test_factors_multiply_to_the_result(name: str, j: int, i: int) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_totals_say_zero_only_where_it_is_zero(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     for j in range(t.x_hat.shape[1]):
         size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum())
         for step in steps(name, j).values():
@@ -91,7 +91,7 @@ def test_totals_say_zero_only_where_it_is_zero(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_claims_in_headings_hold(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     for j in range(t.x_hat.shape[1]):
         found = steps(name, j)
         size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum()) * 1e-12 + 1e-300

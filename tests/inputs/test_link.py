@@ -43,8 +43,8 @@ def test_the_largest_page_fits_into_a_link() -> None:
 
 
 def test_the_bare_address_is_the_default() -> None:
-    assert decode({}) == (PRESETS[DEFAULT].scenario, View())
-    assert decode({"utm_source": "a", "embed": "true"}) == (PRESETS[DEFAULT].scenario, View())
+    assert decode({}) == (PRESETS[DEFAULT].scenario, View(0, 1))
+    assert decode({"utm_source": "a", "embed": "true"}) == (PRESETS[DEFAULT].scenario, View(0, 1))
 
 
 GOOD = encode(PRESETS["losses"].scenario, View(2, 1))

@@ -5,7 +5,6 @@ import pytest
 
 from bnviz.core.scenario import MAX_INPUTS, MAX_NEURONS, MAX_ROWS
 from bnviz.core.trace import Trace, run
-from bnviz.core.view import View
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import DEFAULT, PRESETS, matching
 
@@ -23,11 +22,14 @@ def test_fits_the_page_and_is_found_again(name: str) -> None:
     assert 1 <= s.d <= MAX_INPUTS
     assert matching(s) == name
     assert matching(s.edit(eps=0.5)) is None
-    assert bool(encode(s, View())) == (name != DEFAULT)
+    assert bool(encode(s, PRESETS[name].view)) == (name != DEFAULT)
+    assert PRESETS[name].view == PRESETS[name].view.within(s)
 
 
 def test_puzzle() -> None:
     t = trace_of("puzzle")
+    view = PRESETS["puzzle"].view
+    assert abs(t.dweight[view.input, view.neuron]) == np.abs(t.dweight).max()
     assert (np.abs(t.dx) > 0.01).all()
     assert np.abs(t.dx.sum(axis=0)).max() < 1e-14
     assert (np.abs(t.dweight) > 0.1).all()
@@ -113,11 +115,15 @@ def test_large_offset() -> None:
 
 
 def test_frozen_statistics() -> None:
-    t = trace_of("frozen")
-    frozen = t.dx_direct  # γ · s · ∂L/∂y
-    assert np.abs(t.dx).max() < 0.15 * np.abs(frozen).min()
-    assert abs(frozen.sum()) > 5
-    assert np.abs(t.dx.sum()) < 1e-14
+    frozen = trace_of("frozen")
+    s = frozen.scenario
+    trained = run(s.training())
+    np.testing.assert_allclose(frozen.y, trained.y, rtol=1e-13)
+    # γ · s · ∂L/∂y, with the s of the statistics that are held.
+    np.testing.assert_allclose(frozen.dx, s.dy / np.sqrt(s.x.var() + s.eps), rtol=1e-13)
+    assert np.abs(trained.dx).max() < 0.15 * np.abs(frozen.dx).min()
+    assert abs(frozen.dx.sum()) > 5
+    assert np.abs(trained.dx.sum()) < 1e-14
 
 
 def test_biased_or_unbiased() -> None:

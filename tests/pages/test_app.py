@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from bnviz.claims.surprise import headline
+from bnviz.core.columns import columns
+from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
@@ -20,10 +23,14 @@ def start(query: dict[str, str] | None = None) -> AppTest:
     return at.run()
 
 
-def ledger(at: AppTest) -> dict:
+def stage(at: AppTest) -> dict:
     assert not at.exception
     protos = [element.proto for element in at.get("bidi_component")]
-    return json.loads(next(p.bytes for p in protos if p.component_name == "bnviz.ledger"))
+    return json.loads(next(p.bytes for p in protos if p.component_name == "bnviz.stage"))
+
+
+def ledger(at: AppTest) -> dict:
+    return stage(at)["ledger"]
 
 
 def drawer(at: AppTest) -> AppTest:
@@ -33,35 +40,36 @@ def drawer(at: AppTest) -> AppTest:
 
 
 def test_the_first_screen() -> None:
-    data = ledger(start())
-    assert data["claim"].endswith("The weights still learn.")
-    assert data["sums"]["dx"]["tone"] == "zero"
-    assert data["sums"]["dweight"]["tone"] == "alive"
+    data = stage(start())
+    assert data["headline"]["claim"].endswith("the weight learns all the same.")
+    assert data["ledger"]["sums"]["dx"]["tone"] == "zero"
+    assert data["ledger"]["sums"]["dweight"]["tone"] == "alive"
+    assert data["river"]["said"]["weight"]["claim"] == "+2.78 for the weight"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_opens(name: str) -> None:
-    data = ledger(start(encode(PRESETS[name].scenario, View())))
-    assert data["n"] == PRESETS[name].scenario.shape[0]
-    assert data["preset"] == name
-    assert data["surprise"] == PRESETS[name].surprise
+    preset = PRESETS[name]
+    data = stage(start(encode(preset.scenario, preset.view)))
+    assert data["ledger"]["n"] == preset.scenario.shape[0]
+    assert data["toolbar"]["preset"] == name
+    said = headline(columns(run(preset.scenario), preset.view), name)
+    assert data["headline"] == {"claim": said.claim, "why": said.why}
     assert {preset["name"] for preset in data["presets"]} == set(PRESETS)
 
 
 def test_sizes_keep_the_numbers_that_still_fit() -> None:
     at = drawer(start())
-    before = ledger(at)["cells"]["x"]["v"]
+    before = ledger(at)["cells"]["x"]
     at.number_input(key="n").set_value(16).run()
-    grown = ledger(at)["cells"]["x"]["v"]
+    grown = ledger(at)["cells"]["x"]
     assert grown[:6] == before
     assert len(grown) == 16
     at.number_input(key="k").set_value(4).run()
     at.number_input(key="d").set_value(1).run()
     at.number_input(key="n").set_value(3).run()
     data = ledger(at)
-    assert data["cells"]["x"]["v"] == before[:3]
-    assert data["preset"] is None
-    assert data["surprise"] == ""
+    assert data["cells"]["x"] == before[:3]
 
 
 def test_eps_may_be_zero() -> None:
@@ -72,18 +80,17 @@ def test_eps_may_be_zero() -> None:
 
 def test_a_layer_and_back() -> None:
     at = drawer(start())
-    x = ledger(at)["cells"]["x"]["v"]
+    x = ledger(at)["cells"]["x"]
     at.segmented_control(key="layer").set_value(True).run()
     data = ledger(at)
-    assert data["layer"]
     assert data["editable"] == ["a", "dy"]
     assert "x" in data["locked"]
-    computed = data["cells"]["x"]["v"]
+    computed = data["cells"]["x"]
     assert computed != x
     at.segmented_control(key="layer").set_value(False).run()
     data = ledger(at)
     assert data["editable"] == ["a", "x", "dy"]
-    assert data["cells"]["x"]["v"] == computed
+    assert data["cells"]["x"] == computed
 
 
 def test_the_same_seed_draws_the_same_batch() -> None:
@@ -102,12 +109,12 @@ def test_a_link_opens_what_it_holds() -> None:
     data = ledger(start(encode(s, View(1, 2))))
     assert data["neuron"] == 1
     assert data["input"] == 2
-    assert data["cells"]["a"]["v"] == s.a[:, 2].tolist()
+    assert data["cells"]["a"] == s.a[:, 2].tolist()
     assert data["gamma"] == "-2"
 
 
 @pytest.mark.parametrize("query", [{"x": "1"}, {"check": "0"}, {"x": "<script>", "eps": "nan"}])
 def test_a_bad_link_gives_the_default_and_a_sentence(query: dict[str, str]) -> None:
-    data = ledger(start(query))
-    assert data["cells"]["x"]["v"] == PRESETS["puzzle"].scenario.x[:, 0].tolist()
-    assert data["reply"]["notice"].startswith("This link can’t be opened: ")
+    data = stage(start(query))["ledger"]
+    assert data["cells"]["x"] == PRESETS["puzzle"].scenario.x[:, 0].tolist()
+    assert stage(start(query))["reply"]["notice"].startswith("This link can’t be opened: ")

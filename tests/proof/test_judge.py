@@ -180,7 +180,7 @@ def test_few_digits_are_told_from_wrong_ones() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_straightforward_program_is_right_in_every_term(name: str) -> None:
     """Textbook code, not this project's: rounding of its own must not be called wrong."""
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t = run(s)
     mean, var = s.x.mean(axis=0), s.x.var(axis=0)
     inv_std = 1 / np.sqrt(var + s.eps)
@@ -210,7 +210,7 @@ def test_trailing_zeros_that_a_print_leaves_out_count() -> None:
 @pytest.mark.parametrize("name", [n for n in PRESETS if n != "one"])
 @pytest.mark.parametrize("factor", [2.5, 0.99, 1e-300, 0.0])
 def test_plainly_wrong_numbers_are_never_right(name: str, factor: float) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     found = diagnose(t, "dx", parse(str((factor * t.dx).tolist())))
     assert not found.holds, found
     assert "factor" not in found.claim
@@ -218,7 +218,7 @@ def test_plainly_wrong_numbers_are_never_right(name: str, factor: float) -> None
 
 @pytest.mark.parametrize("name", ["puzzle", "two", "three", "frozen"])
 def test_zeros_are_no_factor_of_anything(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     for text in ("\n".join(" ".join("0" for _ in row) for row in t.dx), str(np.zeros(t.dx.shape))):
         found = diagnose(t, "dx", parse(text))
         assert not found.holds
@@ -232,7 +232,7 @@ def test_a_mistake_in_float32_is_still_that_mistake() -> None:
 
 
 def test_too_few_digits_are_not_called_right() -> None:
-    t = run(PRESETS["frozen"].scenario)  # ∂L/∂x up to 0.09
+    t = run(PRESETS["frozen"].scenario.training())  # ∂L/∂x up to 0.09
     found = diagnose(t, "dx", parse("0.1\n0.1\n-0.1\n0.0\n-0.1\n0.0"))
     assert not found.holds
 

@@ -128,7 +128,7 @@ def test_a_mistake_can_hide_on_special_numbers() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_no_preset_makes_a_mistake_crash(name: str, mistake: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     mistakes.verdicts(with_mistake(run(s), mistake), complex_step.numeric(s))
     free = Scenario(s.x, s.dy)
     mistakes.verdicts(with_mistake(run(free), mistake), complex_step.numeric(free))

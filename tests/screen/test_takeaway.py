@@ -104,7 +104,7 @@ def test_the_page_stands_alone() -> None:
     assert "<script" not in outside
     assert not re.search(r'(src|href)="(?!http://x/)', outside)  # nothing is fetched
     assert 'href="http://x/?a=&quot;&gt;&lt;b&gt;&amp;c=1"' in outside
-    assert "Together they cancel. The weights still learn." in outside
+    assert "The gradients add up to 0, and the weight learns all the same." in outside
     for i in range(6):
         assert f'title="{float(t.dx[i, 0])!r}"' in outside
     assert ">+0.29</b>" in outside

@@ -51,7 +51,7 @@ def test_every_line_is_the_gradient(s: Scenario) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_line_holds_on_every_preset(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     assert all(line.holds for j in range(t.x_hat.shape[1]) for line in lines(t, j))
 
 
@@ -103,7 +103,7 @@ def executed(t: Trace) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_snippet_gives_the_numbers_of_the_trace(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     scope = executed(t)
     size = max(float((t.inv_std * np.abs(t.dx_hat).sum(axis=0)).max()), 1.0)
     for term in SNIPPETS:
@@ -119,7 +119,7 @@ def test_every_snippet_gives_the_numbers_of_the_trace(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_move_is_also_numpy_that_runs(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     for j, move in ((j, move) for j in range(t.x_hat.shape[1]) for move in MOVES):
         value = eval(move.code, {}, dict(derivation.names(t, j)))
         assert np.shape(value) == (t.x_hat.shape[0],)

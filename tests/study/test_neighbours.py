@@ -142,7 +142,7 @@ def test_running_statistics_use_the_unbiased_variance() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", NORMS)
 def test_every_preset_has_finite_neighbours(preset: str, name: str) -> None:
-    s = PRESETS[preset].scenario
+    s = PRESETS[preset].scenario.training()
     for case in (s, s.edit(eps=0.0)):
         found = neighbour(case, name)
         assert np.isfinite(found.y).all()

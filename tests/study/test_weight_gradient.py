@@ -93,7 +93,7 @@ def test_a_shift_that_matters_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
 @pytest.mark.parametrize("name", PRESETS)
 def test_it_vanishes_where_it_is_said_to(case: Vanishing, name: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     for j in range(s.shape[1]):
         made = case.make(s, j, 0)
         assert vanished(case, run(made), j, 0).holds.all()
@@ -205,7 +205,7 @@ def test_the_jacobian_is_the_derivative(s: Scenario) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_eigenvalues_of_every_preset(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     for j in range(t.x_hat.shape[1]):
         scale = float(t.inv_std[j])
         np.testing.assert_allclose(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from bnviz.claims.ledger import tell
-from bnviz.core.columns import GROUPS, column_sums
+from bnviz.core.columns import GROUPS, columns
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.figures.style import Picture
@@ -22,27 +22,19 @@ figure { margin: 2rem 0; } figcaption { font-weight: 650; }
 
 
 def _table(t: Trace, view: View) -> str:
-    s, j, p = t.scenario, view.neuron, view.input
-    sums = column_sums(t, j, p)
-    columns = {"a": None if s.a is None else s.a[:, p], "x": s.x[:, j], "dy": s.dy[:, j]}
-    products = t.dweight_per_sample
-    columns["dweight"] = None if products is None else products[:, p, j]
-    names = [name for _, group in GROUPS for name in group if columns.get(name, j) is not None]
-    for name in names:
-        if name not in columns:
-            columns[name] = getattr(t, name)[:, j]
+    c = columns(t, view)
+    names = [name for _, group in GROUPS for name in group if name in c.values]
     head = "".join(f'<th scope="col">{escape(term_of(name).symbol)}</th>' for name in names)
     rows = [f'<tr><th scope="col">sample</th>{head}</tr>']
-    for i in range(s.shape[0]):
+    for i in range(t.x_hat.shape[0]):
         cells = "".join(
             f'<td title="{exact(float(values[i]))}">{number(float(values[i]), signed=True)}</td>'
-            for values in (columns[name] for name in names)
-            if values is not None
+            for values in (c.values[name] for name in names)
         )
         rows.append(f'<tr><th scope="row">{i + 1}</th>{cells}</tr>')
     total = "".join(
-        f'<td title="{exact(sums[name].value)}"><b>'
-        f"{'0' if sums[name].vanishes else number(sums[name].value, signed=True)}</b></td>"
+        f'<td title="{exact(c.sums[name].value)}"><b>'
+        f"{'0' if c.sums[name].vanishes else number(c.sums[name].value, signed=True)}</b></td>"
         for name in names
     )
     rows.append(f'<tr><th scope="row">Σ</th>{total}</tr>')
@@ -51,7 +43,7 @@ def _table(t: Trace, view: View) -> str:
 
 def standalone(t: Trace, view: View, pictures: list[Picture], link: str) -> str:
     """The page: its story, the ledger of the view, the pictures, and a link back."""
-    story = tell(t, view.neuron, view.input)
+    story = tell(columns(t, view))
     parts = []
     for index, (figure, title, alt) in enumerate(pictures):
         drawn = figure.to_html(

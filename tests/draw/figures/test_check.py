@@ -23,7 +23,7 @@ T = run(S)
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_picture_draws_every_preset(name: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t = run(s)
     labels = neighbours.groupings(*s.shape)
     pictures = [
@@ -103,7 +103,7 @@ def test_residue_and_error() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_title_of_the_precisions_claims_no_more_than_the_headline(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     found = passes(t, 0)
     _, title, _ = residue_and_error(found)
     apart = any(p.error > 100 * max(p.residue, p.digits) for p in found)

@@ -17,7 +17,7 @@ VIEW = View(0, 0)
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_picture_draws_every_preset(name: str) -> None:
-    s = PRESETS[name].scenario
+    s = PRESETS[name].scenario.training()
     t = run(s)
     n = s.shape[0]
     layer = as_layer(s)
@@ -76,7 +76,7 @@ def test_rows_of_small_matrices_leave_room_for_the_numbers(n: int, d: int) -> No
 
 @pytest.mark.parametrize("name", ["puzzle", "shifted"])
 def test_what_is_added_and_the_sum_have_one_scale(name: str) -> None:
-    pictures = [p[0] for p in outer.outer_products(run(PRESETS[name].scenario), 2)]
+    pictures = [p[0] for p in outer.outer_products(run(PRESETS[name].scenario.training()), 2)]
     for small, total in (pictures[:2], pictures[2:]):
         scales = []
         for figure in (small, total):
@@ -191,12 +191,12 @@ def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
     ("name", "names"), [("puzzle", 2), ("two", 1), ("constant", 1), ("one", 0)]
 )
 def test_only_directions_that_exist_have_a_curve(name: str, names: int) -> None:
-    figure, title, alt = geometry.over_eps(PRESETS[name].scenario, 0)
+    figure, title, alt = geometry.over_eps(PRESETS[name].scenario.training(), 0)
     assert sum(curve.mode == "lines" for curve in figure.data) == names
     assert ("along x̂" in title) == (name in {"puzzle", "two"})
     assert ("for the rest" in alt) == (name in {"puzzle", "constant"})
     assert title.startswith("Eigenvalues ") == (name == "puzzle")
-    bars = geometry.energy(run(PRESETS[name].scenario), 0)[0].data[0]
+    bars = geometry.energy(run(PRESETS[name].scenario.training()), 0)[0].data[0]
     assert len(bars.x) == 1 + names  # and one along 1
     assert sum(bars.y) == pytest.approx(1)
 
@@ -224,7 +224,7 @@ def test_rounding_is_no_curve() -> None:
     ],
 )
 def test_an_empty_picture_says_why(name: str, eps: float, why: str) -> None:
-    layer = as_layer(PRESETS[name].scenario.edit(eps=eps))
+    layer = as_layer(PRESETS[name].scenario.training().edit(eps=eps))
     figure, title, _ = invariance.along_weight(layer, 0, 0.0)
     assert not any(v for curve in figure.data for v in curve.y)
     assert figure.layout.annotations[0].text == f"{why}, so no share"

@@ -1,0 +1,167 @@
+"""What may be said at each place of the river: every sentence beside its condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnviz.claims.ledger import blurred, nothing
+from bnviz.core.columns import Columns
+from bnviz.words.claim import Claim
+from bnviz.words.numbers import number, places_for
+
+Lines = tuple[str, ...]  # the first is the claim, the others say why
+
+
+@dataclass(frozen=True)
+class Said:
+    """The words of the river, by the place where they stand; from the loss to the weight."""
+
+    gate: Lines
+    var: Lines
+    mean: Lines
+    turned: Lines
+    bias: Claim
+    weight: Claim | None
+
+
+def _signed(value: float, places: int = 2) -> str:
+    return number(value, signed=True, places=places)
+
+
+def _is_zero(c: Columns, term: str) -> bool:
+    return c.sums[term].vanishes
+
+
+def _listed(rows: list[int]) -> str:
+    names = [str(i + 1) for i in rows]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _gate(c: Columns, places: int) -> Lines:
+    """What comes in, and what is left of it after the gate."""
+    dy, direct = c.sums["dy"], c.sums["dx_direct"]
+    if not c.values["dy"].any():
+        return ("nothing comes in",)
+    factor = number(gate(c))
+    if nothing(c.trace, c.view.neuron):
+        return (f"the gate × {factor} lets nothing through",)
+    comes = "0" if dy.vanishes else _signed(dy.value, places)
+    after = "0" if direct.vanishes else _signed(direct.value, places)
+    return (f"{comes} comes in,", f"{after} after the gate × {factor}")
+
+
+def gate(c: Columns) -> float:
+    """γ/√(σ²+ε) of this neuron."""
+    t, j = c.trace, c.view.neuron
+    return float(t.scenario.gamma[j] * t.inv_std[j])
+
+
+def _var(c: Columns, places: int) -> Lines:
+    """What σ² moves from some samples to others."""
+    via_var = c.values["dx_via_var"]
+    if c.trace.scenario.frozen:
+        return ("σ² is a constant here:", "nothing flows through it")
+    if not c.trace.deviation[:, c.view.neuron].any():
+        return ("moves nothing:", "no x differs from the mean")
+    moved = float(via_var[via_var > 0].sum())
+    if (np.abs(via_var) <= c.sums["dx_via_var"].bound).all():
+        return ("moves nothing:", "what comes in does not go with x − μ")
+    if not _is_zero(c, "dx_via_var"):
+        return (f"should only move, and adds {number(c.sums['dx_via_var'].value)}",)
+    return (
+        f"moves {number(moved, places=places)} from some to others:",
+        "the sum stays",
+        "deviations from a mean add up to 0",
+    )
+
+
+def _mean(c: Columns, places: int) -> Lines:
+    """What μ takes from all samples alike."""
+    via_mean = c.values["dx_via_mean"]
+    if c.trace.scenario.frozen:
+        return ("μ is a constant here:", "nothing flows through it")
+    if (np.abs(via_mean) * via_mean.size <= c.sums["dx_via_mean"].bound).all():
+        return ("takes nothing:", "what comes in adds up to 0 already")
+    if not c.paths_cancel:
+        return ("should take what comes in", "and takes something else")
+    each = _signed(float(via_mean[0]), places)
+    return (f"the sum must be 0: {each} for each", "move all x together,", "and no y moves")
+
+
+def _turned(c: Columns) -> Lines:
+    """Which samples count the other way round, since their input is negative."""
+    if "a" not in c.values or c.values["dx"].size < 2:
+        return ()
+    a, dx = c.values["a"], c.values["dx"]
+    weight = c.sums["dweight"]
+    if weight.vanishes:
+        return ()
+    rows = np.flatnonzero((a < 0) & (dx < 0) & (a * dx > 0.02 * abs(weight.value)))
+    if not 0 < rows.size < 4 or weight.value < 0:
+        return ()
+    listed = _listed([int(i) for i in rows])
+    if rows.size == 1:
+        return (
+            f"{listed} is minus,",
+            "and so is its input:",
+            "minus × minus = plus,",
+            "so it turns over and adds",
+        )
+    return (
+        f"{listed} are minus,",
+        "and so are their inputs:",
+        "minus × minus = plus,",
+        "so they turn over and add",
+    )
+
+
+def _bias(c: Columns, places: int) -> Claim:
+    total = c.sums["dx"]
+    if not np.isfinite(c.values["dx"]).all():
+        return Claim("nothing finite for the bias", "", holds=False)
+    value = "0" if total.vanishes else _signed(total.value, places)
+    return Claim(f"{value} for the bias", "each counts as it is", holds=total.vanishes)
+
+
+def _weight(c: Columns, places: int) -> Claim | None:
+    weight = c.sums.get("dweight")
+    if weight is None:
+        return None
+    if not np.isfinite(weight.value):
+        return Claim("nothing finite for the weight", "", holds=False)
+    if blurred(c):
+        return Claim("too few digits to tell", "what the weight gets is lost in rounding")
+    value = "0" if weight.vanishes else _signed(weight.value, places)
+    return Claim(
+        f"{value} for the weight", "each counts by its own input", holds=not weight.vanishes
+    )
+
+
+def say(c: Columns) -> Said:
+    """Every sentence of the river, true of these columns."""
+    paths = max(float(np.abs(c.values[name]).max()) for name in ("dx_direct", "dx"))
+    places = places_for(paths)
+    return Said(
+        gate=_gate(c, places),
+        var=_var(c, places),
+        mean=_mean(c, places),
+        turned=_turned(c),
+        bias=_bias(c, places),
+        weight=_weight(c, places),
+    )
+
+
+def alt(c: Columns, said: Said) -> str:
+    """The river in one sentence, for who can't see it."""
+    parts = [
+        " ".join(said.gate).rstrip(","),
+        f"the variance {' '.join(said.var[:2])}" if not c.trace.scenario.frozen else "",
+        f"the mean {' '.join(said.mean[:2])}" if not c.trace.scenario.frozen else "",
+        "mean and variance are constants" if c.trace.scenario.frozen else "",
+        said.bias.claim,
+        said.weight.claim if said.weight else "",
+    ]
+    flow = "; ".join(part.rstrip(":, ") for part in parts if part)
+    return f"The gradient flows from the loss to the weight: {flow}."

@@ -1,0 +1,1 @@
+"""The river: the picture of the stage."""

@@ -1,0 +1,134 @@
+// Where everything of the river stands, by the width there is and the number of lanes.
+//
+// Every x is a station's, from the loss at the right to the weight at the left; every y counts
+// from the top. One scale for lanes, strands and both piles: a unit is as thick everywhere.
+
+import { real } from "../bnviz.common/numbers.js";
+
+const size = (values) => Math.max(0, ...values.map((v) => Math.abs(real(v))).filter(Number.isFinite));
+
+// From the loss (0) to the point where the lanes end (1).
+const STATIONS = {
+  label: 0,
+  mouth: 0.05,
+  dy: 0.095,
+  gate: 0.15,
+  dx_direct: 0.215,
+  var: 0.315,
+  dx_via_var: 0.415,
+  mean: 0.515,
+  dx: 0.62,
+  drop: 0.655,
+  pill: 0.845,
+  turn: 0.893,
+  dweight: 0.95,
+  end: 1,
+};
+
+function wide(width, count) {
+  const w = Math.max(860, Math.min(1240, width));
+  const left = 150 + ((w - 860) / 380) * 120;
+  const x = {};
+  for (const [name, share] of Object.entries(STATIONS)) x[name] = w - 16 - share * (w - 16 - left);
+  const top = 138;
+  const base = 478;
+  const pitch = count > 1 ? Math.min(56, 250 / (count - 1)) : 0;
+  const first = count > 1 ? top : top + 100;
+  return {
+    phone: false,
+    w,
+    h: base + 108,
+    x,
+    band: { gate: 13, var: 40, mean: 40, turn: 20 },
+    node: { y: 26, r: 20 },
+    equation: 82,
+    first,
+    pitch,
+    room: pitch || 90,
+    sum: base,
+    base,
+    caps: { up: 62, down: 40, bundle: 60, drops: 86, sum: 40 },
+    bias: [x.drop - 96 - 54, 54],
+    weight: [Math.max(40, left * 0.24), 52],
+    net: 13,
+    narrow: w < 1080,
+  };
+}
+
+function phone(count) {
+  const pitch = count > 1 ? Math.min(56, Math.max(22, 420 / (count - 1))) : 0;
+  const first = 140;
+  const last = first + (count > 1 ? pitch * (count - 1) : 20);
+  const sum = last + 76;
+  const base = sum + 128;
+  return {
+    phone: true,
+    w: 374,
+    h: base + 126,
+    x: {
+      label: 361,
+      mouth: 318,
+      dy: 293,
+      gate: 266,
+      dx_direct: 242,
+      var: 208,
+      dx_via_var: 176,
+      mean: 148,
+      dx: 118,
+      drop: 226,
+      pill: 70,
+      turn: 38,
+      dweight: 18,
+      end: 4,
+    },
+    band: { gate: 6, var: 17, mean: 17, turn: 7 },
+    node: { y: 34, r: 15 },
+    equation: 92,
+    first: count > 1 ? first : first + 20,
+    pitch,
+    room: pitch || 56,
+    sum,
+    base,
+    caps: { up: 72, down: 50, bundle: 22, drops: 1e9, sum: 30 },
+    bias: [226, 40],
+    weight: [34, 40],
+    net: 12,
+    narrow: true,
+  };
+}
+
+// The layout with its scales: u pixels a unit from the gate to ∂L/∂x, mouth for ∂L/∂y, by for
+// what the weight gets; part says by how much `by` is smaller where × a would burst the picture.
+export function layout(width, river) {
+  const { lanes, rest, batch, piles, moved } = river;
+  const all = (term) => [...(lanes[term] ?? []), ...(rest ? [rest[term] ?? 0] : [])];
+  const count = river.rows.length + (rest ? 1 : 0);
+  const g = width < 560 ? phone(count) : wide(width, count);
+  const fits = (room, values) => room / Math.max(size(values), 1e-300);
+  const u = Math.min(
+    fits(g.room * 0.54, [...all("dx_direct"), ...all("after_var"), ...all("dx")]),
+    fits(g.caps.up, [piles.bias[0]]),
+    fits(g.caps.down, [piles.bias[1]]),
+    fits(g.caps.bundle, [batch.dx_via_mean, moved]),
+    fits(g.caps.sum, [batch.dx_direct]),
+    fits(g.caps.drops, [piles.bias[0] - piles.bias[1]]),
+    1e300,
+  );
+  let by = u;
+  let part = 1;
+  if (piles.weight) {
+    const most = Math.min(
+      fits(g.room * 0.62, all("dweight")),
+      fits(g.caps.up, [piles.weight[0]]),
+      fits(g.caps.down - 8, [piles.weight[1]]),
+    );
+    if (most < u) {
+      // A little smaller, all lanes shrink with it; much smaller, and the rest is drawn at 1/part.
+      part = most >= 0.4 * u ? 1 : (2 ** Math.ceil(Math.log2(u / most)));
+      by = part === 1 ? most : u / part;
+    }
+  }
+  const scale = part === 1 ? Math.min(u, by) : u;
+  const mouth = Math.min(scale, fits(g.room * 0.54, all("dy")), fits(g.caps.sum, [batch.dy]));
+  return { ...g, count, u: scale, by: part === 1 ? scale : by, part, mouth, dense: g.pitch > 0 && g.pitch < 34 };
+}

@@ -1,0 +1,731 @@
+// The river: draws the flow that Python computed, from the loss at the right to the weight at
+// the left. Thickness is size on one scale; above a zero line and solid is plus, below and
+// hatched is minus. It adds nothing up: every level of every lane is given.
+
+import { draw, make, setAttribute } from "../bnviz.common/dom.js";
+import { number, real, short } from "../bnviz.common/numbers.js";
+import { layout } from "./layout.js";
+import { hatch, ribbon, smooth, thick } from "./shapes.js";
+
+const PASS_MS = 6000; // one pass of the chevrons
+const GREY = "var(--bnr-sum)";
+const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"]; // sample colours that want dark letters
+
+export class River {
+  constructor(stage) {
+    this.stage = stage;
+    this.root = make("figure", "bnr", stage.root);
+    this.root.setAttribute("data-river", "");
+    this.svg = draw("svg", { role: "img" }, this.root);
+    this.notes = make("p", "bnr-notes", this.root);
+    this.play = make("button", "bns-button bnr-play", this.root, "▸ Play");
+    this.play.type = "button";
+    this.play.onclick = () => this.flow();
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.svg.onpointerdown = (event) => this.grab(event);
+    this.svg.onpointerover = (event) => this.look(event);
+    this.svg.onpointerleave = () => {
+      if (!this.stage.hold.gesture) this.stage.point(null);
+    };
+    new ResizeObserver(() => this.draw()).observe(this.root);
+  }
+
+  update({ river, ledger }) {
+    this.root.hidden = !river;
+    if (!river) return;
+    const before = this.data && JSON.stringify(this.data.lanes);
+    this.data = river;
+    this.ledger = ledger;
+    for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
+      setAttribute(this.root, `data-${name}`, ledger[name]);
+    }
+    this.draw();
+    // It moves where something changed, and rests while a hand is at work.
+    if (JSON.stringify(river.lanes) !== before && !this.stage.hold.gesture) this.flow();
+  }
+
+  // ---- Drawing -----------------------------------------------------------------
+
+  draw() {
+    const width = this.root.clientWidth;
+    if (!this.data || !width) return;
+    const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
+    if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
+    this.drawnAt = width;
+    this.root.classList.toggle("bnr-phone", this.g.phone);
+    const { svg, g } = this;
+    setAttribute(svg, "viewBox", `0 0 ${g.w} ${g.h}`);
+    setAttribute(svg, "aria-label", this.data.alt);
+    svg.replaceChildren();
+    const defs = draw("defs", {}, svg);
+    this.list = this.lanesOf(defs);
+    const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
+    this.layers = Object.fromEntries(names.map((name) => [name, draw("g", {}, svg)]));
+    this.drawStations();
+    this.list.forEach((lane) => this.drawLane(lane));
+    if (!this.data.frozen) {
+      this.drawStrands("var", "dx_via_var");
+      this.drawStrands("mean", "dx_via_mean");
+    }
+    this.drawSum();
+    this.drawPiles();
+    this.drawHeads();
+    this.drawNumbers();
+    this.drawSaid();
+    this.drawWeights();
+    this.light(this.pointed);
+  }
+
+  lanesOf(defs) {
+    const { rows, colors, lanes, rest, others, a, deviation } = this.data;
+    hatch(defs, "bnr-sum", GREY);
+    const list = rows.map((row, r) => {
+      hatch(defs, `bnr-${r}`, colors[r]);
+      const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, real(values[r])]));
+      return {
+        row, r, v, color: colors[r], pattern: `url(#bnr-${r})`, name: String(row + 1),
+        a: a ? real(a[r]) : null, deviation: real(deviation[r]),
+      };
+    });
+    if (rest) {
+      const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, real(value)]));
+      list.push({ row: null, v, color: GREY, pattern: "url(#bnr-sum)", name: `+${others}`, a: null });
+    }
+    list.forEach((lane, i) => {
+      lane.y = this.g.first + i * this.g.pitch;
+      for (const term of Object.keys(lane.v)) if (!Number.isFinite(lane.v[term])) lane.v[term] = 0;
+    });
+    return list;
+  }
+
+  // How thick a lane is at x, signed, in pixels.
+  height(v, x, ks = 1) {
+    const { g } = this;
+    const across = (at, band) => smooth((at + band - x) / (2 * band));
+    const mouth = v.dy * g.mouth;
+    if (x >= g.x.gate + g.band.gate) return mouth * ks;
+    if (x > g.x.gate - g.band.gate) {
+      const t = across(g.x.gate, g.band.gate);
+      return (mouth * (1 - t) + v.dx_direct * g.u * t) * ks;
+    }
+    if (x > g.x.mean + g.band.mean) {
+      const t = across(g.x.var, g.band.var);
+      return (v.dx_direct * (1 - t) + v.after_var * t) * g.u * ks;
+    }
+    const t = across(g.x.mean, g.band.mean);
+    return (v.after_var * (1 - t) + v.dx * t) * g.u * ks;
+  }
+
+  drawStations() {
+    const { g } = this;
+    const last = this.list[this.list.length - 1].y;
+    const band = (name, end) =>
+      draw(
+        "rect",
+        { x: g.x[name] - g.band[name], y: g.first - g.room * 0.62, width: 2 * g.band[name], height: end - g.first + g.room * 0.62, rx: 8, class: "bnr-station" },
+        this.layers.back,
+      );
+    band("gate", g.sum + 8);
+    band("var", g.sum + 8);
+    band("mean", g.sum + 8);
+    if (this.data.a) band("turn", last + g.room * 0.5);
+    const rule = g.sum - Math.max(40, g.caps.sum + 4);
+    draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+  }
+
+  drawLane(lane) {
+    const { g, layers } = this;
+    const end = this.data.a || lane.v.dweight !== undefined ? g.x.end : g.x.dx - 30;
+    draw("line", { x1: end, x2: g.x.mouth, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.back);
+    const points = [];
+    const step = g.phone ? 2 : 4;
+    const out = lane.v.dweight === undefined ? 0 : lane.v.dweight * g.by;
+    for (let x = g.x.mouth; x > end; x -= step) {
+      const t = lane.v.dweight === undefined ? 0 : smooth((g.x.turn + g.band.turn - x) / (2 * g.band.turn));
+      points.push([x, lane.y, lane.y - thick(this.height(lane.v, x) * (1 - t) + out * t)]);
+    }
+    points.push([end, lane.y, lane.y - thick(lane.v.dweight === undefined ? lane.v.dx * g.u : out)]);
+    const group = draw("g", { class: "bnr-lane" }, layers.ribbons);
+    ribbon(group, points, lane.color, lane.pattern);
+  }
+
+  // What a station adds to each lane, as a strand into it: solid for plus, hatched for minus,
+  // as thick as what it brings; side by side, plus and minus apart, they are the bundle.
+  drawStrands(station, term) {
+    const { g } = this;
+    const bringing = this.list.filter((lane) => Math.abs(lane.v[term]) * g.u > 0.02);
+    const widthOf = (lane) => Math.max(1, Math.abs(lane.v[term]) * g.u);
+    const gap = g.phone ? 0.3 : 0.8;
+    const total = (lanes) => lanes.reduce((sum, lane) => sum + widthOf(lane) + gap, 0);
+    const plus = bringing.filter((lane) => lane.v[term] > 0);
+    const minus = bringing.filter((lane) => lane.v[term] < 0);
+    const apart = plus.length && minus.length ? (g.phone ? 4 : 10) : 0;
+    let x = g.x[station] - (total(plus) + total(minus) + apart) / 2;
+    for (const group of [minus, plus]) {
+      for (const lane of group) {
+        this.drawStrand(lane, term, station, x + widthOf(lane) / 2, widthOf(lane));
+        x += widthOf(lane) + gap;
+      }
+      x += group === minus ? apart : 0;
+    }
+    if (station === "mean" && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
+      this.drawSumStrand(term);
+    }
+  }
+
+  drawStrand(lane, term, station, x, width) {
+    const { g, layers } = this;
+    const value = lane.v[term];
+    const fill = value > 0 ? lane.color : lane.pattern;
+    const from = g.node.y + g.node.r;
+    const edge = Math.min(lane.y, lane.y - this.height(lane.v, x)) - 1;
+    const strong = Math.max(from, edge - (g.phone ? 12 : Math.min(18, g.room * 0.4)));
+    const group = draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, layers.strands);
+    const stroke = value > 0 ? "none" : lane.color;
+    draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, strong - from), fill: lane.color, class: "bnr-far" }, group);
+    draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), class: "bnr-paper" }, group);
+    draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), fill, stroke, "stroke-width": 0.8 }, group);
+    const head = Math.max(3.2, width / 2 + 2.2);
+    if (width >= (g.dense ? 2.4 : 1.2)) {
+      draw("path", { d: `M${x - head} ${edge - 4}L${x} ${edge + 2}L${x + head} ${edge - 4}Z`, fill: lane.color }, group);
+    }
+  }
+
+  // The Σ lane gets all of them at once: as thick as what it brings, and so it runs dry.
+  drawSumStrand(term) {
+    const { g, layers } = this;
+    const value = real(this.data.batch[term]);
+    const width = Math.abs(value) * g.u;
+    const edge = g.sum - Math.max(0, real(this.data.batch.after_var) * g.u) - 2;
+    const top = edge - 22;
+    const x = g.x.mean + g.band.mean - width / 2 - 3;
+    const group = draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
+    const fill = value > 0 ? GREY : "url(#bnr-sum)";
+    draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
+    const head = width / 2 + 4;
+    draw("path", { d: `M${x - head} ${edge - 5}L${x} ${edge + 2}L${x + head} ${edge - 5}Z`, fill: GREY }, group);
+  }
+
+  drawSum() {
+    const { g, layers, data } = this;
+    const v = Object.fromEntries(Object.entries(data.batch).map(([term, value]) => [term, real(value)]));
+    for (const term of Object.keys(v)) if (!Number.isFinite(v[term])) v[term] = 0;
+    // What is zero by its sum is drawn as zero, not as what rounding left.
+    if (data.zero.dx) v.dx = 0;
+    const end = g.phone ? g.x.end : g.x.drop + 30;
+    const points = [];
+    for (let x = g.x.mouth; x >= end; x -= g.phone ? 2 : 4) {
+      points.push([x, g.sum, g.sum - this.height(v, x)]);
+    }
+    ribbon(layers.ribbons, points, GREY, "url(#bnr-sum)");
+    if (g.phone) draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
+    draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    const under = (term, x, value, cls) => {
+      const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
+      const group = draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
+      const text = data.zero[term] ? "0" : number(value, true, this.places);
+      this.text(x, y, text, cls, "middle", group);
+    };
+    under("dy", g.x.dy, v.dy, "bnr-num bnr-b");
+    under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
+    under("dx_via_var", g.x.dx_via_var, v.dx_via_var, "bnr-num bnr-quiet");
+    if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet");
+    under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : ""}`);
+    this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
+  }
+
+  get places() {
+    return this.ledger.places.dx;
+  }
+
+  // ---- The two piles -----------------------------------------------------------
+
+  drawPiles() {
+    const { g, data } = this;
+    this.bias = this.pile("dx", g.bias, g.u);
+    if (!g.phone) this.drawDrops();
+    if (data.piles.weight) {
+      this.pileW = this.pile("dweight", g.weight, g.by);
+      if (g.phone) this.drawGather();
+      else this.drawFan();
+      const total = real(this.data.batch.dweight);
+      if (!data.zero.dweight && Number.isFinite(total)) {
+        const high = Math.max(1.5, Math.abs(total) * g.by);
+        draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
+      }
+    }
+  }
+
+  pile(term, [x, width], u) {
+    const { g, layers } = this;
+    let up = g.base;
+    let down = g.base;
+    const blocks = new Map();
+    const plus = this.list.filter((lane) => lane.v[term] > 0).reverse();
+    for (const lane of plus) {
+      const top = up - lane.v[term] * u;
+      blocks.set(lane, [up, top]);
+      up = top;
+    }
+    for (const lane of this.list.filter((other) => other.v[term] < 0)) {
+      const bottom = down - lane.v[term] * u;
+      blocks.set(lane, [down, bottom]);
+      down = bottom;
+    }
+    for (const [lane, [from, to]] of blocks) {
+      const high = Math.max(1.2, Math.abs(to - from));
+      const y = Math.min(from, to);
+      const group = draw("g", { "data-pile": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, layers.ribbons);
+      draw("rect", { x, y, width, height: high, class: "bnr-paper" }, group);
+      const fill = lane.v[term] > 0 ? lane.color : lane.pattern;
+      const stroke = lane.v[term] > 0 ? "var(--bnr-paper)" : lane.color;
+      draw("rect", { x, y, width, height: high, fill, stroke, "stroke-width": 0.8 }, group);
+      if (high >= 13) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
+    }
+    return { blocks, up, down };
+  }
+
+  badge(parent, x, y, lane, onPaper) {
+    const cls = onPaper ? "bnr-in bnr-halo" : LIGHT.includes(lane.color) ? "bnr-in bnr-dark" : "bnr-in";
+    this.text(x, y, lane.name, cls, "middle", parent);
+  }
+
+  // Each lane, as it is, goes down to the pile of the bias: as thick as the lane, and so as
+  // its block. The upper a block, the nearer its strand: none crosses another.
+  drawDrops() {
+    const { g, layers } = this;
+    const order = [...this.bias.blocks].sort(([, [a, b]], [, [c, d]]) => Math.min(a, b) - Math.min(c, d));
+    let x = g.bias[0] + g.bias[1] + 12;
+    for (const [lane, [from, to]] of order) {
+      const width = Math.max(1, Math.abs(to - from));
+      const y = (from + to) / 2;
+      const centre = x + width / 2;
+      const turn = Math.min(10, width / 2 + 4);
+      const color = lane.v.dx > 0 || width <= 3 ? lane.color : lane.pattern;
+      const d = `M${centre} ${lane.y}V${y - turn}Q${centre} ${y} ${centre - turn} ${y}H${g.bias[0] + g.bias[1]}`;
+      const group = draw("g", { class: "bnr-drop", "data-pile": "dx", "data-row": lane.row ?? "" }, layers.drops);
+      draw("path", { d, fill: "none", stroke: color, "stroke-width": width }, group);
+      x += width + 1.5;
+    }
+  }
+
+  drawFan() {
+    const { g, layers } = this;
+    const end = g.weight[0] + g.weight[1];
+    for (const [lane, [from, to]] of this.pileW.blocks) {
+      const width = Math.abs(thick(lane.v.dweight * g.by));
+      const y0 = lane.y - thick(lane.v.dweight * g.by) / 2;
+      const y1 = (from + to) / 2;
+      const middle = (g.x.end + end) / 2;
+      const d = `M${g.x.end + 0.5} ${y0}C${middle} ${y0} ${middle} ${y1} ${end} ${y1}`;
+      const stroke = lane.v.dweight > 0 ? lane.color : width > 3 ? lane.pattern : lane.color;
+      draw("path", { d, fill: "none", "stroke-width": width + 1.6, class: "bnr-edge" }, layers.ribbons);
+      draw("path", { d, fill: "none", stroke, "stroke-width": width }, layers.ribbons);
+    }
+  }
+
+  drawGather() {
+    const { g } = this;
+    const low = g.base - Math.max(16, this.pileW.up < g.base ? g.base - this.pileW.up + 8 : 16);
+    draw("path", { d: `M2 ${g.first}V${low}m-4 -7l4 7 4 -7`, class: "bnr-gather" }, this.layers.marks);
+  }
+
+  // ---- Words -------------------------------------------------------------------
+
+  text(x, y, content, cls, anchor = "middle", parent = this.layers.words) {
+    return draw("text", { x, y, class: cls, "text-anchor": anchor }, parent, content);
+  }
+
+  // The claim first, and then why.
+  lines(x, y, said, claims, anchor = "middle") {
+    said.forEach((line, i) => this.text(x, y + i * 18, line, i < claims ? "bnr-say" : "bnr-small bnr-quiet", anchor));
+  }
+
+  // Letters of mathematics: italic, with what follows _ below the line and ^ above it.
+  letters(x, y, content, cls = "", anchor = "middle", parent = this.layers.words) {
+    const text = draw("text", { x, y, class: `bnr-math ${cls}`, "text-anchor": anchor }, parent);
+    let down = 0;
+    for (const piece of content.split(/([_^].)/)) {
+      if (!piece) continue;
+      const sub = piece[0] === "_" || piece[0] === "^";
+      const shift = piece[0] === "_" ? 0.28 : piece[0] === "^" ? -0.42 : 0;
+      for (const letter of sub ? piece[1] : piece) {
+        const italic = /[a-zA-Zγσμεβ]/.test(letter) ? "bnr-italic" : "bnr-roman";
+        const attributes = { class: italic };
+        if (sub) Object.assign(attributes, { "font-size": "70%", dy: `${shift}em` });
+        else if (down) attributes.dy = `${down}em`;
+        draw("tspan", attributes, text, letter);
+        down = sub ? -shift * 0.7 : 0;
+      }
+    }
+    return text;
+  }
+
+  fraction(x, y, top, bottom, cls = "", wide = 28) {
+    this.letters(x, y - 6, top, cls);
+    this.letters(x, y + 15, bottom, cls);
+    draw("line", { x1: x - wide / 2, x2: x + wide / 2, y1: y, y2: y, class: "bnr-bar" }, this.layers.words);
+  }
+
+  drawHeads() {
+    const { g, data } = this;
+    const { numbers } = data;
+    const node = (name, letters, said, below, value) => {
+      draw("circle", { cx: g.x[name], cy: g.node.y, r: g.node.r, class: "bnr-node" }, this.layers.words);
+      this.letters(g.x[name], g.node.y + 6, letters, g.phone ? "" : "bnr-card");
+      if (g.phone) return;
+      if (!g.narrow) this.text(g.x[name] - g.node.r - 7, g.node.y + 5, said, "bnr-small bnr-quiet", "end");
+      if (data.frozen) {
+        this.text(g.x[name] + g.node.r + 7, g.node.y + 5, "constant", "bnr-small bnr-quiet", "start");
+        return;
+      }
+      this.fraction(g.x[name] + g.node.r + 20, g.node.y + 1, "∂L", below, "bnr-small", 24);
+      this.text(g.x[name] + g.node.r + 37, g.node.y + 6, `= ${number(value)}`, "bnr-small bnr-quiet", "start");
+    };
+    node("var", "σ^2", "variance", "∂σ^2", numbers.dvar);
+    node("mean", "μ", "mean", "∂μ", numbers.dmean);
+    this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(numbers.gate)}`, true);
+    if (!g.phone) {
+      this.letters(g.x.gate, g.node.y + 32, "γ/√(σ^2+ε)", "bnr-small bnr-quiet");
+      const half = (g.x.pill + g.x.turn) / 2;
+      if (data.a) {
+        this.letters(half, g.node.y + 6, "× a_i", "bnr-card");
+        this.text(half, g.node.y + 28, "its own input", "bnr-small bnr-quiet");
+        if (g.part > 1) this.text(half, g.node.y + 46, `from here at 1/${g.part}`, "bnr-small bnr-quiet");
+      }
+      this.text(g.w, g.node.y - 8, "from the loss", "bnr-small bnr-quiet", "end");
+      draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, this.layers.words);
+      this.fraction(g.x.dy, g.node.y + 1, "∂L", "∂y_i");
+    } else {
+      this.letters(g.x.pill, g.equation + 4, "× a_i");
+      this.fraction(g.x.dy + 4, g.equation - 1, "∂L", "∂y_i", "", 22);
+    }
+    this.drawEquation();
+  }
+
+  // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
+  drawEquation() {
+    const { g, data } = this;
+    const y = g.equation;
+    const sign = (x, content) => this.text(x, y + 5, content, "bnr-card");
+    const head = (x, mark, said, anchor = "middle") => {
+      this.text(x, y + 1, mark, "bnr-say", anchor);
+      if (!g.phone && said) this.text(x, y + 19, said, "bnr-small bnr-quiet", anchor);
+    };
+    const { each, by_deviation: factor } = data.numbers;
+    this.fraction(g.x.dx, y - 3, "∂L", "∂x_i", "", g.phone ? 22 : 28);
+    if (g.phone) {
+      for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
+        this.text(x, y + 4, mark, "bnr-say");
+      }
+      return;
+    }
+    sign(g.x.dx + 27, "=");
+    head((g.x.mean + g.x.dx) / 2 + 4, "③", data.frozen ? "0" : `${number(each, true, this.places)} each`);
+    sign((g.x.mean + g.x.dx_via_var) / 2 + 4, "+");
+    head(g.x.dx_via_var, "②", data.frozen ? "0" : `${short(factor, 2)} · (xᵢ − μ)`);
+    sign((g.x.var + g.x.dx_direct) / 2 + 14, "+");
+    head(g.x.dx_direct, "①", "through the gate");
+  }
+
+  // A number stands on its lane, in a gap of paper, so that nobody takes it for another lane's.
+  onLane(lane, term, x, height, cls) {
+    const { g } = this;
+    const content = number(lane.v[term], true, term === "dy" ? this.ledger.places.dy : term === "dweight" ? this.ledger.places.dweight : this.places);
+    const y = lane.y - height / 2;
+    const group = draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
+    const wide = content.length * (g.phone ? 6.4 : 7.6) + 6;
+    const high = Math.min(17, Math.max(12, (g.pitch || 40) - 2));
+    draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnr-gap" }, group);
+    this.text(x, y + 4.6, content, cls, "middle", group);
+  }
+
+  drawNumbers() {
+    const { g, data } = this;
+    const strong = "bnr-num bnr-b";
+    let out = 0;
+    let lastEdge = -1e9;
+    for (const lane of this.list) {
+      const { v } = lane;
+      this.label(lane);
+      this.onLane(lane, "dy", g.x.dy, this.height(v, g.x.dy), "bnr-num");
+      this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
+      this.onLane(lane, "dx_via_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num bnr-quiet");
+      this.onLane(lane, "dx", g.x.dx, this.height(v, g.x.dx), strong);
+      if (v.dweight !== undefined) {
+        this.onLane(lane, "dweight", g.phone ? g.x.dweight + 4 : g.x.dweight, v.dweight * g.by, strong);
+      }
+      if (!data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
+      if (lane.row === null) continue;
+      const edge = lane.y - v.dy * g.mouth;
+      out = !out && edge - lastEdge < 20 ? 1 : 0;
+      lastEdge = edge;
+      this.mouth(lane, edge, out);
+      if (data.a) {
+        const y = lane.y - (g.dense ? 0 : this.height(v, g.x.pill) / 2);
+        this.knob("a", lane.row, g.x.pill, y, `×${short(lane.a)}`, false);
+        if (!g.dense && !g.phone && lane.a < 0 && v.dweight) {
+          const below = v.dweight > 0 ? lane.y + 15 : lane.y - 7;
+          this.text(g.x.dweight, below, "turned over", "bnr-small bnr-quiet bnr-halo");
+        }
+      }
+    }
+  }
+
+  label(lane) {
+    const { g } = this;
+    const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
+    const group = draw("g", {}, this.layers.words);
+    if (lane.row === null) {
+      this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
+      return;
+    }
+    draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
+    this.badge(group, g.x.label, lane.y + 4.8, lane, false);
+  }
+
+  // How far x is from the mean: what σ² goes by.
+  gauge(lane) {
+    const { g } = this;
+    const most = Math.max(...this.list.map((other) => Math.abs(other.deviation ?? 0))) || 1;
+    const y = lane.y + 9;
+    const way = (lane.deviation / most) * (g.band.var - 6);
+    const group = draw("g", { class: "bnr-gauge" }, this.layers.words);
+    draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
+    draw("line", { x1: g.x.var, x2: g.x.var, y1: y - 4, y2: y + 4, class: "bnr-tick" }, group);
+    draw("circle", { cx: g.x.var + way, cy: y, r: 3.2, class: "bnr-dot" }, group);
+  }
+
+  drawSaid() {
+    const { g, data } = this;
+    const { said } = data;
+    if (!data.frozen && !g.phone && !g.dense) {
+      this.letters(g.x.var, this.list[this.list.length - 1].y + 32, "x_i − μ", "bnr-small bnr-quiet");
+    }
+    this.notes.replaceChildren();
+    if (g.phone) this.sayBelow();
+    else {
+      const y = g.sum + 44;
+      this.lines((g.x.var + g.x.dx_direct) / 2 - 14, y, said.var, 2);
+      this.lines(g.x.mean - 12, y, said.mean, 1);
+      this.lines(0, 216, said.turned, 2, "start");
+      this.key(g.w - 150, y - 2, 8, "plus: above, solid");
+      this.key(g.w - 150, y + 18, -8, "minus: below, hatched");
+    }
+    this.cards();
+  }
+
+  sayBelow() {
+    const { said } = this.data;
+    const put = (lines) => {
+      if (!lines.length) return;
+      make("b", "", this.notes, `${lines[0]} `);
+      this.notes.append(`${lines.slice(1).join(" ")}. `);
+    };
+    put(said.gate);
+    make("span", "", this.notes, "σ² ");
+    put(said.var);
+    make("span", "", this.notes, "μ: ");
+    put(said.mean);
+    put(said.turned);
+  }
+
+  key(x, y, height, content) {
+    const points = [[x + 16, y, y], [x + 14, y, y - height], [x + 2, y, y - height], [x, y, y]];
+    ribbon(this.layers.words, points, GREY, "url(#bnr-sum)");
+    draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
+    this.text(x + 23, y + (height > 0 ? 1 : 8), content, "bnr-small bnr-quiet", "start");
+  }
+
+  cards() {
+    const { g, data } = this;
+    const { piles, said } = data;
+    const low = g.base + (g.phone ? 62 : 58);
+    const ends = (x, anchor, pile, pair, term) => {
+      const places = this.ledger.places[term] ?? 2;
+      const put = (y, value) => this.text(x, y, number(value, true, places), "bnr-num bnr-quiet bnr-halo", anchor);
+      if (real(pair[0])) put(anchor === "middle" ? pile.up - 6 : Math.min(pile.up + 12, g.base - 5), pair[0]);
+      if (real(pair[1])) put(anchor === "middle" ? pile.down + 14 : Math.max(pile.down - 2, g.base + 15), pair[1]);
+    };
+    const card = (x, width, cls, content, formula) => {
+      draw("rect", { x, y: low, width, height: 48, rx: 9, class: `bnr-plate ${cls}` }, this.layers.words);
+      this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
+      this.letters(x + width / 2, low + 40, formula, `bnr-small ${cls}-text`);
+    };
+    const width = g.phone ? 180 : 172;
+    const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
+    card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim, "∂L/∂b = Σ ∂L/∂x_i");
+    ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
+    if (g.phone) {
+      this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
+    }
+    if (!said.weight) return;
+    const weightX = g.phone ? 0 : 0;
+    card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim, "∂L/∂W = Σ a_i ∂L/∂x_i");
+    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
+    if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
+  }
+
+  // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
+  drawWeights() {
+    const { g, data, ledger } = this;
+    const { weights } = data;
+    if (!weights.length || g.phone) return;
+    const rows = weights.length;
+    const columns = weights[0].length;
+    const most = Math.max(...weights.flat().map(({ v, zero }) => (zero ? 0 : Math.abs(real(v))))) || 1;
+    const [left, top, width, high] = [58, 36, Math.min(76, 170 / columns), 19];
+    this.text(0, 13, "all of", "bnr-small bnr-quiet", "start");
+    this.letters(38, 13, "∂L/∂W", "bnr-small", "start");
+    for (let j = 0; j < columns; j += 1) this.text(left + j * width + (width - 5) / 2, 31, columns > 2 ? String(j + 1) : `neuron ${j + 1}`, "bnr-small bnr-quiet");
+    for (let p = 0; p < rows; p += 1) {
+      this.text(0, top + p * high + 13, `input ${p + 1}`, "bnr-small bnr-quiet", "start");
+      for (let j = 0; j < columns; j += 1) {
+        const { v, zero } = weights[p][j];
+        const mine = p === ledger.input && j === ledger.neuron;
+        const x = left + j * width;
+        const centre = x + (width - 5) / 2;
+        const bar = zero ? 0 : (Math.abs(real(v)) / most) * ((width - 5) / 2 - 4);
+        const cell = draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.layers.words);
+        draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${zero ? "0" : number(v, true)}`);
+        draw("rect", { x, y: top + p * high, width: width - 5, height: high - 4, rx: 4, class: mine ? "bnr-mine" : "bnr-other" }, cell);
+        draw("rect", { x: real(v) < 0 ? centre - bar : centre, y: top + p * high + 4, width: bar, height: 7, class: mine ? "bnr-net" : "bnr-dull" }, cell);
+        draw("line", { x1: centre, x2: centre, y1: top + p * high + 2, y2: top + p * high + high - 6, class: "bnr-tick" }, cell);
+      }
+    }
+  }
+
+  // ---- What can be held ----------------------------------------------------------
+
+  mouth(lane, edge, out) {
+    const { g } = this;
+    if (!this.ledger.editable.includes("dy")) return;
+    const x = g.x.mouth + (out ? (g.phone ? 12 : 19) : 0);
+    const group = draw("g", { class: "bnr-hold", "data-hold": "dy", "data-row": lane.row }, this.layers.words);
+    draw("rect", { x: x - 8, y: edge - 16, width: 32, height: 32, class: "bnr-target" }, group);
+    draw("rect", { x: x - 1, y: edge - 8.5, width: 17, height: 17, rx: 6, class: "bnr-pill" }, group);
+    draw("path", { d: `M${x + 3.5} ${edge - 1.8}l4 -4.2 4 4.2ZM${x + 3.5} ${edge + 1.8}l4 4.2 4 -4.2Z`, class: "bnr-grip" }, group);
+  }
+
+  knob(term, row, x, y, content, large) {
+    const { g } = this;
+    const held = this.ledger.editable.includes("a");
+    const width = content.length * (g.phone ? 6.8 : 7.4) + (held ? 24 : 12);
+    const high = large ? 25 : g.dense ? Math.min(19, g.pitch - 1) : 22;
+    const group = draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
+    draw("rect", { x: x - width / 2, y: y - high / 2, width, height: high, rx: high / 2, class: "bnr-pill" }, group);
+    if (held) {
+      for (const dx of [0, 4]) for (const dy of [-4, 0, 4]) draw("circle", { cx: x - width / 2 + 9 + dx, cy: y + dy, r: 1.1, class: "bnr-grip" }, group);
+    }
+    this.text(x + (held ? 6 : 0), y + 4.8, content, "bnr-num bnr-b", "middle", group);
+  }
+
+  spec(term, row) {
+    const { g, ledger } = this;
+    const zoom = this.svg.clientWidth / g.w || 1;
+    const r = ledger.rows.indexOf(row);
+    const toolbar = this.stage.data.toolbar?.knobs ?? [];
+    const gamma = toolbar.find((knob) => knob.term === "gamma");
+    const perUnit = term === "dy" ? g.mouth : term === "a" ? 40 : 60; // pixels
+    return {
+      term,
+      row: term === "gamma" ? 0 : row,
+      label: term,
+      upright: true,
+      value: () => (term === "gamma" ? gamma.v : this.ledger.cells[term][r]),
+      step: () => (term === "gamma" ? gamma.step : this.ledger.steps[term]),
+      scale: () => 1,
+      reach: () => perUnit * zoom,
+      show: () => {},
+    };
+  }
+
+  grab(event) {
+    const cell = event.target.closest(".bnr-cell");
+    if (cell) {
+      this.stage.send({ kind: "view", neuron: Number(cell.dataset.j), input: Number(cell.dataset.p) });
+      return;
+    }
+    const handle = event.target.closest("[data-hold]");
+    if (!handle?.dataset.hold) return;
+    const { hold, row } = handle.dataset;
+    this.stage.point({ term: hold === "gamma" ? "dx_hat" : hold, r: this.ledger.rows.indexOf(Number(row)) });
+    this.stage.hold.grab(event, this.svg, this.spec(hold, Number(row)));
+    const escape = (key) => {
+      if (key.key === "Escape") this.stage.hold.letGo();
+    };
+    document.addEventListener("keydown", escape);
+    this.svg.addEventListener("lostpointercapture", () => document.removeEventListener("keydown", escape), { once: true });
+  }
+
+  // ---- What is pointed at --------------------------------------------------------
+
+  look(event) {
+    if (this.stage.hold.gesture || event.pointerType === "touch") return;
+    const found = event.target.closest("[data-term], [data-strand], [data-sum], [data-pile], [data-hold]");
+    if (!found) {
+      if (this.pointed) this.stage.point(null);
+      return;
+    }
+    const { term, strand, sum, pile, hold, row } = found.dataset;
+    if (sum) this.stage.point({ sum });
+    else if (row) {
+      const name = term ?? strand ?? pile ?? (hold === "gamma" ? "dx_direct" : hold);
+      this.stage.point({ term: name, r: this.ledger.rows.indexOf(Number(row)) });
+    }
+  }
+
+  light(what) {
+    this.pointed = what;
+    for (const lit of this.svg.querySelectorAll(".bnr-lit")) lit.classList.remove("bnr-lit");
+    if (!what || this.root.hidden || !this.ledger) return;
+    const selector = what.sum
+      ? `[data-sum="${what.sum}"]`
+      : ["term", "strand", "pile"].map((kind) => `[data-${kind}="${what.term}"][data-row="${this.ledger.rows[what.r]}"]`).join(",");
+    for (const element of this.svg.querySelectorAll(selector)) element.classList.add("bnr-lit");
+  }
+
+  // ---- Moving --------------------------------------------------------------------
+
+  flow() {
+    cancelAnimationFrame(this.frame);
+    if (this.still.matches || !this.g) return;
+    const start = performance.now();
+    const tick = (now) => {
+      if (!this.root.isConnected || this.stage.hold.gesture) {
+        this.layers.moving.replaceChildren();
+        return;
+      }
+      const share = Math.min(1, (now - start) / PASS_MS);
+      this.chevrons(share);
+      if (share < 1) this.frame = requestAnimationFrame(tick);
+      else this.layers.moving.replaceChildren();
+    };
+    this.frame = requestAnimationFrame(tick);
+  }
+
+  // Their number goes with the thickness of the lane.
+  chevrons(share) {
+    const { g, layers } = this;
+    const from = g.x.mouth - 14;
+    const to = g.x.turn + g.band.turn + 6;
+    let d = "";
+    let hatched = "";
+    for (const lane of this.list) {
+      const count = Math.round(3 + Math.abs(lane.v.dx_direct) * g.u * 0.5);
+      for (let k = 0; k < count; k += 1) {
+        const t = ((k + 0.5) / count + lane.y * 0.37 + share) % 1;
+        const x = from - t * (from - to);
+        const high = this.height(lane.v, x);
+        if (Math.abs(high) < 6) continue;
+        const y = lane.y - high * (0.24 + 0.52 * ((k * 0.618 + lane.y * 0.3) % 1));
+        const mark = `M${x + 3} ${y - 3}L${x} ${y}L${x + 3} ${y + 3}`;
+        if (high > 0) d += mark;
+        else hatched += mark;
+      }
+    }
+    layers.moving.replaceChildren();
+    draw("path", { d, class: "bnr-chevron" }, layers.moving);
+    draw("path", { d: hatched, class: "bnr-chevron bnr-ink" }, layers.moving);
+  }
+}

@@ -1,0 +1,86 @@
+"""The stage: toolbar, headline, river and ledger of one scenario, as one Streamlit component.
+
+They are one, so that what is held is the same in all of them, and so that one answer from
+Python draws them all in one frame.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bnviz.components.register import component, serve
+from bnviz.core.columns import Columns
+from bnviz.core.view import View
+from bnviz.draw import ledger, river, toolbar
+from bnviz.words.claim import Claim
+
+_HERE = Path(__file__).parent
+_PARTS = ("toolbar", "river", "ledger")  # whose files the stage's script takes in
+_mount = component("stage", _HERE, js="stage.js", css="stage.css")
+
+KEY = "stage"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes to the browser with the numbers: the event it answers, and what went wrong."""
+
+    seq: int | None
+    notice: str = ""
+    undo: bool = False
+    redo: bool = False
+
+
+@dataclass(frozen=True)
+class Show:
+    """What of the stage is on the page.
+
+    hide: of `bnviz.inputs.link.HIDABLE`, what is left out. called: see `bnviz.draw.ledger`.
+    tab: the group of columns that a phone shows when it is given, and until another is chosen.
+    """
+
+    toolbar: bool = True
+    inputs: bool = True
+    river: bool = False
+    ledger: bool = False
+    hide: Collection[str] = ()
+    called: View | None = None
+    tab: int = 3
+
+
+def stage(
+    c: Columns,
+    show: Show,
+    *,
+    reply: Reply,
+    rows: list[int] | None = None,
+    headline: Claim | None = None,
+    on_event: Callable[[], None],
+) -> None:
+    """Draw what is shown of these columns.
+
+    What people do to it arrives in the session state as `st.session_state[KEY].event`, and
+    `on_event` is called. rows: the samples to show while one of them is held; None where none
+    is. headline: what stands over it.
+    """
+    data: dict[str, Any] = {
+        "reply": asdict(reply),
+        "tab": show.tab,
+        "headline": headline and {"claim": headline.claim, "why": headline.why},
+        "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
+        if show.toolbar
+        else None,
+        "river": river.payload(c, rows) if show.river else None,
+        "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
+    }
+    if rows is None:  # the browser keeps what never changes while a bar is held
+        data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
+    for part in _PARTS:
+        serve(part, _HERE.parent / part)
+    # Bytes pass through as they are; a dictionary is searched for tables first.
+    encoded = json.dumps(data, ensure_ascii=False).encode()
+    _mount()(key=KEY, data=encoded, on_event_change=on_event)

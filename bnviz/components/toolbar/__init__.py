@@ -1,0 +1,1 @@
+"""The toolbar of every page: what is looked at, γ, ε, undo and redo."""

@@ -1,0 +1,128 @@
+"""Columns -> the river: what flows in which lane at each station, in units of ∂L/∂x.
+
+From the loss, at the right, to the weight, at the left: ∂L/∂y · the gate, after which it is ① ·
+σ², which adds ② · μ, which adds ③ · ∂L/∂x · the gate × a · the weight. Past the first gate
+everything is in units of ∂L/∂x, so what comes into a station is what leaves it. Pure data: the
+browser only places it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnviz.claims.river import Said, alt, gate, say
+from bnviz.core.arrays import Array
+from bnviz.core.columns import Columns, columns
+from bnviz.core.view import View
+from bnviz.draw.palette import sample_color
+from bnviz.words.numbers import plain
+
+# What a lane carries at each station, and what each station adds to it.
+STATIONS = ("dy", "dx_direct", "after_var", "dx", "dweight")
+ADDED = ("dx_via_var", "dx_via_mean")
+LANES = (*STATIONS, *ADDED)
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """The lanes of the shown samples, (M,) a term, one lane for all others, and the batch.
+
+    a, deviation: (M,), what the gate × a multiplies with and what σ² goes by. rest: the
+    others added up, None where all are shown. batch: the sums over all N samples. piles: what
+    is added up for the bias and for the weight, plus and minus apart, as the blocks are drawn.
+    """
+
+    rows: list[int]
+    lanes: dict[str, Array]
+    a: Array | None
+    deviation: Array
+    rest: dict[str, float] | None
+    batch: dict[str, float]
+    piles: dict[str, tuple[float, float]]
+    moved: float
+
+
+def _blocks(shown: Array, rest: float | None) -> tuple[float, float]:
+    values = shown if rest is None else np.append(shown, rest)
+    return float(values[values > 0].sum()), float(values[values < 0].sum())
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def flow(c: Columns, rows: list[int] | None = None) -> Flow:
+    """What flows where. rows: the samples to show, those of the ledger where it is None."""
+    rows = c.rows if rows is None else rows
+    whole = {name: c.values[name] for name in LANES if name in c.values}
+    whole["after_var"] = whole["dx_direct"] + whole["dx_via_var"]
+    hidden = np.setdiff1d(np.arange(c.values["dx"].size), rows)
+    lanes = {name: values[rows] for name, values in whole.items()}
+    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
+    via_var = whole["dx_via_var"]
+    piles = {
+        pile: _blocks(lanes[term], rest[term] if hidden.size else None)
+        for pile, term in (("bias", "dx"), ("weight", "dweight"))
+        if term in lanes
+    }
+    return Flow(
+        rows=rows,
+        lanes=lanes,
+        a=c.values["a"][rows] if "a" in c.values else None,
+        deviation=c.trace.deviation[rows, c.view.neuron],
+        rest=rest if hidden.size else None,
+        batch={name: float(values.sum()) for name, values in whole.items()},
+        piles=piles,
+        moved=float(via_var[via_var > 0].sum()),
+    )
+
+
+def _every_weight(c: Columns) -> list[list[dict[str, Any]]]:
+    """All of ∂L/∂W, an entry for each input (rows) and neuron, with whether it is 0."""
+    if c.trace.dweight is None:
+        return []
+    d, k = c.trace.dweight.shape
+    sums = [[columns(c.trace, View(j, p)).sums["dweight"] for j in range(k)] for p in range(d)]
+    return [[{"v": plain(w.value), "zero": w.vanishes} for w in row] for row in sums]
+
+
+def _plain(values: Array) -> list[float | str]:
+    return [plain(float(value)) for value in values]
+
+
+def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
+    """The flow and its words, ready for JSON."""
+    f, t, j = flow(c, rows), c.trace, c.view.neuron
+    said: Said = say(c)
+    return {
+        "rows": f.rows,
+        "colors": [sample_color(i) for i in f.rows],
+        "others": t.x_hat.shape[0] - len(f.rows),
+        "frozen": t.scenario.frozen,
+        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
+        "a": None if f.a is None else _plain(f.a),
+        "deviation": _plain(f.deviation),
+        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
+        "batch": {name: plain(value) for name, value in f.batch.items()},
+        "zero": {name: total.vanishes for name, total in c.sums.items()},
+        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
+        "moved": plain(f.moved),
+        "numbers": {
+            "gate": plain(gate(c)),
+            "dvar": plain(float(t.dvar[j])),
+            "dmean": plain(float(t.dmean[j])),
+            "each": plain(float(f.lanes["dx_via_mean"][0])),
+            "by_deviation": plain(2.0 * float(t.dvar[j]) / t.x_hat.shape[0]),
+        },
+        "weights": _every_weight(c),
+        "said": {
+            "gate": said.gate,
+            "var": said.var,
+            "mean": said.mean,
+            "turned": said.turned,
+            "bias": {"claim": said.bias.claim, "zero": said.bias.holds},
+            "weight": said.weight
+            and {"claim": said.weight.claim, "alive": said.weight.holds, "why": said.weight.why},
+        },
+        "alt": alt(c, said),
+    }
