@@ -86,6 +86,15 @@ def columns(t: Trace, view: View) -> Columns:
     return Columns(t, view, values, sums)
 
 
+def dweight_bounds(t: Trace) -> Array:
+    """What rounding may leave of each entry of ∂L/∂W that is zero, (d, k); it needs a."""
+    assert t.scenario.a is not None
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        sizes = np.outer(np.abs(t.scenario.a).max(axis=0), gradient_scale(t))
+        bounds: Array = rounding(t.x_hat.shape[0]) * sizes + TINY
+    return bounds
+
+
 def column_sums(t: Trace, neuron: int, input: int) -> dict[str, Sum]:
     """The row of sums alone, for neuron j and input p, by ledger term."""
     return columns(t, View(neuron, input)).sums

@@ -15,8 +15,7 @@ import numpy as np
 
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
-from bnviz.core.columns import Columns, columns
-from bnviz.core.view import View
+from bnviz.core.columns import Columns, dweight_bounds
 from bnviz.draw.palette import sample_color
 from bnviz.words.numbers import plain
 
@@ -81,9 +80,11 @@ def _every_weight(c: Columns) -> list[list[dict[str, Any]]]:
     """All of ∂L/∂W, an entry for each input (rows) and neuron, with whether it is 0."""
     if c.trace.dweight is None:
         return []
-    d, k = c.trace.dweight.shape
-    sums = [[columns(c.trace, View(j, p)).sums["dweight"] for j in range(k)] for p in range(d)]
-    return [[{"v": plain(w.value), "zero": w.vanishes} for w in row] for row in sums]
+    zero = np.abs(c.trace.dweight) <= dweight_bounds(c.trace)
+    return [
+        [{"v": plain(v), "zero": z} for v, z in zip(row, zeros, strict=True)]
+        for row, zeros in zip(c.trace.dweight.tolist(), zero.tolist(), strict=True)
+    ]
 
 
 def _plain(values: Array) -> list[float | str]:

@@ -26,7 +26,7 @@ def _knob(s: Scenario, term: str, row: int, neuron: int) -> dict[str, Any]:
         "symbol": TERMS[term].symbol + (f" {row + 1}" if term == "weight" else ""),
         "name": cell_name(term, row, neuron),
         "v": value,
-        "step": step(nice(max(abs(value), 1.0))),
+        "step": 0.1 if term == "eps" else step(nice(max(abs(value), 1.0))),
         "log": term == "eps",
     }
 

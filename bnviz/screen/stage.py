@@ -9,12 +9,13 @@ import streamlit as st
 
 from bnviz.claims.surprise import headline as told
 from bnviz.components import stage as component
-from bnviz.components.stage import Reply, Show
-from bnviz.core.columns import columns, shown_rows
+from bnviz.components.stage import Reply, Show, Take
+from bnviz.core.columns import Columns, columns, shown_rows
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.inputs.cells import CellError, cell, cell_name, parse_cell, with_cell
+from bnviz.draw.sweep import grid
+from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, with_cell
 from bnviz.inputs.presets import PRESETS, matching
 from bnviz.screen import session
 from bnviz.words.claim import Claim
@@ -61,6 +62,24 @@ def _let_go(event: Event) -> None:
         session.change(before if event.get("kind") == "cancel" else dragged, before=before)
 
 
+def _set(event: Event) -> None:
+    """A drag that the browser drew by itself ends: undo goes back to where it began."""
+    state = st.session_state
+    before = state.get("before")
+    state.before = None
+    session.change(_with(event, event.get("value")), before=before)
+
+
+def _take(event: Event) -> None:
+    """A number is about to be held: the next answer brings all of its positions."""
+    s = session.scenario()
+    _place(event, s)
+    value, step = float(event["value"]), float(event["step"])
+    if not (abs(value) <= LARGEST and 0 < step <= LARGEST and abs(value) <= 1e12 * step):
+        raise ValueError("no such positions")
+    st.session_state.take = (event["term"], event["row"], value, step, bool(event.get("fine")))
+
+
 def _type(event: Event) -> None:
     session.change(_with(event, event.get("text")))
 
@@ -81,7 +100,9 @@ def _view(event: Event) -> None:
     st.session_state.view = View(int(event["neuron"]), int(event["input"]))
 
 
+_WHILE_HELD: dict[str, Callable[[Event], None]] = {"move": _move, "take": _take}
 _ACTS: dict[str, Callable[[Event], None]] = {
+    "set": _set,
     "type": _type,
     "home": _home,
     "preset": _preset,
@@ -99,19 +120,38 @@ def _on_event() -> None:
         return
     state.answered = event.get("seq")
     kind = event.get("kind")
-    moving = kind == "move"
-    state.settled = not moving
+    state.settled = kind not in _WHILE_HELD
     try:
-        if moving:
-            _move(event)
+        if kind in _WHILE_HELD:
+            _WHILE_HELD[kind](event)
             return
-        _let_go(event)
+        if kind != "set":
+            _let_go(event)
         if kind in _ACTS:
             _ACTS[kind](event)
     except CellError as error:
         session.say(str(error))
     except (ValueError, TypeError, KeyError):
         return
+
+
+def _told(c: Columns, show: Show, headline: Claim | None) -> Claim | None:
+    """What stands over it: what is handed in, else what the numbers say of themselves."""
+    if headline is not None or not show.river:
+        return headline
+    return told(c, matching(c.trace.scenario))
+
+
+def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take | None:
+    """Everything at each position of the number that someone has taken, if someone has."""
+    taken = st.session_state.pop("take", None)
+    if taken is None:
+        return None
+    term, row, value, step, fine = taken
+    place = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
+    values = grid(value, step, log=term == "eps")
+    scenes = [columns(run(with_cell(s, *place, v)), view) for v in values]
+    return Take(term, row, fine, values, [(c, _told(c, show, headline)) for c in scenes])
 
 
 @st.fragment
@@ -124,11 +164,12 @@ def stage(show: Show, headline: Claim | None = None) -> None:
     component.stage(
         c,
         shown,
+        take=_taken(s, view, shown, headline),
         reply=Reply(
             state.get("answered"), session.notice(), session.can_undo(), session.can_redo()
         ),
         rows=None if held is None else shown_rows(run(held), view),
-        headline=headline or (told(c, matching(s)) if show.river else None),
+        headline=_told(c, shown, headline),
         on_event=session.callback(_on_event),
     )
     # While a bar is held only the stage answers; let go, and the page follows.

@@ -23,7 +23,9 @@ def test_every_quantity_has_an_entry() -> None:
 
 @pytest.mark.parametrize("name", TERMS)
 def test_shapes_are_those_of_the_trace(name: str) -> None:
-    value = getattr(T if hasattr(T, name) else T.scenario, name)
+    held = name in ("running_mean", "running_var")
+    t = run(T.scenario.edit(running_mean=[0.5, 1.0], running_var=[1.0, 2.0])) if held else T
+    value = getattr(t if hasattr(t, name) else t.scenario, name)
     written = tuple(SIZES[letter] for letter in re.findall("[Nkd]", TERMS[name].shape))
     assert np.shape(value) == written
 

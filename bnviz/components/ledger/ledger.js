@@ -230,7 +230,7 @@ export class Ledger {
       const values = data.cells[term];
       this.cells[term].forEach((cell, r) => {
         setAttribute(cell.td, "data-value", values[r]);
-        if (this.stage.hold.is(term, data.rows[r])) return;
+        if (this.stage.hold.shows(cell.number)) return;
         const text = this.text(term, r);
         setText(cell.number, text);
         this.placeBar(cell, values[r], this.scales[term]);

@@ -7,7 +7,7 @@ Python draws them all in one frame.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
 from bnviz.core.view import View
-from bnviz.draw import ledger, river, toolbar
+from bnviz.draw import ledger, river, sweep, toolbar
 from bnviz.words.claim import Claim
 
 _HERE = Path(__file__).parent
@@ -52,24 +52,25 @@ class Show:
     tab: int = 3
 
 
-def stage(
-    c: Columns,
-    show: Show,
-    *,
-    reply: Reply,
-    rows: list[int] | None = None,
-    headline: Claim | None = None,
-    on_event: Callable[[], None],
-) -> None:
-    """Draw what is shown of these columns.
+@dataclass(frozen=True)
+class Take:
+    """A number that someone takes: everything is to be drawn at each of these values of it.
 
-    What people do to it arrives in the session state as `st.session_state[KEY].event`, and
-    `on_event` is called. rows: the samples to show while one of them is held; None where none
-    is. headline: what stands over it.
+    scenes: the columns and the headline at each value. fine: is the grid the finer one?
     """
-    data: dict[str, Any] = {
-        "reply": asdict(reply),
-        "tab": show.tab,
+
+    term: str
+    row: int
+    fine: bool
+    values: list[float]
+    scenes: Sequence[tuple[Columns, Claim | None]]
+
+
+def _scene(
+    c: Columns, show: Show, rows: list[int] | None, headline: Claim | None
+) -> dict[str, Any]:
+    """All that changes with a number."""
+    return {
         "headline": headline and {"claim": headline.claim, "why": headline.why},
         "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
         if show.toolbar
@@ -77,10 +78,37 @@ def stage(
         "river": river.payload(c, rows) if show.river else None,
         "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
     }
+
+
+def stage(
+    c: Columns,
+    show: Show,
+    *,
+    reply: Reply,
+    rows: list[int] | None = None,
+    headline: Claim | None = None,
+    take: Take | None = None,
+    on_event: Callable[[], None],
+) -> None:
+    """Draw what is shown of these columns.
+
+    What people do to it arrives in the session state as `st.session_state[KEY].event`, and
+    `on_event` is called. rows: the samples to show while one of them is held; None where none
+    is. headline: what stands over it. take: what has been taken, if something has.
+    """
+    data = {"reply": asdict(reply), "tab": show.tab} | _scene(c, show, rows, headline)
     if rows is None:  # the browser keeps what never changes while a bar is held
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
+    table = b""
+    if take is not None:
+        held = {"term": take.term, "row": take.row, "fine": take.fine}
+        kept = c.rows if rows is None else rows
+        drawn = [_scene(at, show, kept, said) for at, said in take.scenes]
+        table = sweep.encode(held, take.values, drawn)
     for part in _PARTS:
         serve(part, _HERE.parent / part)
     # Bytes pass through as they are; a dictionary is searched for tables first.
-    encoded = json.dumps(data, ensure_ascii=False).encode()
-    _mount()(key=KEY, data=encoded, on_event_change=on_event)
+    encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    packed = len(encoded).to_bytes(8, "little") + encoded + table
+    _mount()(key=KEY, data=packed, on_event_change=on_event)

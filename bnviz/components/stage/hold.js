@@ -7,6 +7,8 @@ import { make, setAttribute, setText } from "../bnviz.common/dom.js";
 import { number } from "../bnviz.common/numbers.js";
 
 const SETTLE_MS = 400; // after the last key of a run of steps
+const REST_MS = 120; // a mouse that rests on a handle may be about to take it
+const AHEAD = 10; // positions left in a sweep when the next one is asked for
 const SMALLEST_EPS = -12; // a power of ten; below it the dragged ε is 0
 
 // A dragged number without the dust of binary fractions.
@@ -20,17 +22,57 @@ export class Hold {
   constructor(stage) {
     this.stage = stage;
     this.gesture = null;
+    this.sweep = null;
+    this.asked = null;
   }
 
-  is(term, row) {
-    return Boolean(this.gesture && this.gesture.term === term && this.gesture.row === row);
+  // Is this the text that says what is held? Python's answers, older than it, leave it alone.
+  shows(text) {
+    return Boolean(this.gesture && this.gesture.spec.number === text);
+  }
+
+  // Does the browser draw what is held by itself, from a sweep?
+  get draws() {
+    return Boolean(this.gesture?.drawn);
   }
 
   // An answer came; done says that nothing else is under way.
-  answered(done) {
-    if (this.gesture && !(done && this.gesture.done)) return;
+  answered(done, sweep) {
+    if (sweep) {
+      this.sweep = sweep;
+      this.asked = null;
+    }
+    const { gesture } = this;
+    if (gesture && !(done && gesture.done)) return;
+    if (gesture || !sweep) this.sweep = this.asked = null; // another scenario, other sweeps
     this.gesture = null;
     this.mark(false);
+  }
+
+  // The position that is held, out of the sweep, if it is there by now.
+  redraw() {
+    const { gesture, sweep } = this;
+    if (!gesture?.moved || gesture.done || !sweep) return false;
+    const k = sweep.isOf(gesture.term, gesture.row, sweep.fine) ? sweep.find(gesture.value) : -1;
+    if (k < 0) return false;
+    gesture.drawn = true;
+    this.stage.update(sweep.at(k));
+    return true;
+  }
+
+  // Asks for all positions of a number, unless they are here or under way.
+  take(spec, value, fine = false) {
+    if (this.sweep?.isOf(spec.term, spec.row, fine)) {
+      const k = this.sweep.find(value);
+      if (k >= 0 && this.sweep.left(k) >= AHEAD) return;
+      if (k < 0 && !this.gesture?.moved) return; // between two steps, as it was typed
+    }
+    const step = (this.gesture?.step ?? spec.step()) * (fine ? 0.1 : 1);
+    const event = { kind: "take", term: spec.term, row: spec.row, value, step, fine };
+    const asked = JSON.stringify([event.term, event.row, fine, this.gesture ? value : null]);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.stage.send(event);
   }
 
   // What is not on the stage says by itself that it waits.
@@ -44,34 +86,65 @@ export class Hold {
     element.setAttribute("aria-label", spec.label);
     element.tabIndex = 0;
     element.onpointerdown = (event) => this.grab(event, element, spec);
+    element.onpointerenter = (event) => this.rest(event, spec);
+    element.onpointerleave = () => clearTimeout(this.resting);
     element.ondblclick = () => this.type(element, spec, null);
     element.onkeydown = (event) => this.key(event, element, spec);
     element.onblur = () => this.settle();
   }
 
+  // A mouse that rests on a handle: all positions come before they are needed.
+  rest(event, spec) {
+    clearTimeout(this.resting);
+    if (event.pointerType !== "mouse" || this.gesture) return;
+    this.resting = setTimeout(() => {
+      if (!this.gesture) this.take(spec, Number(spec.value()));
+    }, REST_MS);
+  }
+
   begin(spec, at) {
     this.settle();
+    clearTimeout(this.resting);
     const value = Number(spec.value());
-    this.gesture = { term: spec.term, row: spec.row, spec, value, start: value, at, moved: false };
+    // Step and scale stand while it is held, whatever becomes of the numbers beside it.
+    const held = { step: spec.step(), scale: spec.scale(), value, start: value, at, moved: false };
+    this.gesture = { term: spec.term, row: spec.row, spec, ...held };
     this.mark(true);
+    this.stage.keepPlace();
+    this.take(spec, value);
   }
 
   // The value after a way of `share` of the scale, kept to steps.
-  travelled(spec, start, share, step) {
-    if (!spec.log) return roundTo(start + share * spec.scale(), step);
-    const power = Math.log10(Math.max(start, 10 ** SMALLEST_EPS)) + share * 6;
+  travelled({ spec, scale }, start, share, step) {
+    if (!spec.log) return roundTo(start + share * scale, step);
+    const power = roundTo(Math.log10(Math.max(start, 10 ** SMALLEST_EPS)) + share * 6, step);
     return power <= SMALLEST_EPS ? 0 : Number((10 ** power).toPrecision(2));
   }
 
-  hold(value) {
-    const { gesture } = this;
+  // Every number at the held value: out of the sweep where it has come, else from Python.
+  hold(value, fine = false) {
+    const { gesture, sweep } = this;
     if (value === gesture.value) return;
-    gesture.value = value;
-    gesture.moved = true;
     const { spec } = gesture;
-    spec.show(value);
-    if (spec.number) setText(spec.number, number(value, spec.term !== "eps", spec.places?.() ?? 2));
-    this.stage.send({ kind: "move", term: gesture.term, row: gesture.row, value });
+    gesture.moved = true;
+    const k = sweep?.isOf(gesture.term, gesture.row, fine) ? sweep.find(value) : -1;
+    gesture.value = k >= 0 ? sweep.values[k] : value;
+    if (k >= 0) {
+      gesture.drawn = true;
+      this.stage.update(sweep.at(k));
+    } else {
+      gesture.drawn = false;
+      gesture.sent = true;
+    }
+    spec.show(gesture.value);
+    if (spec.number) {
+      setText(spec.number, number(gesture.value, spec.term !== "eps", spec.places?.() ?? 2));
+    }
+    if (k < 0) {
+      const { term, row } = gesture;
+      this.stage.send({ kind: "move", term, row, value });
+    }
+    if (k < 0 || sweep.left(k) < AHEAD) this.take(spec, value, fine);
   }
 
   // With a mouse the element is focused too, so that the keys go on where the hand left off.
@@ -88,8 +161,8 @@ export class Hold {
       if (this.gesture !== gesture || move.pointerId !== event.pointerId) return;
       const way = along(move) - gesture.at;
       if (!gesture.moved && Math.abs(way) < 3) return;
-      const step = spec.step() * (move.altKey ? 0.1 : 1);
-      this.hold(this.travelled(spec, gesture.start, way / spec.reach(), step));
+      const step = gesture.step * (move.altKey ? 0.1 : 1);
+      this.hold(this.travelled(gesture, gesture.start, way / spec.reach(), step), move.altKey);
     };
     const end = (up) => {
       if (up.pointerId !== event.pointerId) return;
@@ -108,6 +181,7 @@ export class Hold {
     if (!gesture) return;
     clearTimeout(this.timer);
     gesture.done = true;
+    gesture.drawn = false;
     if (gesture.moved) this.stage.send({ kind: "cancel" });
     else {
       this.gesture = null;
@@ -120,7 +194,8 @@ export class Hold {
     clearTimeout(this.timer);
     if (!gesture || gesture.done) return;
     gesture.done = true;
-    if (gesture.moved) this.stage.send({ kind: "settle" });
+    const { term, row, value } = gesture;
+    if (gesture.moved) this.stage.send({ kind: "set", term, row, value });
     else {
       this.gesture = null;
       this.mark(false);
@@ -136,10 +211,11 @@ export class Hold {
       event.preventDefault();
       event.stopPropagation();
       if (!this.gesture || this.gesture.spec !== spec || this.gesture.done) this.begin(spec, 0);
-      const step = spec.step() * (event.altKey ? 0.1 : 1);
+      const { gesture } = this;
+      const step = gesture.step * (event.altKey ? 0.1 : 1);
       const count = signs[key] * (event.shiftKey ? 10 : 1);
-      const share = spec.log ? (count * (event.altKey ? 0.2 : 1)) / 60 : (count * step) / spec.scale();
-      this.hold(this.travelled(spec, this.gesture.value, share, step));
+      const share = (count * step) / (spec.log ? 6 : gesture.scale);
+      this.hold(this.travelled(gesture, gesture.value, share, step), event.altKey);
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.settle(), SETTLE_MS);
     } else if (key === "Home" && !modified) {

@@ -6,6 +6,7 @@ import { Ledger } from "../bnviz.ledger/ledger.js";
 import { River } from "../bnviz.river/river.js";
 import { Toolbar } from "../bnviz.toolbar/toolbar.js";
 import { Hold } from "./hold.js";
+import { unpack } from "./sweep.js";
 
 const LOST_MS = 5000; // an answer later than this is not waited for
 
@@ -18,7 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     stages.set(parentElement, stage);
   }
   stage.post = (event) => setTriggerValue("event", event);
-  stage.update(JSON.parse(new TextDecoder().decode(data)));
+  stage.receive(unpack(data));
 }
 
 class Stage {
@@ -51,7 +52,6 @@ class Stage {
 
   send(event) {
     if (!this.root.isConnected) return;
-    if (event.kind === "move" || event.kind === "type") this.keepPlace();
     const last = this.queue[this.queue.length - 1];
     const replaces =
       last && event.kind === "move" && last.kind === "move" &&
@@ -85,17 +85,24 @@ class Stage {
     this.post({ ...event, seq: this.waiting });
   }
 
-  update(answer) {
-    // What never changes is sent only when nothing is held.
-    this.data = { ...this.still, ...answer };
-    this.still = { presets: this.data.presets, heads: this.data.heads };
-    const { headline, reply } = this.data;
-    const answered = this.waiting && reply.seq === this.waiting;
+  // An answer from Python: the numbers, and where something was taken, its sweep.
+  receive({ scene, sweep }) {
+    const answered = this.waiting && scene.reply.seq === this.waiting;
     if (answered) {
       this.waiting = 0;
       clearTimeout(this.lostTimer);
     }
-    this.hold.answered(answered && !this.queue.length);
+    this.hold.answered(answered && !this.queue.length, sweep);
+    // While the browser draws by itself, an answer that was under way is of an older position.
+    if (!this.hold.draws && !this.hold.redraw()) this.update(scene);
+    if (answered) this.flush();
+  }
+
+  update(scene) {
+    // What never changes is sent only when nothing is held.
+    this.data = { ...this.still, ...scene };
+    this.still = { presets: this.data.presets, heads: this.data.heads };
+    const { headline, reply } = this.data;
     this.head.hidden = !headline;
     if (headline) {
       if (!this.hold.gesture && this.preset !== this.data.toolbar?.preset) {
@@ -107,7 +114,6 @@ class Stage {
     }
     setText(this.notice, reply.notice ?? "");
     for (const part of this.parts) part.update(this.data);
-    if (answered) this.flush();
   }
 
   // ---- What is pointed at, in the river or in the ledger ------------------------

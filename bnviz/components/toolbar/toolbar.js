@@ -122,7 +122,7 @@ export class Toolbar {
       const { box, shown } = this.cells[index];
       setAttribute(box, "data-knob", knob.term);
       setAttribute(box, "data-value", knob.v);
-      if (this.stage.hold.is(knob.term, knob.row)) return;
+      if (this.stage.hold.shows(shown)) return;
       const text = number(knob.v, knob.term !== "eps");
       setText(shown, text);
       this.stage.hold.describe(box, knob.v, text, null);

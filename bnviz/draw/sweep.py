@@ -1,0 +1,88 @@
+"""What is drawn at every position of a held number, as one table of what differs.
+
+A drag moves one number along a grid of steps. All of what Python would draw at each step is
+computed here at once; the browser only looks it up, in the same frame and at any network delay.
+
+The bytes are a length (4 bytes, little-endian), JSON of that length, and float64 numbers: a
+row a position, a column an entry of `numbers`, which lists all the places where it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+POSITIONS = 40  # on either side of where the number is
+_SMALLEST_EPS = -12  # a power of ten; below it a dragged ε is 0
+_NUMBER = re.compile(r"([+−]?(?:\d+\.\d+(?:e−?\d+)?|∞))")
+
+Path = tuple[str | int, ...]
+Json = Mapping[str, Any]
+
+
+def grid(value: float, step: float, *, log: bool, count: int = POSITIONS) -> list[float]:
+    """The positions of a held number about its value, as the browser steps through them.
+
+    log: steps of a tenth of `step` decades, with two digits; below the smallest it is 0.
+    """
+    if not log:
+        centre = round(value / step)
+        return [float(f"{(centre + i) * step:.12g}") + 0.0 for i in range(-count, count + 1)]
+    centre = round(math.log10(value) / step) if value > 0 else round(_SMALLEST_EPS / step)
+    powers = ((centre + i) * step for i in range(-count, count + 1))
+    found = [float(f"{10.0**p:.1e}") if p > _SMALLEST_EPS else 0.0 for p in powers if p < 99]
+    return sorted(set(found))
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every number and every text, by its place; lists of texts are one."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _leaves(part, (*path, key))
+    elif isinstance(value, list) and value and not isinstance(value[0], str):
+        for index, part in enumerate(value):
+            yield from _leaves(part, (*path, index))
+    else:
+        yield path, value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _coded(values: Sequence[Any]) -> tuple[list[Any], list[int], list[list[str]]]:
+    """The different texts, with gaps for their numbers; which is where; and the numbers."""
+    kinds: dict[str, int] = {}
+    which, numbers = [], []
+    for value in values:
+        pieces = _NUMBER.split(json.dumps(value, ensure_ascii=False))
+        which.append(kinds.setdefault("\0".join(pieces[::2]), len(kinds)))
+        numbers.append(pieces[1::2])
+    return [kind.split("\0") for kind in kinds], which, numbers
+
+
+def encode(held: Json, values: Sequence[float], drawn: Sequence[Json]) -> bytes:
+    """The table. held: what is held; drawn: what is drawn at each of the values."""
+    rows = [dict(_leaves(scene)) for scene in drawn]
+    paths = list(rows[0])
+    numbers: dict[tuple[float, ...], list[Path]] = {}  # the same number in two places goes once
+    texts: list[Json] = []
+    for path in paths:
+        column = [row.get(path) for row in rows]
+        if all(v == column[0] for v in column):
+            continue
+        if all(map(_is_number, column)):
+            numbers.setdefault(tuple(map(float, column)), []).append(path)
+        else:
+            kinds, which, inside = _coded(column)
+            texts.append({"path": path, "kinds": kinds, "which": which, "numbers": inside})
+    head = {**held, "values": list(values), "numbers": list(numbers.values()), "texts": texts}
+    written = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    written += b" " * (-(len(written) + 4) % 8)  # the numbers begin at a multiple of eight
+    table = np.array(list(numbers), dtype="<f8").T
+    return len(written).to_bytes(4, "little") + written + table.tobytes()
