@@ -170,8 +170,7 @@ def test_each_value_is_the_two_sides_of_its_statement(seed: int) -> None:
             "dx_sum": total(dx),
             "simplified": max(abs(dx - t.dx_simplified[:, j])),
             # Of 1/(σ²+ε)^(3/2) one power is the trace's own 1/√(σ²+ε).
-            "along_x_hat": total(dx * x_hat)
-            - total(t.dx_hat[:, j] * x_hat) * share * t.inv_std[j],
+            "along_x_hat": total(dx * x_hat) - total(t.dx_hat[:, j] * x_hat) * share * t.inv_std[j],
             "scale_invariance": total(s.weight[:, j] * t.dweight[:, j])
             - share * s.gamma[j] * t.dgamma[j],
         }
