@@ -278,7 +278,7 @@ def test_one_number_beside_another(analytic: float, numeric: float, holds: bool)
 def test_the_worst_entry_is_that_nearest_to_its_own_bound() -> None:
     numeric = np.array([1e6, 1.0, 0.0])
     c = complex_step.Comparison(
-        "dx", numeric + [1e-7, 8e-13, 2e-15], numeric, np.array([1e-14, 1e-14, 1e-14])
+        "dx", numeric + np.array([1e-7, 8e-13, 2e-15]), numeric, np.array([1e-14, 1e-14, 1e-14])
     )
     assert c.worst == (1,)
     np.testing.assert_allclose(c.shares, [0.1, 0.79, 0.2], rtol=0.05)

@@ -50,7 +50,7 @@ def test_the_noise_of_probabilities_is_their_movement_and_a_rounding_of_each() -
     size, share = np.abs(y) + 1, 1e-6
     noise = LOSSES["entropy"].noise(y, size, GIVEN)
     p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
-    own = p * (1 - np.log(p)) + (GIVEN == GIVEN.max(axis=1, keepdims=True))
+    own = p * (1 - np.log(p)) + (GIVEN.max(axis=1, keepdims=True) == GIVEN)
     most = np.max([moved("entropy", y, size, share) / share], axis=0)
     # 64 draws of signs don't always find the worst of three.
     np.testing.assert_allclose(noise, most + own, rtol=1e-3)
