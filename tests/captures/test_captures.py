@@ -374,6 +374,8 @@ def test_the_model_does_the_same_with_and_without_hooks(tmp_path: Path) -> None:
     assert c.a is not None
     for before, parameter in zip(plain, model.parameters(), strict=True):
         assert torch.equal(before, parameter.grad)
+    hooks = [(m._forward_hooks, m._forward_pre_hooks) for m in model.modules()]
+    assert not any(before or after for before, after in hooks)  # none is left
     frozen = torch.nn.Sequential(torch.nn.BatchNorm1d(6)).requires_grad_(False)
     with captures.capture(frozen, tmp_path):
         assert not frozen(given).requires_grad

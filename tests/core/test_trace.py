@@ -209,3 +209,11 @@ def test_layer_gradients_against_autograd(given, t):
         expected = grad(loss, i)(*arguments)
         assert getattr(t, name).shape == expected.shape
         close(getattr(t, name), expected, scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_the_deviation_is_x_minus_its_mean(scale: float) -> None:
+    x = np.array([[3.0, 1.0], [5.0, 1.0], [10.0, 1.0]]) * scale
+    t = bnviz.trace(x, np.ones((3, 2)), eps=0.0)
+    np.testing.assert_allclose(t.deviation[:, 0], np.array([-3, -1, 4]) * scale, rtol=1e-14)
+    assert (t.deviation[:, 1] == 0).all()

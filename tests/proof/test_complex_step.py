@@ -282,3 +282,12 @@ def test_the_worst_entry_is_that_nearest_to_its_own_bound() -> None:
     )
     assert c.worst == (1,)
     np.testing.assert_allclose(c.shares, [0.1, 0.79, 0.2], rtol=0.05)
+
+
+@pytest.mark.parametrize("gamma", [1e30, -1e30, 1e-30])
+def test_a_probability_of_one_half_has_its_slope_however_steep_y_is(gamma: float) -> None:
+    """At x̂ = 0 both classes are as likely, and ∂L/∂x̂ is γ (½ − 1) or γ ½."""
+    x = np.array([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
+    s = Scenario(x, [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], gamma)
+    found = complex_step.numeric(s, "entropy")["dx_hat"]
+    np.testing.assert_allclose(found[1] / gamma, [0.5, -0.5], rtol=1e-12)
