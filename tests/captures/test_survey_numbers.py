@@ -18,9 +18,13 @@ def bent(mode: str, seed: int = 0, eps: float = 0.5) -> Capture:
     rng = np.random.default_rng(seed)
     c = made(seed, n=31, k=4, dtype="float64")
     assert c.dx is not None
-    running = {"running_mean": rng.normal(size=4), "running_var": rng.uniform(0.5, 4, 4)}
     return dataclasses.replace(
-        c, eps=eps, mode=mode, dx=c.dx + rng.normal(size=c.dx.shape), **running
+        c,
+        eps=eps,
+        mode=mode,
+        dx=c.dx + rng.normal(size=c.dx.shape),
+        running_mean=rng.normal(size=4),
+        running_var=rng.uniform(0.5, 4, 4),
     )
 
 

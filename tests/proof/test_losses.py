@@ -21,9 +21,9 @@ def moved(loss: str, y: Array, size: Array, share: float) -> Array:
     upstream = LOSSES[loss].upstream
     rng = np.random.default_rng(1)
     signs = [rng.choice([-1.0, 1.0], y.shape) for _ in range(64)]
-    return np.max(
-        [np.abs(upstream(y + share * size * s, GIVEN) - upstream(y, GIVEN)) for s in signs], axis=0
-    )
+    far = [np.abs(upstream(y + share * size * s, GIVEN) - upstream(y, GIVEN)) for s in signs]
+    most: Array = np.max(far, axis=0)
+    return most
 
 
 @pytest.mark.parametrize("case", CASES)

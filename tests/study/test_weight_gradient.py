@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bnviz.core.arrays import Array
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
@@ -21,6 +22,7 @@ from bnviz.study.weight_gradient import (
     shifted,
     vanished,
 )
+from tests.kinds import there
 
 scenarios = st.builds(
     lambda seed, n, k, d, layer, eps: random_scenario(seed, n, k, d, layer=layer).edit(eps=eps),
@@ -49,7 +51,7 @@ def test_the_running_sums_end_at_the_gradients_of_the_layer(s: Scenario) -> None
         for j in range(s.shape[1]):
             moved = np.zeros((s.d, s.shape[1]))
             moved[p, j] = h
-            slope = (loss(s, x + s.a @ moved) - loss(s, x - s.a @ moved)) / (2 * h)
+            slope = (loss(s, x + there(s.a) @ moved) - loss(s, x - there(s.a) @ moved)) / (2 * h)
             size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() + t.inv_std[j] ** 3)
             assert running_outer(t)[-1, p, j] == pytest.approx(slope, abs=1e-4 * max(size, 1))
     assert np.abs(running_bias(t)[-1]).max() <= 1e-11 * max(1.0, float(t.inv_std.max() * 50))
@@ -57,8 +59,8 @@ def test_the_running_sums_end_at_the_gradients_of_the_layer(s: Scenario) -> None
 
 def test_running_sums_are_sums() -> None:
     t = run(PRESETS["puzzle"].scenario)
-    a, dx = t.scenario.a, t.dx
-    by_hand = sum(np.outer(a[i], dx[i]) for i in range(3))
+    a, dx = there(t.scenario.a), t.dx
+    by_hand = np.sum([np.outer(a[i], dx[i]) for i in range(3)], axis=0)
     np.testing.assert_allclose(running_outer(t)[2], by_hand, atol=1e-14)
     np.testing.assert_allclose(running_bias(t)[2], dx[:3].sum(axis=0), atol=1e-14)
 
@@ -71,18 +73,18 @@ def test_a_constant_in_a_changes_nothing(s: Scenario, amount: float) -> None:
     before, after = run(s), run(shifted(s, amount))
     size = float((before.inv_std * np.abs(before.dx_hat).sum(axis=0)).max())
     np.testing.assert_allclose(
-        after.dweight, before.dweight, atol=1e-8 * max(size, 1) * (1 + abs(amount))
+        there(after.dweight), there(before.dweight), atol=1e-8 * max(size, 1) * (1 + abs(amount))
     )
     for j in range(s.shape[1]):
         centred = contributions(after, j, 0, centred=True)
         assert centred.sum() == pytest.approx(
-            float(before.dweight[0, j]), abs=1e-8 * max(size, 1) * (1 + abs(amount))
+            float(there(before.dweight)[0, j]), abs=1e-8 * max(size, 1) * (1 + abs(amount))
         )
 
 
 def test_a_shift_that_matters_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(s: Scenario, amount: float) -> Scenario:
-        a = s.a.copy()
+        a = there(s.a).copy()
         a[0] += amount
         return s.edit(a=a)
 
@@ -127,7 +129,7 @@ def test_the_gradient_stands_across_the_weights(s: Scenario, power: float) -> No
     for j in range(s.shape[1]):
         found = invariance(layer, j)
         assert found.holds
-        w = layer.weight[:, j]
+        w = there(layer.weight)[:, j]
         v = layer.x[:, j].var()
         x_hat = (layer.x[:, j] - layer.x[:, j].mean()) / np.sqrt(v + layer.eps)
         said = layer.eps / (v + layer.eps) * layer.gamma[j] * (layer.dy[:, j] @ x_hat)
@@ -149,14 +151,14 @@ def test_plain_steps_make_the_weights_longer_as_foretold() -> None:
     assert (np.diff(way.length) > 0).all()
     # The first step by hand: |w'|² = |w|² − 2η⟨w, ∂L/∂w⟩ + η²|∂L/∂w|².
     t = run(PRESETS["layer"].scenario)
-    w, dw = t.scenario.weight[:, 0], t.dweight[:, 0]
+    w, dw = there(t.scenario.weight)[:, 0], there(t.dweight)[:, 0]
     assert way.length[1] == pytest.approx(np.linalg.norm(w - way.rate * dw), rel=1e-12)
 
 
 def test_a_layer_near_the_numbers_set_by_hand() -> None:
     s = PRESETS["puzzle"].scenario
     layer = as_layer(s)
-    design = np.column_stack([s.a, np.ones(6)])
+    design = np.column_stack([there(s.a), np.ones(6)])
     best = design @ np.linalg.pinv(design) @ s.x
     assert np.abs(layer.x - best).max() < 0.05
     assert as_layer(layer) is layer
@@ -189,8 +191,9 @@ def test_the_jacobian_is_the_derivative(s: Scenario) -> None:
     found = jacobian(t, 0)
     x, h = s.x[:, 0], 1e-6
 
-    def x_hat(v: np.ndarray) -> np.ndarray:
-        return (v - v.mean()) / np.sqrt(v.var() + s.eps)
+    def x_hat(v: Array) -> Array:
+        normal: Array = (v - v.mean()) / np.sqrt(v.var() + s.eps)
+        return normal
 
     for i in range(x.size):
         step = np.zeros_like(x)
