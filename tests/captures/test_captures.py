@@ -112,6 +112,16 @@ def npy(values: np.ndarray, pickled: bool = False) -> bytes:
     return out.getvalue()
 
 
+def crowded(count: int, comment: int) -> io.BytesIO:
+    """So many members, all of a kind that is passed over, and a comment behind them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for i in range(count):
+            archive.writestr(f"term_{chr(97 + i // 26)}{chr(97 + i % 26)}.npy", b"")
+        archive.comment = bytes(comment)
+    return io.BytesIO(out.getvalue())
+
+
 X = npy(np.ones((4, 2)))
 NAN = npy(np.array([[1, np.nan], [2, 3], [4, 5], [6, 7]]))
 BOMB = npy(np.zeros((4, 2)))[:128] + bytes(200_000_000)
@@ -166,6 +176,9 @@ def header(shape: str, descr: str = "<f8") -> bytes:
             zipped(**{f"term_{chr(97 + i // 26)}{chr(97 + i % 26)}__npy": b"" for i in range(200)}),
             "too many arrays",
         ),
+        (crowded(300, 0), "too many arrays"),
+        (crowded(101, 2**16 - 1), "too many arrays"),
+        (crowded(100, 2**16 - 1), "no x"),
         (zipped(x__npy=X, dy__npy=X, roundoff__npy=npy(np.array(9.0))), "roundoff must be"),
         (
             zipped(x__npy=npy(np.full((4, 2), np.longdouble("1e4000"))), dy__npy=X),
@@ -220,6 +233,22 @@ def test_short_formats_stay_short() -> None:
 def test_however_a_gradient_is_written(tail: str) -> None:
     c = read_csv(f"x_1,dy_1,dx_1\n1,1,{tail}\n2,1,0.0\n4,0,0.0\n")
     assert c.written == 0 or 0 < c.written < 1e-200
+
+
+@pytest.mark.parametrize(
+    ("cells", "last"),
+    [
+        (["0.25", "1.5"], 0.01),
+        (["2.5e-3", "1"], 1e-4),
+        (["12", "7"], 0),
+        (["-0.125", "3.1E+1"], 1e-3),
+        (["0.0000", "0.5"], 0.1),  # a zero says nothing of its places
+    ],
+)
+def test_half_of_the_last_decimal_place_is_what_a_text_hides(cells: list[str], last: float) -> None:
+    rows = "".join(f"{i},1,{cell}\n" for i, cell in enumerate(cells))
+    written = read_csv("x_1,dy_1,dx_1\n" + rows).written
+    assert written == pytest.approx(last / 2, rel=1e-12, abs=0)
 
 
 def attempt(read: Callable[[Any], Capture], data: Any) -> None:
