@@ -18,7 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz import captures
-from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz, survey
+from bnviz.captures import (
+    Capture,
+    CaptureError,
+    csv,
+    holds_in_csv,
+    read_csv,
+    read_npz,
+    save_csv,
+    save_npz,
+    survey,
+)
 from bnviz.captures import excerpt as excerpts
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
@@ -96,6 +106,35 @@ def test_what_was_exported_opens_again_to_the_same_numbers(dtype: str) -> None:
     np.testing.assert_array_equal(np.load(io.BytesIO(out.getvalue()))["term_dweight"], t.dweight)
     frame = pd.read_csv(io.StringIO(save_csv(c, terms)))
     np.testing.assert_array_equal(frame["term_x_hat_2"], t.x_hat[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "d"),
+    [
+        (1, 1, 9999), (1, 1, 10_000), (1, 1538, 0), (1, 1539, 0), (2, 1000, 6999), (2, 1000, 7000),
+        (500, 1, 6), (2500, 1, 6), (3000, 1, 6), (4000, 1, 6), (1300, 3, 0),
+    ],
+)  # fmt: skip
+def test_a_csv_that_is_offered_opens_again(
+    n: int, k: int, d: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers as long as they can be; and where it is not offered, it is far from small."""
+    limit = 2**20 if n > 2 else 2**25
+    monkeypatch.setattr(csv, "_LONGEST", limit)
+    x, dy, a = (np.full((n, width), -1.2345678901234567e-99) for width in (k, k, d))
+    x[::2] *= -1
+    c = Capture(x, dy, np.full(k, 1 / 3), np.full(k, 2 / 3), a=a if d else None, dx=dy)
+    if holds_in_csv(c):
+        same(read_csv(save_csv(c, excerpts.terms(c))), c)
+    else:
+        assert d > 9999 or 13 * k + d >= 20_000 or n * (13 * k + d) * 25 > 0.9 * limit
+
+
+def test_a_csv_has_no_room_for_another_mode_or_format() -> None:
+    c = made()
+    assert holds_in_csv(c)
+    assert not holds_in_csv(dataclasses.replace(c, mode="eval"))
+    assert not holds_in_csv(dataclasses.replace(c, roundoff=2.0**-7))
 
 
 def zipped(**members: bytes) -> io.BytesIO:
