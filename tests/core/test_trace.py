@@ -192,6 +192,20 @@ def test_what_is_zero_by_algebra_is_computed_nonetheless() -> None:
     np.testing.assert_array_equal(t.dbias, sum(t.dx))
 
 
+def test_the_residue_of_the_second_term_is_that_of_its_own_numbers() -> None:
+    """With σ² + ε = 1, x̂ is x − μ itself, and equation 3 can be done to the last digit."""
+    rng = np.random.default_rng(2)
+    residues = 0
+    for _ in range(50):
+        x, dy = 0.5 * rng.normal(size=(6, 1)), rng.normal(size=(6, 1))
+        t = bnviz.trace(x, dy, eps=1.0 - float(bnviz.trace(x, dy).var[0]))
+        if t.inv_std[0] == 1:
+            expected = t.dvar * (-2 * t.x_hat).sum(axis=0) / 6
+            np.testing.assert_array_equal(t.dmean_via_var, expected)
+            residues += expected[0] != 0
+    assert residues > 10
+
+
 def test_only_a_constant_column_without_eps_is_undefined(t: Trace) -> None:
     assert t.undefined.tolist() == [False] * K
     constant = np.column_stack([np.full(3, 0.1), [1, 2, 3]])

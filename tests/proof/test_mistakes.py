@@ -74,6 +74,11 @@ def test_the_wrong_axis() -> None:
     wrong = with_mistake(T, "axis")
     np.testing.assert_allclose(wrong.dvar, space["dvar"], rtol=1e-12)
     assert wrong.dvar.shape == (6,)
+    away = S.x - S.x.mean(axis=0)
+    direct = np.sum(T.dx_hat * -T.inv_std, axis=1)
+    np.testing.assert_allclose(
+        wrong.dmean, direct + space["dvar"] * np.sum(-2 * away, axis=1) / 6, rtol=1e-12
+    )
 
 
 def test_the_hidden_axis_neuron_by_neuron() -> None:
