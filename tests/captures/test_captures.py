@@ -476,6 +476,29 @@ def test_the_model_does_the_same_with_and_without_hooks(tmp_path: Path) -> None:
 
 
 @TORCH
+@pytest.mark.parametrize("affine", [True, False])
+def test_scale_and_shift_come_along_and_are_one_and_zero_without(
+    affine: bool, tmp_path: Path
+) -> None:
+    import torch  # noqa: PLC0415
+
+    norm = torch.nn.BatchNorm1d(3, eps=1e-3, affine=affine)
+    gamma, beta = [1.5, -2.0, 0.25], [3.0, 0.5, -1.0]
+    if affine:
+        with torch.no_grad():
+            norm.weight.copy_(torch.tensor(gamma))
+            norm.bias.copy_(torch.tensor(beta))
+    given = torch.randn(9, 3, requires_grad=True)
+    c = hooked(torch.nn.Sequential(norm), given, tmp_path)["0"]
+    assert c.gamma.tolist() == (gamma if affine else [1.0] * 3)
+    assert c.beta.tolist() == (beta if affine else [0.0] * 3)
+    assert c.eps == 1e-3
+    # The loss is Σ y², so y is half of ∂L/∂y.
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps))
+    np.testing.assert_allclose(t.y, c.dy / 2, atol=1e-5)
+
+
+@TORCH
 def test_of_several_backward_passes_it_is_the_first(tmp_path: Path) -> None:
     import torch  # noqa: PLC0415
 
