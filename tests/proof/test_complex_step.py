@@ -288,9 +288,9 @@ def test_the_worst_entry_is_that_nearest_to_its_own_bound() -> None:
 
 
 @pytest.mark.parametrize("gamma", [1e30, -1e30, 1e-30])
-def test_a_probability_of_one_half_has_its_slope_however_steep_y_is(gamma: float) -> None:
-    """At x̂ = 0 both classes are as likely, and ∂L/∂x̂ is γ (½ − 1) or γ ½."""
-    x = np.array([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
-    s = Scenario(x, [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], gamma)
+def test_equal_probabilities_have_their_slope_however_steep_y_is(gamma: float) -> None:
+    """At x̂ = 0 three classes are as likely, and ∂L/∂x̂ is γ (⅓ − 1) or γ ⅓."""
+    x = np.array([[-1.0] * 3, [0.0] * 3, [1.0] * 3])
+    s = Scenario(x, np.eye(3), gamma)
     found = complex_step.numeric(s, "entropy")["dx_hat"]
-    np.testing.assert_allclose(found[1] / gamma, [0.5, -0.5], rtol=1e-12)
+    np.testing.assert_allclose(found[1] / gamma, [1 / 3, -2 / 3, 1 / 3], rtol=1e-12)
