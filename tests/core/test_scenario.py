@@ -10,10 +10,12 @@ from bnviz.inputs.batches import random_scenario
 
 FREE = random_scenario(3, 5, 2, 3)
 LAYER = random_scenario(3, 5, 2, 3, layer=True)
+FROZEN = FREE.edit(running_mean=np.array([0.5, -1.0]), running_var=np.array([2.0, 0.25]))
 ARGUMENTS = ["x", "dy", "gamma", "beta", "eps", "a", "weight", "bias"]
+ARGUMENTS += ["running_mean", "running_var"]
 
 
-@pytest.mark.parametrize("s", [FREE, LAYER, Scenario([[np.nan]], [[1.0]])])
+@pytest.mark.parametrize("s", [FREE, LAYER, FROZEN, Scenario([[np.nan]], [[1.0]])])
 def test_it_is_made_again_from_what_was_given(s: Scenario) -> None:
     again = Scenario(**s.given())
     assert again == s
@@ -24,7 +26,7 @@ def test_it_is_made_again_from_what_was_given(s: Scenario) -> None:
     np.testing.assert_array_equal(again.x, s.x)
 
 
-@pytest.mark.parametrize("s", [FREE, LAYER])
+@pytest.mark.parametrize("s", [FREE, LAYER, FROZEN])
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_each_argument_counts(s: Scenario, name: str) -> None:
     value = s.given()[name]
