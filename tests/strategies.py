@@ -3,16 +3,19 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from bnviz.core.arrays import Array
+from tests.kinds import Arguments
+
 seeds = st.integers(0, 2**32 - 1)
 magnitudes = st.floats(-6, 6)
 epsilons = st.sampled_from([0.0, 1e-12, 1e-5, 1e-3, 1.0, 1e6])
 
 
-def column(rng, n, kind, magnitude):
+def column(rng: np.random.Generator, n: int, kind: str, magnitude: float) -> Array:
     """n numbers of the given kind, none larger than about 1e6."""
     unit = rng.normal(size=n)
     scaled = unit * 10**magnitude
-    return {
+    kinds: dict[str, Array] = {
         "plain": scaled,
         "mixed": np.sign(unit) * 10 ** rng.uniform(-6, 6, n),
         "offset": scaled / 10**6 + 10**magnitude,
@@ -20,14 +23,15 @@ def column(rng, n, kind, magnitude):
         "two values": np.where(unit > 0, scaled[0], -scaled[-1]),
         "one outlier": np.where(np.arange(n) == n // 2, 10**magnitude, scaled * 1e-6),
         "zeros": np.where(unit > 0, scaled, 0.0),
-    }[kind]
+    }
+    return kinds[kind]
 
 
 KINDS = ["plain", "mixed", "offset", "constant", "two values", "one outlier", "zeros"]
 
 
 @st.composite
-def tables(draw, n, k, kinds=KINDS):
+def tables(draw: st.DrawFn, n: int, k: int, kinds: list[str] = KINDS) -> Array:
     """An (n, k) array in which every column has a kind and a magnitude of its own."""
     rng = np.random.default_rng(draw(seeds))
     drawn = [(draw(st.sampled_from(kinds)), draw(magnitudes)) for _ in range(k)]
@@ -35,7 +39,7 @@ def tables(draw, n, k, kinds=KINDS):
 
 
 @st.composite
-def batches(draw):
+def batches(draw: st.DrawFn) -> Arguments:
     """The arguments of `trace`: from 1 × 1 to 64 × 8."""
     n, k = draw(st.integers(1, 64)), draw(st.integers(1, 8))
     return {
@@ -48,7 +52,7 @@ def batches(draw):
 
 
 @st.composite
-def layers(draw):
+def layers(draw: st.DrawFn) -> Arguments:
     """A batch that comes out of a layer x = aW + b."""
     batch = draw(batches())
     n, k = batch["x"].shape

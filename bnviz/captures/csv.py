@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bnviz.captures.record import Capture, CaptureError, Terms, checked
 
-_LONGEST, _MOST_COLUMNS = 2**25, 20_000
+_LONGEST, _MOST_COLUMNS, _MOST_OF_A_KIND = 2**25, 20_000, 9999
+_WIDEST = 25  # characters of a number: -1.2345678901234567e-100 and a comma
 _COLUMN = re.compile(r"(x|dy|a|dx|gamma|beta|eps|term_[a-z_]{1,24}?)_?(\d{1,4})", re.ASCII)
 
 
@@ -40,7 +41,11 @@ def save_csv(capture: Capture, terms: Terms | None = None) -> str:
 def holds_in_csv(capture: Capture) -> bool:
     """Would a CSV of it, with its terms, open again as the same? It has no room for modes."""
     plain = capture.mode == "train" and capture.precision == np.finfo(capture.x.dtype).eps
-    return plain and capture.shape[1] <= 1000 and capture.x.size <= 2**20
+    n, k = capture.shape
+    d = 0 if capture.a is None else capture.a.shape[1]
+    columns = 13 * k + d + 1  # x, dy, dx, gamma, beta, eight terms; a; eps
+    fits = columns <= _MOST_COLUMNS and (n + 1) * columns * _WIDEST <= _LONGEST
+    return plain and fits and max(k, d) <= _MOST_OF_A_KIND
 
 
 def _cells(text: str) -> tuple[list[str], NDArray[np.float64], float]:

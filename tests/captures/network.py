@@ -34,4 +34,5 @@ class Network:
         """One forward and backward."""
         import torch  # noqa: PLC0415
 
-        torch.nn.functional.cross_entropy(self.model(self.images), self.labels).backward()
+        loss: Any = torch.nn.functional.cross_entropy(self.model(self.images), self.labels)
+        loss.backward()

@@ -1,11 +1,15 @@
 """Captures: written and read again to the same numbers; anything else is a sentence."""
 
+from __future__ import annotations
+
 import dataclasses
 import importlib.util
 import io
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +18,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz import captures
-from bnviz.captures import Capture, CaptureError, read_csv, read_npz, save_csv, save_npz, survey
+from bnviz.captures import (
+    Capture,
+    CaptureError,
+    csv,
+    holds_in_csv,
+    read_csv,
+    read_npz,
+    save_csv,
+    save_npz,
+    survey,
+)
 from bnviz.captures import excerpt as excerpts
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
+from tests.kinds import there
 
 from .network import Network
+
+if TYPE_CHECKING:
+    import torch
+
+if TYPE_CHECKING:
+    import torch
+
+if TYPE_CHECKING:
+    import torch
 
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
 
@@ -84,6 +108,35 @@ def test_what_was_exported_opens_again_to_the_same_numbers(dtype: str) -> None:
     np.testing.assert_array_equal(frame["term_x_hat_2"], t.x_hat[:, 1])
 
 
+@pytest.mark.parametrize(
+    ("n", "k", "d"),
+    [
+        (1, 1, 9999), (1, 1, 10_000), (1, 1538, 0), (1, 1539, 0), (2, 1000, 6999), (2, 1000, 7000),
+        (500, 1, 6), (2500, 1, 6), (3000, 1, 6), (4000, 1, 6), (1300, 3, 0),
+    ],
+)  # fmt: skip
+def test_a_csv_that_is_offered_opens_again(
+    n: int, k: int, d: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers as long as they can be; and where it is not offered, it is far from small."""
+    limit = 2**20 if n > 2 else 2**25
+    monkeypatch.setattr(csv, "_LONGEST", limit)
+    x, dy, a = (np.full((n, width), -1.2345678901234567e-99) for width in (k, k, d))
+    x[::2] *= -1
+    c = Capture(x, dy, np.full(k, 1 / 3), np.full(k, 2 / 3), a=a if d else None, dx=dy)
+    if holds_in_csv(c):
+        same(read_csv(save_csv(c, excerpts.terms(c))), c)
+    else:
+        assert d > 9999 or 13 * k + d >= 20_000 or n * (13 * k + d) * 25 > 0.9 * limit
+
+
+def test_a_csv_has_no_room_for_another_mode_or_format() -> None:
+    c = made()
+    assert holds_in_csv(c)
+    assert not holds_in_csv(dataclasses.replace(c, mode="eval"))
+    assert not holds_in_csv(dataclasses.replace(c, roundoff=2.0**-7))
+
+
 def zipped(**members: bytes) -> io.BytesIO:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -96,6 +149,16 @@ def npy(values: np.ndarray, pickled: bool = False) -> bytes:
     out = io.BytesIO()
     np.save(out, values, allow_pickle=pickled)
     return out.getvalue()
+
+
+def crowded(count: int, comment: int) -> io.BytesIO:
+    """So many members, all of a kind that is passed over, and a comment behind them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for i in range(count):
+            archive.writestr(f"term_{chr(97 + i // 26)}{chr(97 + i % 26)}.npy", b"")
+        archive.comment = bytes(comment)
+    return io.BytesIO(out.getvalue())
 
 
 X = npy(np.ones((4, 2)))
@@ -152,6 +215,9 @@ def header(shape: str, descr: str = "<f8") -> bytes:
             zipped(**{f"term_{chr(97 + i // 26)}{chr(97 + i % 26)}__npy": b"" for i in range(200)}),
             "too many arrays",
         ),
+        (crowded(300, 0), "too many arrays"),
+        (crowded(101, 2**16 - 1), "too many arrays"),
+        (crowded(100, 2**16 - 1), "no x"),
         (zipped(x__npy=X, dy__npy=X, roundoff__npy=npy(np.array(9.0))), "roundoff must be"),
         (
             zipped(x__npy=npy(np.full((4, 2), np.longdouble("1e4000"))), dy__npy=X),
@@ -188,7 +254,7 @@ def test_a_hostile_csv_is_a_sentence(text: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("codes", [[0xD800, 0x41], [0x7FFFFFFF, 0x41], [0x0A, 0x41]])
-def test_a_note_that_is_no_text_is_shown_as_far_as_it_can_be(codes) -> None:
+def test_a_note_that_is_no_text_is_shown_as_far_as_it_can_be(codes: list[int]) -> None:
     note = header("()", "<U2") + np.array(codes, "<u4").tobytes()
     assert read_npz(zipped(x__npy=X, dy__npy=X, note__npy=note)).note == "A"
 
@@ -208,7 +274,23 @@ def test_however_a_gradient_is_written(tail: str) -> None:
     assert c.written == 0 or 0 < c.written < 1e-200
 
 
-def attempt(read, data) -> None:
+@pytest.mark.parametrize(
+    ("cells", "last"),
+    [
+        (["0.25", "1.5"], 0.01),
+        (["2.5e-3", "1"], 1e-4),
+        (["12", "7"], 0),
+        (["-0.125", "3.1E+1"], 1e-3),
+        (["0.0000", "0.5"], 0.1),  # a zero says nothing of its places
+    ],
+)
+def test_half_of_the_last_decimal_place_is_what_a_text_hides(cells: list[str], last: float) -> None:
+    rows = "".join(f"{i},1,{cell}\n" for i, cell in enumerate(cells))
+    written = read_csv("x_1,dy_1,dx_1\n" + rows).written
+    assert written == pytest.approx(last / 2, rel=1e-12, abs=0)
+
+
+def attempt(read: Callable[[Any], Capture], data: Any) -> None:
     """It opens, or it is a sentence."""
     said = "."
     try:
@@ -229,7 +311,7 @@ def test_any_bytes_are_a_capture_or_a_sentence(data: bytes) -> None:
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.data())
-def test_a_good_file_with_wrong_bytes_is_a_capture_or_a_sentence(data) -> None:
+def test_a_good_file_with_wrong_bytes_is_a_capture_or_a_sentence(data: st.DataObject) -> None:
     bent = bytearray(GOOD)
     for _ in range(data.draw(st.integers(1, 8))):
         bent[data.draw(st.integers(0, len(bent) - 1))] = data.draw(st.integers(0, 255))
@@ -244,9 +326,11 @@ def test_any_text_is_a_capture_or_a_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize(("places", "good"), [(3, True), (6, True), (None, True), (6, False)])
-def test_a_gradient_written_to_a_few_places_is_judged_by_them(places, good) -> None:
+def test_a_gradient_written_to_a_few_places_is_judged_by_them(
+    places: int | None, good: bool
+) -> None:
     c = made(5, n=30, k=2, dtype="float64")
-    dx = c.dx if good else c.dx + 1e-4
+    dx = there(c.dx) if good else there(c.dx) + 1e-4
     rounded = [v if places is None else np.round(v, places) for v in (c.x, c.dy, dx)]
     gamma = np.broadcast_to(c.gamma, c.x.shape)
     rows = np.hstack([*rounded, gamma])
@@ -266,7 +350,9 @@ def test_a_gradient_written_to_a_few_places_is_judged_by_them(places, good) -> N
         ("Linear(6, 5)", (16, 6)),
     ],
 )
-def test_the_layer_in_front_is_taken_along(layer: str, shape: tuple, tmp_path: Path) -> None:
+def test_the_layer_in_front_is_taken_along(
+    layer: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
     import torch  # noqa: PLC0415
 
     torch.manual_seed(3)
@@ -278,12 +364,12 @@ def test_the_layer_in_front_is_taken_along(layer: str, shape: tuple, tmp_path: P
         (out * torch.randn(out.shape)).sum().backward()
     c = read_npz(tmp_path / "1.npz")
     same(c, found["1"])
-    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
-    assert claims.agreement(survey.survey(c))[0]
+    np.testing.assert_allclose(there(c.a) @ there(c.weight) + there(c.bias), c.x, atol=1e-5)
+    assert there(claims.agreement(survey.survey(c)))[0]
     # What PyTorch found for the layer in front is aᵀ ∂L/∂x.
     by_torch = front.weight.grad.reshape(5, -1).T.numpy()
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
-    np.testing.assert_allclose(t.dweight, by_torch, atol=1e-5 * np.abs(by_torch).max())
+    np.testing.assert_allclose(there(t.dweight), by_torch, atol=1e-5 * np.abs(by_torch).max())
     assert (survey.survey(c).dweight is not None) == (c.a is not None)
 
 
@@ -296,20 +382,27 @@ def test_beside_a_skip_connection_the_gradient_is_of_the_norm_alone(tmp_path: Pa
             super().__init__()
             self.linear, self.norm = torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
 
-        def forward(self, given):
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
             x = self.linear(given)
-            return x + self.norm(x).relu_()
+            out: torch.Tensor = x + self.norm(x).relu_()
+            return out
 
     torch.manual_seed(0)
     block = Block()
     with captures.capture(block, tmp_path) as found:
         (block(torch.randn(20, 3)) ** 2).sum().backward()
-    good, said = claims.agreement(survey.survey(found["norm"]))
+    good, said = there(claims.agreement(survey.survey(found["norm"])))
     assert good, said
     assert found["norm"].a is not None
 
 
-def hooked(model, given, tmp_path, act=lambda: None, call=None):
+def hooked(
+    model: torch.nn.Module,
+    given: torch.Tensor,
+    tmp_path: Path,
+    act: Callable[[], None] = lambda: None,
+    call: Callable[..., Any] | None = None,
+) -> dict[str, Capture]:
     """A model's captures, after one forward and backward and what else is done in between."""
     with captures.capture(model, tmp_path) as found:
         out = model(given) if call is None else call(model, given)
@@ -334,9 +427,9 @@ def test_what_happens_after_the_backward_pass_changes_nothing(tmp_path: Path) ->
         given.zero_()
 
     c = hooked(model, given, tmp_path, act)["1"]
-    good, said = claims.agreement(survey.survey(c))
+    good, said = there(claims.agreement(survey.survey(c)))
     assert good, said
-    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+    np.testing.assert_allclose(there(c.a) @ there(c.weight) + there(c.bias), c.x, atol=1e-5)
 
 
 @TORCH
@@ -361,22 +454,48 @@ def test_the_model_does_the_same_with_and_without_hooks(tmp_path: Path) -> None:
             self.linear = torch.nn.Linear(6, 5)
             self.norms = torch.nn.ModuleDict({"a/b": torch.nn.BatchNorm1d(5)})
 
-        def forward(self, given):
-            return self.norms["a/b"](input=self.linear(input=given))
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.norms["a/b"](input=self.linear(input=given))
+            return out
 
     torch.manual_seed(0)
     model, given = Named(), torch.randn(20, 6)
     (model(given) ** 2).sum().backward()
-    plain = [p.grad.clone() for p in model.parameters()]
+    plain = [there(p.grad).clone() for p in model.parameters()]
     model.zero_grad()
     c = hooked(model, given, tmp_path)["norms.a_b"]
     assert (tmp_path / "norms.a_b.npz").exists()
     assert c.a is not None
     for before, parameter in zip(plain, model.parameters(), strict=True):
-        assert torch.equal(before, parameter.grad)
+        assert torch.equal(before, there(parameter.grad))
+    hooks = [(m._forward_hooks, m._forward_pre_hooks) for m in model.modules()]
+    assert not any(before or after for before, after in hooks)  # none is left
     frozen = torch.nn.Sequential(torch.nn.BatchNorm1d(6)).requires_grad_(False)
     with captures.capture(frozen, tmp_path):
         assert not frozen(given).requires_grad
+
+
+@TORCH
+@pytest.mark.parametrize("affine", [True, False])
+def test_scale_and_shift_come_along_and_are_one_and_zero_without(
+    affine: bool, tmp_path: Path
+) -> None:
+    import torch  # noqa: PLC0415
+
+    norm = torch.nn.BatchNorm1d(3, eps=1e-3, affine=affine)
+    gamma, beta = [1.5, -2.0, 0.25], [3.0, 0.5, -1.0]
+    if affine:
+        with torch.no_grad():
+            norm.weight.copy_(torch.tensor(gamma))
+            norm.bias.copy_(torch.tensor(beta))
+    given = torch.randn(9, 3, requires_grad=True)
+    c = hooked(torch.nn.Sequential(norm), given, tmp_path)["0"]
+    assert c.gamma.tolist() == (gamma if affine else [1.0] * 3)
+    assert c.beta.tolist() == (beta if affine else [0.0] * 3)
+    assert c.eps == 1e-3
+    # The loss is Σ y², so y is half of ∂L/∂y.
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps))
+    np.testing.assert_allclose(t.y, c.dy / 2, atol=1e-5)
 
 
 @TORCH
@@ -390,7 +509,7 @@ def test_of_several_backward_passes_it_is_the_first(tmp_path: Path) -> None:
         (out**2).sum().backward(retain_graph=True)
         (out**3).sum().backward()
     assert "Of 2 backward passes, this is the first." in found["0"].note
-    assert claims.agreement(survey.survey(found["0"]))[0]
+    assert there(claims.agreement(survey.survey(found["0"])))[0]
 
 
 @TORCH
@@ -410,9 +529,9 @@ def test_half_precision_and_inputs_without_a_gradient(tmp_path: Path) -> None:
     assert c.dx is not None
     assert c.note == "This is call 1 of 2."
     np.testing.assert_array_equal(c.x, given.float().numpy())
-    assert claims.agreement(survey.survey(c))[0]
+    assert there(claims.agreement(survey.survey(c)))[0]
     wrong = dataclasses.replace(c, dx=c.dx + 0.5 * np.abs(c.dx).max())
-    assert not claims.agreement(survey.survey(wrong))[0]
+    assert not there(claims.agreement(survey.survey(wrong)))[0]
 
 
 @TORCH
@@ -424,14 +543,14 @@ def test_two_layers_of_a_network_in_training(tmp_path: Path) -> None:
     for name in found:
         c = read_npz(tmp_path / f"{name}.npz")
         same(c, found[name])
-        good, said = claims.agreement(survey.survey(c))
+        good, said = there(claims.agreement(survey.survey(c)))
         assert good, said
     assert found["1"].shape == (16 * 36, 4)
     assert "(16, 4, 6, 6) read as (576, 4)" in found["1"].note
-    assert found["4"].a.shape == (16, 144)
+    assert there(found["4"].a).shape == (16, 144)
     network.model.eval()
     with captures.capture(network.model, tmp_path) as found:
         network.backward()
     assert {c.mode for c in found.values()} == {"eval"}
     for c in found.values():
-        assert claims.agreement(survey.survey(c))[0]
+        assert there(claims.agreement(survey.survey(c)))[0]

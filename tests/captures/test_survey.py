@@ -17,6 +17,7 @@ from bnviz.core.view import View
 from bnviz.draw.ledger import payload
 from bnviz.draw.neurons import payload as table
 from bnviz.proof.mistakes import MISTAKES, with_mistake
+from tests.kinds import Arguments, there
 
 from .test_captures import made
 
@@ -33,14 +34,14 @@ def test_the_survey_agrees_with_the_core(seed: int, monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(seen.mean, t.mean, rtol=1e-12)
     np.testing.assert_allclose(seen.var, t.var, rtol=1e-12)
     np.testing.assert_allclose(seen.dx_size, np.sqrt((t.dx**2).mean(axis=0)), rtol=1e-11)
-    np.testing.assert_allclose(seen.dweight, t.dweight, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(there(seen.dweight), there(t.dweight), rtol=1e-9, atol=1e-12)
     assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
     kept = 1 - seen.removed_mean - seen.removed_x_hat
     g = t.dx_hat
     unit = t.x_hat / np.linalg.norm(t.x_hat, axis=0)
     rest = g - g.mean(axis=0) - unit * (unit * g).sum(axis=0)
     np.testing.assert_allclose(kept, (rest**2).sum(axis=0) / (g**2).sum(axis=0), rtol=1e-9)
-    assert claims.agreement(seen)[0]
+    assert there(claims.agreement(seen))[0]
     assert heard == sorted(heard)
     assert heard[-1] == 1
 
@@ -68,15 +69,15 @@ def test_what_stands_out() -> None:
 def test_frozen_statistics_are_named() -> None:
     c = made(dtype="float64")
     k = c.shape[1]
-    running = {"running_mean": np.zeros(k), "running_var": np.full(k, 4.0)}
+    running: Arguments = {"running_mean": np.zeros(k), "running_var": np.full(k, 4.0)}
     dx = c.gamma * c.dy / np.sqrt(4.0 + 1e-5)
     frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", dx=dx, **running)
     seen = survey.survey(frozen)
-    assert claims.agreement(seen)[0]
+    assert there(claims.agreement(seen))[0]
     assert all("frozen" in f.words[-1] for f in claims.findings(frozen, seen))
     mistaken = Capture(c.x, c.dy, c.gamma, c.beta, dx=dx, **running)
     seen = survey.survey(mistaken)
-    assert not claims.agreement(seen)[0]
+    assert not there(claims.agreement(seen))[0]
     assert "eval mode" in claims.explain(mistaken, 0)
 
 
@@ -85,7 +86,7 @@ def test_a_wrong_gradient_is_traced_to_its_mistake(name: str) -> None:
     c = made(dtype="float64", n=20)
     wrong = with_mistake(run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps)), name).dx
     bent = Capture(c.x, c.dy, c.gamma, c.beta, dx=wrong)
-    assert not claims.agreement(survey.survey(bent))[0]
+    assert not there(claims.agreement(survey.survey(bent)))[0]
     assert MISTAKES[name].title in claims.explain(bent, 0)
 
 
@@ -95,21 +96,21 @@ def test_the_ledger_of_a_neuron_is_of_all_its_rows() -> None:
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     for j in range(5):
         here = run(excerpts.whole(o.capture, o.seen, j))
-        p = int(np.argmax(np.abs(t.dweight[:, j])))
+        p = int(np.argmax(np.abs(there(t.dweight)[:, j])))
         assert excerpts.best_inputs(o.seen, j)[0] == p
         np.testing.assert_allclose(here.dx[:, 0], t.dx[:, j], rtol=1e-12)
-        np.testing.assert_allclose(here.dweight[0, 0], t.dweight[p, j], rtol=1e-9)
+        np.testing.assert_allclose(there(here.dweight)[0, 0], there(t.dweight)[p, j], rtol=1e-9)
         data = payload(columns(here, View()), called=View(j, p))
         assert (data["n"], data["neuron"], data["input"]) == (500, j, p)
         assert data["rows"] == sorted(np.argsort(-np.abs(t.dx[:, j]))[:16].tolist())
-        assert data["sums"]["dweight"]["v"] == pytest.approx(t.dweight[p, j], rel=1e-9)
+        assert data["sums"]["dweight"]["v"] == pytest.approx(there(t.dweight)[p, j], rel=1e-9)
 
 
 def test_without_a_layer_in_front_a_is_one() -> None:
     c = dataclasses.replace(made(), a=None)
     o = claims.look_over(c)
     assert excerpts.best_inputs(o.seen, 0) == []
-    assert (excerpts.whole(o.capture, o.seen, 0).a == 1).all()
+    assert (there(excerpts.whole(o.capture, o.seen, 0).a) == 1).all()
     assert excerpts.excerpt(o.capture, o.seen, 0)[0].d == 1
 
 
@@ -147,7 +148,7 @@ def test_the_table_of_neurons_is_the_survey() -> None:
         assert cells["mean"]["v"] == pytest.approx(t.mean[j])
         assert cells["std"]["v"] == pytest.approx(t.scenario.x[:, j].std())
         assert cells["dx"]["v"] == pytest.approx(np.sqrt((t.dx[:, j] ** 2).mean()))
-        assert cells["dweight"]["v"] == pytest.approx(np.linalg.norm(t.dweight[:, j]))
+        assert cells["dweight"]["v"] == pytest.approx(np.linalg.norm(there(t.dweight)[:, j]))
         assert cells["dx_sum"]["t"] == "✓ 0"
         assert cells["dx_sum"]["v"] == pytest.approx(0, abs=1e-12)
         assert sum(part["share"] for part in row["parts"]) == pytest.approx(1)
@@ -166,7 +167,7 @@ def test_of_a_wide_layer_the_browser_gets_those_that_stand_out() -> None:
 
 def test_where_it_differs_is_explained_at_the_neuron_that_differs_most() -> None:
     c = made(dtype="float64", n=20)
-    x, dx = c.x.copy(), c.dx.copy()
+    x, dx = c.x.copy(), there(c.dx).copy()
     x[:, 0] = 2.0  # stands out as well, and agrees
     t = run(Scenario(x, c.dy, c.gamma, c.beta, c.eps))
     dx = t.dx.copy()
@@ -179,11 +180,11 @@ def test_the_shipped_capture_is_a_layer_of_a_real_network() -> None:
     c = read_npz(SHIPPED)
     assert c.shape == (64, 32)
     assert SHIPPED.stat().st_size < 100_000
-    np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
+    np.testing.assert_allclose(there(c.a) @ there(c.weight) + there(c.bias), c.x, atol=1e-5)
     seen = survey.survey(c)
-    assert claims.agreement(seen)[0]
+    assert there(claims.agreement(seen))[0]
     s, _ = excerpts.excerpt(c, survey.survey(c), 0)
-    np.testing.assert_allclose(run(s).dx[:, 0], c.dx[:, 0], atol=1e-7)
+    np.testing.assert_allclose(run(s).dx[:, 0], there(c.dx)[:, 0], atol=1e-7)
 
 
 def test_a_wrong_gradient_of_a_large_capture_is_explained_in_memory_of_its_size() -> None:
@@ -206,10 +207,10 @@ def test_the_bound_tells_a_gradient_that_is_off_by_a_hundredth(offset: float, n:
     dy = rng.normal(size=(n, 3)).astype(np.float32)
     dx = run(Scenario(x, dy)).dx.astype(np.float32)
     right = Capture(x, dy, np.ones(3), np.zeros(3), dx=dx)
-    assert claims.agreement(survey.survey(right))[0] is True
+    assert there(claims.agreement(survey.survey(right)))[0] is True
     for wrong in (1.01 * dx, np.zeros_like(dx), -dx):
         bent = dataclasses.replace(right, dx=wrong.astype(np.float32))
-        assert claims.agreement(survey.survey(bent))[0] is False
+        assert there(claims.agreement(survey.survey(bent)))[0] is False
 
 
 @pytest.mark.parametrize("n", [64, 20_000])
@@ -219,12 +220,12 @@ def test_half_precision_is_judged_by_one_rounding(n: int) -> None:
     dx = run(Scenario(x, dy)).dx
     half = np.float32(2**-8) * np.round(dx / 2**-8).astype(np.float32)
     c = Capture(x, dy, np.ones(3), np.zeros(3), dx=half, roundoff=2.0**-7)
-    good, said = claims.agreement(survey.survey(c))
+    good, said = there(claims.agreement(survey.survey(c)))
     assert good
     assert "digits are coarse" in said
     for wrong in (0 * dx, -dx, 2 * dx):
         bent = dataclasses.replace(c, dx=wrong.astype(np.float32))
-        assert claims.agreement(survey.survey(bent))[0] is False
+        assert there(claims.agreement(survey.survey(bent)))[0] is False
 
 
 def test_where_digits_are_too_coarse_nothing_is_claimed() -> None:
@@ -233,13 +234,15 @@ def test_where_digits_are_too_coarse_nothing_is_claimed() -> None:
     dy = rng.normal(size=(64, 1)).astype(np.float32)
     dx = run(Scenario(x, dy)).dx.astype(np.float32)
     c = Capture(x, dy, np.ones(1), np.zeros(1), dx=dx)
-    good, said = claims.agreement(survey.survey(c))
+    good, said = there(claims.agreement(survey.survey(c)))
     assert good is None
     assert "can’t be told" in said
 
 
 @pytest.mark.parametrize(("ratio", "taken"), [(1.0, 0.75), (0.1, 1 - (1 / 1.1) ** 2)])
-def test_along_x_hat_only_what_eps_does_not_let_through_is_taken(ratio, taken) -> None:
+def test_along_x_hat_only_what_eps_does_not_let_through_is_taken(
+    ratio: float, taken: float
+) -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(50, 1))
     x = (x - x.mean()) / x.std() * np.sqrt(ratio * 1e-5)
@@ -280,7 +283,7 @@ def test_a_zero_sum_is_known_at_a_large_offset() -> None:
 
 def test_an_evaluating_layer_with_the_gradient_of_training_is_explained() -> None:
     c = made(dtype="float64")
-    running = {"running_mean": np.zeros(5), "running_var": np.full(5, 4.0)}
+    running: Arguments = {"running_mean": np.zeros(5), "running_var": np.full(5, 4.0)}
     assert (
         "that of training" in claims.look_over(dataclasses.replace(c, mode="eval", **running)).why
     )

@@ -1,5 +1,6 @@
 """No sentence of the Check page is false, on any preset; and each follows the numbers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_running_variance() -> None:
     assert "0/0" in claims.running_variance(PRESETS["one"].scenario, 0)
 
 
-def of_neuron(x, dy, **more) -> Scenario:
+def of_neuron(x: Sequence[float], dy: Sequence[float], **more: float) -> Scenario:
     return Scenario(np.array(x, float)[:, None], np.array(dy, float)[:, None], **more)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bnviz.claims.lesson import (
     STEPS,
+    Step,
     fits,
     read_predictions,
     reply,
@@ -19,6 +20,7 @@ from bnviz.core.view import View
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import HIDABLE, OPTIONS
 from bnviz.inputs.presets import PRESETS
+from tests.kinds import there
 
 # From the mathematics: what a teacher would write on the board, step by step.
 RIGHT = [
@@ -39,12 +41,12 @@ def test_ten_steps_with_their_answers() -> None:
     found = [step.truth(run(scenario_of(step)), step.view) for step in STEPS]
     assert found == RIGHT
     t = run(PRESETS["puzzle"].scenario)
-    assert t.dweight[0, 0] > 0.1
-    assert int(np.abs(t.dweight_per_sample[:, 0, 0]).argmax()) == 3
+    assert there(t.dweight)[0, 0] > 0.1
+    assert int(np.abs(there(t.dweight_per_sample)[:, 0, 0]).argmax()) == 3
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: s.title)
-def test_every_answer_has_its_reply(step) -> None:
+def test_every_answer_has_its_reply(step: Step) -> None:
     t = run(scenario_of(step))
     assert len(step.choices) >= 3
     right = [key for key in step.choices if reply(step, t, step.view, key)[0]]
@@ -82,8 +84,8 @@ def test_on_any_numbers_the_answers_stay_true(seed: int, n: int, layer: bool) ->
         truth, story = step.truth(t, View()), step.shown(t, View())
         assert truth in {"other", "", *step.choices} or truth.isdigit()
         assert story.claim.endswith(".")
-    weight = float(t.dweight[0, 0])
-    scale = float(t.inv_std[0] * np.abs(t.dx_hat[:, 0]).sum() * np.abs(s.a).max())
+    weight = float(there(t.dweight)[0, 0])
+    scale = float(t.inv_std[0] * np.abs(t.dx_hat[:, 0]).sum() * np.abs(there(s.a)).max())
     if abs(weight) > 1e-9 * scale:
         assert STEPS[5].truth(t, View()) == ("plus" if weight > 0 else "minus")
 
@@ -108,7 +110,7 @@ def test_questions_fit_numbers_of_their_size() -> None:
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: s.title)
-def test_every_question_fits_its_own_numbers(step) -> None:
+def test_every_question_fits_its_own_numbers(step: Step) -> None:
     assert fits(step, run(scenario_of(step)), step.view)
 
 
@@ -177,9 +179,9 @@ def test_a_zero_weight_gradient_and_why(s: Scenario, reason: str) -> None:
 def test_a_tie_has_more_right_answers_than_one() -> None:
     x = np.column_stack([[-3, -2, -1, 1, 2, 3], PUZZLE.x[:, 1]])
     dy = np.column_stack([[1, -1, 0, 0, 1, -1], PUZZLE.dy[:, 1]])
-    a = np.column_stack([np.ones((6, 1)), PUZZLE.a[:, 1:]])
+    a = np.column_stack([np.ones((6, 1)), there(PUZZLE.a)[:, 1:]])
     tied = PUZZLE.edit(x=x, dy=dy, a=a)
-    size = np.abs(run(tied).dweight_per_sample[:, 0, 0])
+    size = np.abs(there(run(tied).dweight_per_sample)[:, 0, 0])
     most = [str(i + 1) for i in np.flatnonzero(size > size.max() - 1e-12)]
     assert len(most) == 2
     right = [key for key in STEPS[6].choices if said(7, tied, key)[0]]

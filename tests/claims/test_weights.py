@@ -9,10 +9,11 @@ from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.proof.losses import under
-from bnviz.study.geometry import eigenvalues
+from bnviz.study.geometry import eigenvalues, spectrum
 from bnviz.study.invariance import as_layer, descend
-from bnviz.study.weight_gradient import VANISHING
+from bnviz.study.weight_gradient import VANISHING, Vanishing
 from bnviz.words.claim import Claim
+from tests.kinds import there
 
 EVERYWHERE = [
     (name, j) for name, preset in PRESETS.items() for j in range(preset.scenario.shape[1])
@@ -44,17 +45,17 @@ def test_every_check_holds_on_every_preset(name: str, j: int) -> None:
 def test_wordings_follow_the_numbers(name: str, j: int) -> None:
     s = PRESETS[name].scenario.training()
     t = run(s)
-    size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() * np.abs(s.a).max()) * 1e-12
-    alive = abs(t.dweight[0, j]) > size
+    size = float(t.inv_std[j] * np.abs(t.dx_hat[:, j]).sum() * np.abs(there(s.a)).max()) * 1e-12
+    alive = abs(there(t.dweight)[0, j]) > size
     assert ("leaves its mark" in claims.outer(t, j, 0).claim) == alive
 
     layer = as_layer(s)
     across = "is perpendicular" in claims.scale(layer, j, 0.0).claim
-    w, dw = layer.weight[:, j], run(layer).dweight[:, j]
+    w, dw = there(layer.weight)[:, j], there(run(layer).dweight)[:, j]
     product = float(np.linalg.norm(w) * np.linalg.norm(dw))
     cosine = abs(float(w @ dw)) / product if product else 0.0
     noise = 1e-12 * float(run(layer).inv_std[j] * np.abs(run(layer).dx_hat[:, j]).sum())
-    alive = np.linalg.norm(dw) > noise * np.abs(layer.a).max()
+    alive = np.linalg.norm(dw) > noise * np.abs(there(layer.a)).max()
     assert across == (product > 0 and cosine < 1e-3 and bool(alive) and layer.d > 1)
 
     geometry = claims.geometry(t, j).claim
@@ -73,7 +74,9 @@ def test_a_broken_backward_pass_is_not_called_zero(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("case", VANISHING, ids=lambda c: c.title)
-def test_where_the_gradient_vanishes_nothing_is_read_into_rounding(name: str, case) -> None:
+def test_where_the_gradient_vanishes_nothing_is_read_into_rounding(
+    name: str, case: Vanishing
+) -> None:
     s = PRESETS[name].scenario.training()
     layer = as_layer(case.make(s, 0, 0))
     scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
@@ -93,8 +96,8 @@ def test_a_loss_that_gives_nothing_makes_nothing_grow(loss: str) -> None:
 
 def test_a_w_of_zero_has_no_direction_and_no_length() -> None:
     layer = as_layer(PRESETS["constant"].scenario)
-    assert not layer.weight.any()
-    assert np.linalg.norm(run(layer).dweight) > 700
+    assert not there(layer.weight).any()
+    assert np.linalg.norm(there(run(layer).dweight)) > 700
     scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
     assert scale.claim == "w is 0: it has no direction and no length to keep."
     assert "736.8" in scale.why
@@ -132,7 +135,7 @@ DEGENERATE = [
 @pytest.mark.parametrize(("s", "j"), DEGENERATE)
 def test_the_eigenvalues_named_are_those_found(s: Scenario, j: int) -> None:
     t = run(s)
-    found, named = eigenvalues(t, j), claims.spectrum(t, j)
+    found, named = eigenvalues(t, j), spectrum(t, j)
     near = 1e-12 * max(float(t.inv_std[j]), 1e-300)
     for value in named.values():  # none is made up
         assert np.abs(found - value).min() <= near

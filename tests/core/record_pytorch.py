@@ -11,21 +11,27 @@ Float64, training=True, loss Σ y·dy. The numbers are written so that they read
 import json
 import random
 from pathlib import Path
+from typing import Any
+
+Rows = list[list[float]]
+Case = dict[str, Any]  # the arguments of `bnviz.trace`, as lists
 
 OUTPUT = Path(__file__).with_name("pytorch.json")
 
 
-def normal(rng, rows, columns, scale=1.0, centre=0.0):
+def normal(
+    rng: random.Random, rows: int, columns: int, scale: float = 1.0, centre: float = 0.0
+) -> Rows:
     """A table of Gaussian numbers, as lists."""
     return [[rng.gauss(centre, scale) for _ in range(columns)] for _ in range(rows)]
 
 
-def layer(rng, n, d, k):
+def layer(rng: random.Random, n: int, d: int, k: int) -> Case:
     """The layer in front: its input, weight and bias."""
     return {"a": normal(rng, n, d), "weight": normal(rng, d, k), "bias": normal(rng, 1, k)[0]}
 
 
-def cases(rng):
+def cases(rng: random.Random) -> dict[str, Case]:
     """Name -> the arguments of `bnviz.trace`."""
     scales = [1e-3, 1.0, 1e3]
     with_constant = normal(rng, 6, 2)
@@ -65,7 +71,7 @@ def cases(rng):
     }
 
 
-def differentiate(case):
+def differentiate(case: Case) -> dict[str, Any]:
     """PyTorch's forward and backward pass of one case."""
     import torch  # noqa: PLC0415  # so that pytest can import this file without it
 
@@ -99,7 +105,7 @@ def differentiate(case):
     return {name: tensor.tolist() for name, tensor in result.items()}
 
 
-def main():
+def main() -> None:
     """Writes the file, one array a line."""
     import torch  # noqa: PLC0415
 

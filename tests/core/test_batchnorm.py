@@ -1,14 +1,20 @@
 """Every term of the layer, against automatic differentiation and the spectral form."""
 
 import math
+from collections.abc import Callable
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import elementwise_grad, grad
+from numpy.typing import ArrayLike, NDArray
 
 import bnviz
+from bnviz.core.arrays import Array
+from tests.kinds import Traced
 
+Table = NDArray[np.floating]
+Single = NDArray[np.float32]
 SHAPES = [(2, 1), (3, 2), (5, 1), (6, 4), (16, 3), (64, 8)]
 EPSILONS = [0.0, 1e-5, 0.1, 10.0]
 GRADIENTS = ["dx", "dgamma", "dbeta"]
@@ -19,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 class Layer:
     """Random data, and the textbook forward pass that autograd differentiates."""
 
-    def __init__(self, shape, eps, seed=0):
+    def __init__(self, shape: tuple[int, ...], eps: float, seed: int = 0) -> None:
         rng = np.random.default_rng([*shape, seed])
         self.x = rng.normal(size=shape) * rng.uniform(0.5, 2, shape[1]) + rng.normal(size=shape[1])
         self.dy = rng.normal(size=shape)
@@ -28,25 +34,25 @@ class Layer:
         self.mean, self.var = self.x.mean(axis=0), self.x.var(axis=0)
         self.trace = bnviz.trace(self.x, self.dy, self.gamma, self.beta, eps)
 
-    def variance(self, x, mean):
+    def variance(self, x: Traced, mean: Traced) -> Traced:
         return anp.mean((x - mean) ** 2, axis=0)
 
-    def x_hat(self, x, mean, var):
+    def x_hat(self, x: Traced, mean: Traced, var: Traced) -> Traced:
         return (x - mean) / anp.sqrt(var + self.eps)
 
-    def loss_of_x_hat(self, x_hat, gamma, beta):
+    def loss_of_x_hat(self, x_hat: Traced, gamma: Traced, beta: Traced) -> Traced:
         return anp.sum(self.dy * (gamma * x_hat + beta))
 
-    def loss_given(self, x, mean, var):
+    def loss_given(self, x: Traced, mean: Traced, var: Traced) -> Traced:
         """The loss as a function of three independent variables."""
         return self.loss_of_x_hat(self.x_hat(x, mean, var), self.gamma, self.beta)
 
-    def loss(self, x, gamma, beta):
+    def loss(self, x: Traced, gamma: Traced, beta: Traced) -> Traced:
         """The whole layer."""
         mean = anp.mean(x, axis=0)
         return self.loss_of_x_hat(self.x_hat(x, mean, self.variance(x, mean)), gamma, beta)
 
-    def bounds(self):
+    def bounds(self) -> Callable[[str], Array]:
         """What rounding may do to each term, from its own units."""
         s = 1 / np.sqrt(self.var + self.eps)
         upstream = np.abs(self.dy).sum(axis=0)
@@ -57,23 +63,23 @@ class Layer:
         return lambda name: ROUNDING * units.get(name, dx)
 
 
-def holds(got, expected, bound, name):
+def holds(got: Table, expected: ArrayLike, bound: Array | float, name: str) -> None:
     assert got.shape == np.shape(expected), name
-    difference = np.abs(got - expected)
+    difference = np.abs(got - np.asarray(expected))
     assert (difference <= bound).all(), f"{name} is off by {difference.max()}, bound {bound}"
 
 
 @pytest.fixture(params=EPSILONS, ids="eps={}".format)
-def eps(request):
-    return request.param
+def eps(request: pytest.FixtureRequest) -> float:
+    return float(request.param)
 
 
 @pytest.fixture(params=SHAPES, ids=str)
-def layer(request, eps):
+def layer(request: pytest.FixtureRequest, eps: float) -> Layer:
     return Layer(request.param, eps)
 
 
-def test_forward(layer):
+def test_forward(layer: Layer) -> None:
     t = layer.trace
     x_hat = layer.x_hat(layer.x, layer.mean, layer.var)
     for name, expected in {
@@ -86,7 +92,7 @@ def test_forward(layer):
         np.testing.assert_allclose(getattr(t, name), expected, rtol=1e-13, atol=1e-13, err_msg=name)
 
 
-def test_end_to_end_gradients(layer):
+def test_end_to_end_gradients(layer: Layer) -> None:
     bound = layer.bounds()
     for i, name in enumerate(GRADIENTS):
         expected = grad(layer.loss, i)(layer.x, layer.gamma, layer.beta)
@@ -95,11 +101,11 @@ def test_end_to_end_gradients(layer):
     holds(layer.trace.dx_simplified, expected, bound("dx"), "dx_simplified")
 
 
-def test_intermediate_gradients(layer):
+def test_intermediate_gradients(layer: Layer) -> None:
     """∂L/∂σ² and ∂L/∂μ as the paper means them: σ² depends on μ, x is held."""
     x, mean, var, given = layer.x, layer.mean, layer.var, layer.loss_given
 
-    def of_mean(m):
+    def of_mean(m: Traced) -> Traced:
         return given(x, m, layer.variance(x, m))
 
     x_hat = layer.x_hat(x, mean, var)
@@ -114,11 +120,11 @@ def test_intermediate_gradients(layer):
         holds(getattr(layer.trace, name), expected, bound(name), name)
 
 
-def test_three_paths_into_x(layer):
+def test_three_paths_into_x(layer: Layer) -> None:
     """Each path is the gradient when the two others are held."""
     x, mean, var, given = layer.x, layer.mean, layer.var, layer.loss_given
 
-    def of_mean(x_):
+    def of_mean(x_: Traced) -> Traced:
         m = anp.mean(x_, axis=0)
         return given(x, m, layer.variance(x, m))
 
@@ -132,12 +138,12 @@ def test_three_paths_into_x(layer):
 
 
 @pytest.mark.parametrize("power", [2, 3])
-def test_a_loss_that_depends_on_y(layer, power):
+def test_a_loss_that_depends_on_y(layer: Layer, power: int) -> None:
     """The upstream gradient of L = Σyᵖ belongs to this y: a whole backward pass."""
     y = layer.trace.y
     t = bnviz.trace(layer.x, power * y ** (power - 1), layer.gamma, layer.beta, layer.eps)
 
-    def output(x):
+    def output(x: Traced) -> Traced:
         mean = anp.mean(x, axis=0)
         x_hat = layer.x_hat(x, mean, layer.variance(x, mean))
         return (layer.gamma * x_hat + layer.beta) ** power
@@ -149,7 +155,7 @@ def test_a_loss_that_depends_on_y(layer, power):
 @pytest.mark.parametrize("gap", [1e-9, 1e-3, 1.0, 1e3, 1e6])
 @pytest.mark.parametrize("eps", [0.0, 1e-5, 0.1])
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_spectral_form(n, eps, gap):
+def test_spectral_form(n: int, eps: float, gap: float) -> None:
     """∂L/∂x = s·[g⊥ + ε/(v+ε)·u⟨u,g⟩], where g⊥ is what 1 and u don't span.
 
     With N = 2 there is no g⊥, and the simplified form subtracts nearly equal numbers.
@@ -170,20 +176,20 @@ def test_spectral_form(n, eps, gap):
     holds(bnviz.gradients(x, g, eps=eps)[0], expected, bound, "gradients")
 
 
-def test_two_samples_by_hand():
+def test_two_samples_by_hand() -> None:
     """Half-gap 1 and ε = 3: s = 1/2, ∂L/∂x₂ = −∂L/∂x₁ = ½(g₂−g₁)·3/4^(3/2) = −3/8."""
     t = bnviz.trace([[1.0], [3.0]], [[1.0], [-1.0]], eps=3.0)
-    assert (t.mean, t.var, t.inv_std) == (2, 1, 0.5)
+    assert (t.mean[0], t.var[0], t.inv_std[0]) == (2, 1, 0.5)
     assert t.x_hat.tolist() == [[-0.5], [0.5]]
     assert t.dvar == 1 / 8
     assert t.dx_direct.tolist() == [[0.5], [-0.5]]
     assert t.dx_via_mean.tolist() == [[0], [0]]
     assert t.dx_via_var.tolist() == [[-0.125], [0.125]]
     assert t.dx.tolist() == t.dx_simplified.tolist() == [[0.375], [-0.375]]
-    assert (t.dgamma, t.dbeta) == (-1, 0)
+    assert (t.dgamma[0], t.dbeta[0]) == (-1, 0)
 
 
-def test_gradients_is_the_trace_without_the_terms(layer):
+def test_gradients_is_the_trace_without_the_terms(layer: Layer) -> None:
     bound = layer.bounds()
     lean = bnviz.gradients(layer.x, layer.dy, layer.gamma, layer.eps)
     for name, got in zip(GRADIENTS, lean, strict=True):
@@ -191,7 +197,7 @@ def test_gradients_is_the_trace_without_the_terms(layer):
         holds(got, getattr(layer.trace, name), bound(name) / 10, name)
 
 
-def test_gradients_defaults_are_those_of_trace():
+def test_gradients_defaults_are_those_of_trace() -> None:
     layer = Layer((6, 4), 1e-5)
     t = bnviz.trace(layer.x, layer.dy)
     for name, got in zip(GRADIENTS, bnviz.gradients(layer.x, layer.dy), strict=True):
@@ -209,13 +215,13 @@ def test_gradients_defaults_are_those_of_trace():
         ("int64", "float64", "float64"),
     ],
 )
-def test_gradients_dtype_is_that_of_x(x_dtype, dy_dtype, expected):
+def test_gradients_dtype_is_that_of_x(x_dtype: str, dy_dtype: str, expected: str) -> None:
     x, dy = np.array([[1], [2], [4]], x_dtype), np.array([[1], [0], [2]], dy_dtype)
     for got in bnviz.gradients(x, dy):
         assert got.dtype == expected
 
 
-def test_a_million_float32_rows():
+def test_a_million_float32_rows() -> None:
     """Sums are float64: each result is the exact one rounded to float32.
 
     Judged with correctly rounded sums (math.fsum). A float32 accumulation over so
@@ -244,7 +250,7 @@ def test_a_million_float32_rows():
         holds(dbeta[j], want_dbeta, half_ulp * abs(want_dbeta) + slack * n, f"dbeta {j}")
 
 
-def large(kind):
+def large(kind: str) -> tuple[Single, Single]:
     """A float32 batch of 20 000 rows."""
     rng = np.random.default_rng(7)
     n = 20_000
@@ -265,7 +271,7 @@ def large(kind):
     ["plain", "offset", "drifting", "a late start", "a constant column", "tiny", "huge"],
 )
 @pytest.mark.parametrize("eps", [1e-5, 0.0])
-def test_large_float32_batches_are_right_to_float32(kind, eps):
+def test_large_float32_batches_are_right_to_float32(kind: str, eps: float) -> None:
     x, dy = large(kind)
     gamma = np.array([1.5, -0.5, 0.0])
     t = bnviz.trace(x, dy, gamma, eps=eps)
@@ -286,7 +292,7 @@ def test_large_float32_batches_are_right_to_float32(kind, eps):
         assert (np.abs(got - want) <= np.where(finite, allowed, np.inf))[finite].all()
 
 
-def test_a_nan_in_a_large_batch_stays_in_its_column():
+def test_a_nan_in_a_large_batch_stays_in_its_column() -> None:
     x, dy = large("plain")
     x[12_345, 1] = np.nan
     dx, dgamma, _ = bnviz.gradients(x, dy)
@@ -296,7 +302,9 @@ def test_a_nan_in_a_large_batch_stays_in_its_column():
 
 
 @pytest.mark.parametrize(("shape", "gamma"), [((20_000, 2), [1.0, np.inf]), ((20_000, 2), [1.0])])
-def test_a_large_batch_with_a_bad_gamma_is_refused(shape, gamma):
+def test_a_large_batch_with_a_bad_gamma_is_refused(
+    shape: tuple[int, int], gamma: list[float]
+) -> None:
     x = np.zeros(shape, np.float32)
     with pytest.raises(ValueError, match="gamma"):
         bnviz.gradients(x, x, gamma)

@@ -10,14 +10,20 @@ size; and sizes are in units of s·Σ|g| (times √N at most, the largest |x̂|,
 a factor). For N = 6 and x̂ near 1 that is 3e-15.
 """
 
+from collections.abc import Callable
 from statistics import fmean, pvariance
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 import bnviz
+from bnviz.core.arrays import Array
+from bnviz.core.trace import Trace
+from tests.kinds import Arguments, there
 from tests.strategies import batches, layers, magnitudes, seeds
 
 U = 2.0**-53
@@ -25,43 +31,49 @@ TINY = 1e-300  # below which products of results leave the normal range
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def holds_for(*strategies):
+def holds_for(
+    *strategies: st.SearchStrategy[Any],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """`given`, with the same examples in every run."""
     same = settings(max_examples=100, deadline=None, derandomize=True)
     return lambda test: same(given(*strategies)(test))
 
 
-def roundings(n):
+def roundings(n: int) -> float:
     """Two nested sums of n terms and a few single operations, in units of 1."""
     return 2 * (n + 8) * U
 
 
-def dx_scale(t):
+def dx_scale(t: Trace) -> Array:
     """s·Σ|g| for each column."""
-    return t.inv_std * np.abs(t.scenario.gamma * t.scenario.dy).sum(axis=0)
+    scale: Array = t.inv_std * np.abs(t.scenario.gamma * t.scenario.dy).sum(axis=0)
+    return scale
 
 
-def largest_x_hat(t):
+def largest_x_hat(t: Trace) -> Array:
     """1 ≤ max|x̂| ≤ √N: how much an error in a mean of g·x̂ is amplified."""
-    return np.maximum(1, np.abs(t.x_hat).max(axis=0))
+    largest: Array = np.maximum(1, np.abs(t.x_hat).max(axis=0))
+    return largest
 
 
-def bound(t):
+def bound(t: Trace) -> Array:
     """What rounding may do to an element of ∂L/∂x, for each column."""
     return roundings(len(t.x_hat)) * dx_scale(t) * largest_x_hat(t)
 
 
-def exact_variance(x):
+def exact_variance(x: Array) -> Array:
     return np.array([pvariance(column) for column in x.T.tolist()])
 
 
-def near(got, expected, bounds):
-    difference = np.abs(got - expected)
-    assert (difference <= bounds + TINY).all(), f"off by {difference}, the bound is {bounds}"
+def near(got: NDArray[np.floating], expected: ArrayLike, bounds: ArrayLike) -> None:
+    difference = np.abs(got - np.asarray(expected))
+    assert (difference <= np.asarray(bounds) + TINY).all(), (
+        f"off by {difference}, the bound is {bounds!r}"
+    )
 
 
 @holds_for(batches())
-def test_1_forward(arguments):
+def test_1_forward(arguments: Arguments) -> None:
     """Σx̂ = 0 and Σx̂² = N·v/(v+ε), with v summed in fractions."""
     t = bnviz.trace(**arguments)
     n = len(t.x_hat)
@@ -76,14 +88,14 @@ def test_1_forward(arguments):
 
 
 @holds_for(batches())
-def test_3_the_second_term_of_the_mean_is_zero(arguments):
+def test_3_the_second_term_of_the_mean_is_zero(arguments: Arguments) -> None:
     t = bnviz.trace(**arguments)
     near(t.dmean_via_var, 0, bound(t))
     near(t.dmean, -t.inv_std * t.dx_hat.sum(axis=0), bound(t))
 
 
 @holds_for(batches())
-def test_4_dx_sums_to_zero(arguments):
+def test_4_dx_sums_to_zero(arguments: Arguments) -> None:
     """Whatever ε, γ and the upstream gradient; and ① cancels ③, ② itself."""
     t = bnviz.trace(**arguments)
     near(t.dx.sum(axis=0), 0, bound(t))
@@ -93,7 +105,7 @@ def test_4_dx_sums_to_zero(arguments):
 
 
 @holds_for(batches())
-def test_5_simplified_form(arguments):
+def test_5_simplified_form(arguments: Arguments) -> None:
     t = bnviz.trace(**arguments)
     near(t.dx, t.dx_simplified, bound(t))
     g = arguments["gamma"] * arguments["dy"]
@@ -102,7 +114,7 @@ def test_5_simplified_form(arguments):
 
 
 @holds_for(batches())
-def test_6_the_nearly_zero_sum(arguments):
+def test_6_the_nearly_zero_sum(arguments: Arguments) -> None:
     """Σ ∂L/∂x·x̂ = S·ε/(v+ε)^(3/2). A wrong variance is seen here, not in the sum of ∂L/∂x."""
     t = bnviz.trace(**arguments)
     total = exact_variance(arguments["x"]) + arguments["eps"]
@@ -115,32 +127,32 @@ def test_6_the_nearly_zero_sum(arguments):
 
 
 @holds_for(layers(), magnitudes)
-def test_8_weight_gradient(arguments, shift):
+def test_8_weight_gradient(arguments: Arguments, shift: float) -> None:
     """∂L/∂W = Σ aᵢ⊗∂L/∂xᵢ = Σ (aᵢ−ā)⊗∂L/∂xᵢ, blind to a constant added to a."""
     t = bnviz.trace(**arguments)
     a, n = arguments["a"], len(t.dx)
     width = np.abs(a).max(axis=0)[:, None]
     bounds = width * bound(t) * n
     centred = a - a.mean(axis=0)
-    near(t.dweight, t.dweight_per_sample.sum(axis=0), bounds)
-    near(t.dweight, np.einsum("nd,nk->dk", centred, t.dx), bounds)
-    near(t.dbias, 0, bound(t))
+    near(there(t.dweight), there(t.dweight_per_sample).sum(axis=0), bounds)
+    near(there(t.dweight), np.einsum("nd,nk->dk", centred, t.dx), bounds)
+    near(there(t.dbias), 0, bound(t))
     shifted = bnviz.trace(**arguments | {"x": t.scenario.x, "a": a + 10**shift})
-    near(shifted.dweight, t.dweight, (width + 10**shift) * bound(t) * n)
+    near(there(shifted.dweight), there(t.dweight), (width + 10**shift) * bound(t) * n)
     ones = bnviz.trace(**arguments | {"x": t.scenario.x, "a": np.ones_like(a)})
-    near(ones.dweight, np.tile(t.dbias, (len(width), 1)), bound(t))
+    near(there(ones.dweight), np.tile(there(t.dbias), (len(width), 1)), bound(t))
 
 
 @holds_for(layers())
-def test_8_gradient_of_the_inputs(arguments):
+def test_8_gradient_of_the_inputs(arguments: Arguments) -> None:
     t = bnviz.trace(**arguments)
     weight = arguments["weight"]
     expected = np.einsum("nk,dk->nd", t.dx, weight)
-    near(t.da, expected, bound(t) @ np.abs(weight).T)
+    near(there(t.da), expected, bound(t) @ np.abs(weight).T)
 
 
 @holds_for(layers())
-def test_9_scale_invariance(arguments):
+def test_9_scale_invariance(arguments: Arguments) -> None:
     """⟨w, ∂L/∂w⟩ = ε/(v+ε)·γ·∂L/∂γ: a weight gets no gradient along itself but through ε."""
     t = bnviz.trace(**arguments)
     a, weight, eps = arguments["a"], arguments["weight"], arguments["eps"]
@@ -159,7 +171,7 @@ def test_9_scale_invariance(arguments):
 
 
 @holds_for(batches(), seeds)
-def test_the_order_of_the_samples_does_not_matter(arguments, seed):
+def test_the_order_of_the_samples_does_not_matter(arguments: Arguments, seed: int) -> None:
     t = bnviz.trace(**arguments)
     order = np.random.default_rng(seed).permutation(len(t.dx))
     rows = {name: arguments[name][order] for name in ("x", "dy")}
@@ -169,7 +181,7 @@ def test_the_order_of_the_samples_does_not_matter(arguments, seed):
 
 
 @holds_for(batches())
-def test_neurons_do_not_meet(arguments):
+def test_neurons_do_not_meet(arguments: Arguments) -> None:
     t = bnviz.trace(**arguments)
     for j in range(t.dx.shape[1]):
         alone = {name: arguments[name][..., j : j + 1] for name in ("x", "dy", "gamma", "beta")} | {
@@ -179,7 +191,7 @@ def test_neurons_do_not_meet(arguments):
 
 
 @holds_for(batches(), st.integers(-(2**20), 2**20))
-def test_a_shift_of_x_changes_only_the_mean(arguments, shift):
+def test_a_shift_of_x_changes_only_the_mean(arguments: Arguments, shift: float) -> None:
     """x on a grid of 1/1024, so that the shifted x is exact."""
     x = np.rint(np.clip(arguments["x"], -(2**20), 2**20) * 1024) / 1024
     t = bnviz.trace(**arguments | {"x": x})
@@ -190,7 +202,7 @@ def test_a_shift_of_x_changes_only_the_mean(arguments, shift):
 
 
 @holds_for(batches(), st.integers(-60, 60))
-def test_x_in_other_units(arguments, p):
+def test_x_in_other_units(arguments: Arguments, p: int) -> None:
     """x → c·x, ε → c²·ε gives ∂L/∂x / c; with c a power of two, to the last digit."""
     t = bnviz.trace(**arguments)
     units = {"x": np.ldexp(arguments["x"], p), "eps": np.ldexp(arguments["eps"], 2 * p)}
@@ -202,7 +214,7 @@ def test_x_in_other_units(arguments, p):
 
 
 @holds_for(batches(), st.sampled_from([3.0, 0.1, -7.5]))
-def test_x_in_units_that_round(arguments, c):
+def test_x_in_units_that_round(arguments: Arguments, c: float) -> None:
     """c no power of two: c·x is rounded, by up to max|x|·u, in units of √(v+ε)."""
     t = bnviz.trace(**arguments)
     other = bnviz.trace(**arguments | {"x": c * arguments["x"], "eps": c**2 * arguments["eps"]})
@@ -211,7 +223,7 @@ def test_x_in_units_that_round(arguments, c):
 
 
 @holds_for(batches())
-def test_the_mirror_image(arguments):
+def test_the_mirror_image(arguments: Arguments) -> None:
     """x → −x turns x̂ and ∂L/∂γ around and leaves ∂L/∂x; dy → −dy turns every gradient."""
     t = bnviz.trace(**arguments)
     mirrored = bnviz.trace(**arguments | {"x": -arguments["x"]})
@@ -223,7 +235,7 @@ def test_the_mirror_image(arguments):
 
 
 @holds_for(batches())
-def test_gradients_agrees_with_the_trace(arguments):
+def test_gradients_agrees_with_the_trace(arguments: Arguments) -> None:
     t = bnviz.trace(**arguments)
     dx, dgamma, dbeta = bnviz.gradients(*(arguments[n] for n in ("x", "dy", "gamma", "eps")))
     upstream = np.abs(arguments["dy"]).sum(axis=0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bnviz.draw.derive import payload
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.numbers import number
+from tests.kinds import there
 
 EVERYWHERE = [
     (name, j, i)
@@ -21,13 +23,13 @@ EVERYWHERE = [
 ]
 
 
-def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict]:
+def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict[str, Any]]:
     data = payload(run(PRESETS[name].scenario.training()), View(neuron, 0), sample, 0)
     json.dumps(data, allow_nan=False)
     return {step["label"]: step for step in data["steps"]}
 
 
-def shown(step: dict, line: int = 0) -> list[str]:
+def shown(step: dict[str, Any], line: int = 0) -> list[str]:
     """The numbers under the factors of a formula; the first is the result."""
     return [factor["t"] for factor in step["formulas"][line] if not factor.get("op")]
 
@@ -55,7 +57,7 @@ def test_results_are_those_of_the_trace(name: str, j: int, i: int) -> None:
         assert shown(found[label])[0] == number(float(values[i])), label
         column = next(c for c in found[label]["columns"] if c["k"] == term)
         assert column["v"] == values.tolist()
-    assert shown(found["∂L/∂W"])[0] == number(float(t.dweight[0, j]))
+    assert shown(found["∂L/∂W"])[0] == number(float(there(t.dweight)[0, j]))
 
 
 @pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
@@ -98,7 +100,9 @@ def test_claims_in_headings_hold(name: str) -> None:
         says_zero = "is 0:" in found["∂L/∂μ, via σ²"]["heading"]
         assert says_zero == (abs(t.dmean_via_var[j]) <= size)
         learns = "the weights learn" in found["∂L/∂W"]["heading"]
-        assert learns == (abs(t.dweight[0, j]) > size * max(1.0, float(np.abs(t.scenario.a).max())))
+        assert learns == (
+            abs(there(t.dweight)[0, j]) > size * max(1.0, float(np.abs(there(t.scenario.a)).max()))
+        )
         cancels = "cancels ①" in found["③ via μ"]["heading"]
         assert cancels == (abs(t.dx_direct[:, j].sum()) > size)
 

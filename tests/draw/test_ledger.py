@@ -14,6 +14,7 @@ from bnviz.draw.river import payload as river
 from bnviz.draw.scales import nice
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
+from tests.kinds import there
 
 
 def test_cells_are_the_trace() -> None:
@@ -21,7 +22,7 @@ def test_cells_are_the_trace() -> None:
     data = payload(columns(t, View(1, 2)))
     s = t.scenario
     expected = {
-        "a": s.a[:, 2],
+        "a": there(s.a)[:, 2],
         "x": s.x[:, 1],
         "x_hat": t.x_hat[:, 1],
         "dy": s.dy[:, 1],
@@ -30,7 +31,7 @@ def test_cells_are_the_trace() -> None:
         "dx_via_var": t.dx_via_var[:, 1],
         "dx_via_mean": t.dx_via_mean[:, 1],
         "dx": t.dx[:, 1],
-        "dweight": s.a[:, 2] * t.dx[:, 1],
+        "dweight": there(s.a)[:, 2] * t.dx[:, 1],
     }
     assert list(expected) == [c["term"] for group in still() for c in group["columns"]]
     for term, values in expected.items():
@@ -90,6 +91,6 @@ def test_a_large_batch_shows_the_rows_that_matter_and_sums_all() -> None:
 @pytest.mark.parametrize("x", [1e100, 1e-300, 0.0])
 @pytest.mark.parametrize("eps", [0.0, 1e-5])
 def test_json_at_the_edges(x: float, eps: float) -> None:
-    s = Scenario([[x], [-x], [x / 2]], [[1e100], [2.0], [3.0]], eps=eps, a=[[1e100], [1], [2]])
+    s = Scenario([[x], [-x], [x / 2]], [[1e100], [2.0], [3.0]], eps=eps, a=[[1e100], [1.0], [2.0]])
     c = columns(run(s), View())
     json.dumps([payload(c), river(c)], allow_nan=False)

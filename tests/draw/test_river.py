@@ -26,10 +26,10 @@ def all_lanes(f: Flow, term: str) -> Array:
 def assert_conserved(c: Columns) -> None:
     f, t, j = flow(c), c.trace, c.view.neuron
     n = t.x_hat.shape[0]
-    near = {"atol": 4 * rounding(n) * float(gradient_scale(t)[j]) + 1e-300, "rtol": 1e-12}
+    near = 4 * rounding(n) * float(gradient_scale(t)[j]) + 1e-300
 
     def same(one: object, two: object) -> None:
-        np.testing.assert_allclose(np.asarray(one), np.asarray(two), **near)
+        np.testing.assert_allclose(np.asarray(one), np.asarray(two), atol=near, rtol=1e-12)
 
     lane = {term: all_lanes(f, term) for term in LANES if term in f.lanes}
     # Lane by lane: what σ² and μ bring is what changes.

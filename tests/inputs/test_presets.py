@@ -7,6 +7,7 @@ from bnviz.core.scenario import MAX_INPUTS, MAX_NEURONS, MAX_ROWS
 from bnviz.core.trace import Trace, run
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import DEFAULT, PRESETS, matching
+from tests.kinds import there
 
 
 def trace_of(name: str) -> Trace:
@@ -29,17 +30,17 @@ def test_fits_the_page_and_is_found_again(name: str) -> None:
 def test_puzzle() -> None:
     t = trace_of("puzzle")
     view = PRESETS["puzzle"].view
-    assert abs(t.dweight[view.input, view.neuron]) == np.abs(t.dweight).max()
+    assert abs(there(t.dweight)[view.input, view.neuron]) == np.abs(there(t.dweight)).max()
     assert (np.abs(t.dx) > 0.01).all()
     assert np.abs(t.dx.sum(axis=0)).max() < 1e-14
-    assert (np.abs(t.dweight) > 0.1).all()
+    assert (np.abs(there(t.dweight)) > 0.1).all()
 
 
 def test_layer_in_front() -> None:
     t = trace_of("layer")
     assert t.scenario.layer
-    assert np.abs(t.dbias).max() < 1e-14
-    assert (np.abs(t.dweight) > 0.1).all()
+    assert np.abs(there(t.dbias)).max() < 1e-14
+    assert (np.abs(there(t.dweight)) > 0.1).all()
 
 
 def test_two_samples() -> None:
@@ -59,7 +60,7 @@ def test_one_sample() -> None:
     t = trace_of("one")
     assert not t.x_hat.any()
     assert not t.dx.any()
-    assert not t.dweight.any()
+    assert not there(t.dweight).any()
     assert t.scenario.dy.all()
 
 
@@ -86,24 +87,24 @@ def test_constant_column() -> None:
 
 def test_shifted_inputs() -> None:
     t, puzzle = trace_of("shifted"), trace_of("puzzle")
-    np.testing.assert_allclose(t.scenario.a, puzzle.scenario.a + 10)
-    np.testing.assert_allclose(t.dweight, puzzle.dweight, atol=1e-12)
-    largest = np.abs(t.dweight_per_sample).max()
-    assert largest > 4 * np.abs(puzzle.dweight_per_sample).max()
+    np.testing.assert_allclose(there(t.scenario.a), there(puzzle.scenario.a) + 10)
+    np.testing.assert_allclose(there(t.dweight), there(puzzle.dweight), atol=1e-12)
+    largest = np.abs(there(t.dweight_per_sample)).max()
+    assert largest > 4 * np.abs(there(puzzle.dweight_per_sample)).max()
 
 
 def test_uncorrelated_upstream() -> None:
     t = trace_of("uncorrelated")
     assert np.abs(t.dx).min() > 0.3
-    assert np.abs(t.dweight).max() < 1e-14
-    assert np.ptp(t.scenario.a, axis=0).min() > 1  # not for want of variety in a
+    assert np.abs(there(t.dweight)).max() < 1e-14
+    assert np.ptp(there(t.scenario.a), axis=0).min() > 1  # not for want of variety in a
 
 
 def test_dead_bias() -> None:
     t = trace_of("dead")
-    assert (t.scenario.a[:, 0] == 1).all()
-    assert np.abs(t.dweight[0]).max() < 1e-14
-    assert np.abs(t.dweight[1:]).min() > 0.1
+    assert (there(t.scenario.a)[:, 0] == 1).all()
+    assert np.abs(there(t.dweight)[0]).max() < 1e-14
+    assert np.abs(there(t.dweight)[1:]).min() > 0.1
     np.testing.assert_array_equal(t.dx, trace_of("puzzle").dx)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,6 +13,7 @@ from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
+from tests.kinds import there
 
 APP = str(Path(__file__).parents[2] / "app.py")
 
@@ -23,14 +25,18 @@ def start(query: dict[str, str] | None = None) -> AppTest:
     return at.run()
 
 
-def stage(at: AppTest) -> dict:
+def stage(at: AppTest) -> dict[str, Any]:
     assert not at.exception
     protos = [element.proto for element in at.get("bidi_component")]
-    return json.loads(next(p.bytes for p in protos if p.component_name == "bnviz.stage"))
+    found: dict[str, Any] = json.loads(
+        next(p.bytes for p in protos if p.component_name == "bnviz.stage")
+    )
+    return found
 
 
-def ledger(at: AppTest) -> dict:
-    return stage(at)["ledger"]
+def ledger(at: AppTest) -> dict[str, Any]:
+    found: dict[str, Any] = stage(at)["ledger"]
+    return found
 
 
 def drawer(at: AppTest) -> AppTest:
@@ -109,7 +115,7 @@ def test_a_link_opens_what_it_holds() -> None:
     data = ledger(start(encode(s, View(1, 2))))
     assert data["neuron"] == 1
     assert data["input"] == 2
-    assert data["cells"]["a"] == s.a[:, 2].tolist()
+    assert data["cells"]["a"] == there(s.a)[:, 2].tolist()
     assert data["gamma"] == "-2"
 
 

@@ -1,16 +1,20 @@
 """Pasted numbers: read as written, judged by what they are, and never executed."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bnviz.core.arrays import Array
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.proof.judge import CHECKED, PasteError, checkable, diagnose, parse
 from bnviz.proof.mistakes import MISTAKES, with_mistake
+from tests.kinds import there
 
 S = PRESETS["puzzle"].scenario
 T = run(S)
@@ -20,7 +24,7 @@ def csv(values: np.ndarray) -> str:
     return "\n".join(",".join(repr(float(v)) for v in row) for row in values)
 
 
-WRITTEN = {
+WRITTEN: dict[str, Callable[[Array], str]] = {
     "numpy": str,
     "repr": repr,
     "assigned": lambda v: f"dx = np.{v!r}",
@@ -156,7 +160,7 @@ def test_a_column_for_a_row_of_one_neuron() -> None:
         (lambda v: v + np.eye(6, 2), "differs most at (1, 1)"),
     ],
 )
-def test_slips(bend, what: str) -> None:
+def test_slips(bend: Callable[[Array], Array], what: str) -> None:
     found = diagnose(T, "dx", parse(str(bend(T.dx).tolist())))
     assert what in found.why
     assert not found.holds
@@ -192,7 +196,7 @@ def test_a_straightforward_program_is_right_in_every_term(name: str) -> None:
         "dgamma": (s.dy * x_hat).sum(axis=0),
         "dbeta": s.dy.sum(axis=0),
         "dbias": dx.sum(axis=0),
-        "dweight": s.a.T @ dx,
+        "dweight": there(s.a).T @ dx,
         "dmean": -(g * inv_std).sum(axis=0),
         "dvar": (g * (s.x - mean)).sum(axis=0) * -0.5 * inv_std**3,
     }

@@ -1,5 +1,7 @@
 """Each classic mistake is the one it says, and the table of what catches it is true."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ T = run(S)
 FOUND = complex_step.numeric(S)
 
 
-def names(t: Trace) -> dict:
+def names(t: Trace) -> dict[str, Any]:
     """What a student's script would hold when it comes to the line."""
     s = t.scenario
     return {
@@ -34,7 +36,7 @@ def names(t: Trace) -> dict:
     }
 
 
-def executed(line: str, t: Trace) -> dict:
+def executed(line: str, t: Trace) -> dict[str, Any]:
     """The line, run, and the rest of the paper's equations after it."""
     space = names(t)
     target = line.partition(" = ")[0]
@@ -72,6 +74,11 @@ def test_the_wrong_axis() -> None:
     wrong = with_mistake(T, "axis")
     np.testing.assert_allclose(wrong.dvar, space["dvar"], rtol=1e-12)
     assert wrong.dvar.shape == (6,)
+    away = S.x - S.x.mean(axis=0)
+    direct = np.sum(T.dx_hat * -T.inv_std, axis=1)
+    np.testing.assert_allclose(
+        wrong.dmean, direct + space["dvar"] * np.sum(-2 * away, axis=1) / 6, rtol=1e-12
+    )
 
 
 def test_the_hidden_axis_neuron_by_neuron() -> None:

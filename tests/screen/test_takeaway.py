@@ -5,30 +5,32 @@ import csv
 import importlib.util
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bnviz.core.scenario import Scenario
-from bnviz.core.trace import run
+from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
 from bnviz.draw.figures.standalone import standalone
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.inputs.presets import PRESETS
 from bnviz.screen import takeaway as export
+from tests.kinds import there
 
 TERMS = ("mean", "var", "x_hat", "y", "dbeta", "dgamma", "dx_hat", "dvar", "dmean", "dx")
 
 
-def executed(script: str) -> tuple[dict, str]:
-    space: dict = {}
+def executed(script: str) -> tuple[dict[str, Any], str]:
+    space: dict[str, Any] = {}
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(script, space)  # our own, from export.py
     return space, out.getvalue()
 
 
-def size(t) -> float:
+def size(t: Trace) -> float:
     return float((t.inv_std**2 * np.abs(t.dx_hat).sum(axis=0)).max()) + 1.0
 
 
@@ -51,11 +53,11 @@ def test_the_csv_says_where_each_number_stands() -> None:
         for r in csv.DictReader(io.StringIO(export.csv(t)))
     }
     assert rows["dx", "2", "", "1"] == t.dx[1, 0]
-    assert rows["dweight", "", "3", "2"] == t.dweight[2, 1]
-    assert rows["dweight_per_sample", "4", "3", "2"] == t.dweight_per_sample[3, 2, 1]
+    assert rows["dweight", "", "3", "2"] == there(t.dweight)[2, 1]
+    assert rows["dweight_per_sample", "4", "3", "2"] == there(t.dweight_per_sample)[3, 2, 1]
     assert rows["gamma", "", "", "2"] == t.scenario.gamma[1]
-    assert rows["da", "1", "2", ""] == t.da[0, 1]
-    assert rows["weight", "", "1", "2"] == t.scenario.weight[0, 1]
+    assert rows["da", "1", "2", ""] == there(t.da)[0, 1]
+    assert rows["weight", "", "1", "2"] == there(t.scenario.weight)[0, 1]
     assert rows["eps", "", "", ""] == t.scenario.eps
 
 

@@ -9,9 +9,15 @@ Float64, loss Σ y·dy. Rows are (image, position), columns channels, so a table
 becomes (images, k, 1, positions) where a norm wants pictures.
 """
 
+from __future__ import annotations
+
 import json
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OUTPUT = Path(__file__).with_name("pytorch_norms.json")
 SHAPES = [(6, 2), (6, 4), (8, 3)]
@@ -19,12 +25,12 @@ IMAGES = 2
 GROUPS = {2: 1, 3: 1, 4: 2}
 
 
-def differentiate(norm, case):
+def differentiate(norm: str, case: dict[str, Any]) -> dict[str, list[list[float]]]:
     """y and ∂L/∂x of one case."""
     import torch  # noqa: PLC0415  # so that pytest can import this file without it
     from torch.nn import functional  # noqa: PLC0415
 
-    def tensor(name):
+    def tensor(name: str) -> Tensor:
         return torch.tensor(case[name], dtype=torch.float64)
 
     x, dy, gamma, beta, eps = (*map(tensor, ("x", "dy", "gamma", "beta")), case["eps"])
@@ -32,7 +38,7 @@ def differentiate(norm, case):
     n, k = x.shape
     picture = x.reshape(IMAGES, n // IMAGES, k).permute(0, 2, 1).unsqueeze(2)
 
-    def table(y):
+    def table(y: Tensor) -> Tensor:
         return y.squeeze(2).permute(0, 2, 1).reshape(n, k)
 
     mean, var = torch.zeros(k, dtype=torch.float64), torch.ones(k, dtype=torch.float64)
@@ -55,7 +61,7 @@ def differentiate(norm, case):
     return {"y": y.tolist(), "dx": dx.tolist()}
 
 
-def main():
+def main() -> None:
     """Writes the file, one case a line."""
     import torch  # noqa: PLC0415
 
@@ -64,7 +70,7 @@ def main():
     for norm in ("batch", "eval", "conv", "layer", "instance", "group", "rms"):
         for n, k in SHAPES:
 
-            def rows(count, width):
+            def rows(count: int, width: int) -> list[list[float]]:
                 return [[rng.gauss(0.3, 1.5) for _ in range(width)] for _ in range(count)]
 
             case = {

@@ -1,6 +1,7 @@
 """The neighbours against automatic differentiation, PyTorch, and their own groups."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bnviz.core.trace import run
 from bnviz.inputs.presets import PRESETS
 from bnviz.study import neighbours
 from bnviz.study.neighbours import NORMS, group_sums, groupings, images, neighbour
+from tests.kinds import Arguments, Traced
 
 RECORD = json.loads(Path(__file__).with_name("pytorch_norms.json").read_text(encoding="utf-8"))
 
@@ -31,7 +33,7 @@ def scenario(seed: int, n: int, k: int, eps: float = 1e-3) -> Scenario:
     )
 
 
-def textbook(name: str, x, s: Scenario):
+def textbook(name: str, x: Traced, s: Scenario) -> Traced:
     """y of one normalisation, written out over its axes as its paper has it."""
     n, k = s.shape
     m = images(n)
@@ -67,7 +69,7 @@ def test_against_automatic_differentiation(name: str, shape: tuple[int, int]) ->
 
 
 @pytest.mark.parametrize("case", RECORD["cases"], ids=lambda c: f"{c['norm']} {c['shape']}")
-def test_against_pytorch(case: dict) -> None:
+def test_against_pytorch(case: Arguments) -> None:
     s = Scenario(**{name: case[name] for name in ("x", "dy", "gamma", "beta", "eps")})
     found = neighbour(s, case["norm"])
     np.testing.assert_allclose(found.y, case["y"], rtol=1e-11, atol=1e-12)
@@ -149,7 +151,7 @@ def test_every_preset_has_finite_neighbours(preset: str, name: str) -> None:
         assert np.isfinite(found.dx).all()
 
 
-def of_neuron(x, dy, **more) -> Scenario:
+def of_neuron(x: Sequence[float], dy: Sequence[float], **more: float) -> Scenario:
     return Scenario(np.array(x, float)[:, None], np.array(dy, float)[:, None], **more)
 
 

@@ -11,6 +11,7 @@ from bnviz.core.trace import Trace, run
 from bnviz.draw.ledger import term_of
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.glossary import TERMS
+from tests.kinds import there
 
 T = run(PRESETS["layer"].scenario)
 SIZES = dict(zip("Nkd", (*T.scenario.shape, T.scenario.d), strict=True))
@@ -46,7 +47,7 @@ COLUMNS = [name for _, names in GROUPS for name in names]
 @pytest.mark.parametrize("row", range(6))
 def test_worked_equations_come_out(name: str, row: int) -> None:
     s, j, p = T.scenario, 1, 2
-    slots = {"n": 6.0, "a": s.a[row, p], "dweight": T.dweight_per_sample[row, p, j]}
+    slots = {"n": 6.0, "a": there(s.a)[row, p], "dweight": there(T.dweight_per_sample)[row, p, j]}
     for slot in re.findall(r"\{(\w+)\}", term_of(name).worked):
         value = getattr(T if hasattr(T, slot) else s, slot, None)
         if slot not in slots and value is not None:

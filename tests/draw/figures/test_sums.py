@@ -1,6 +1,9 @@
 """The figures draw the numbers of the trace."""
 
+from typing import Any
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from bnviz.core.trace import run
@@ -10,20 +13,21 @@ from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.draw.palette import sample_colors
 from bnviz.inputs.presets import PRESETS
+from tests.kinds import there
 
 
-def bars(figure):
+def bars(figure: go.Figure) -> Any:
     return next(trace for trace in figure.data if trace.type == "bar")
 
 
-def end(figure):
+def end(figure: go.Figure) -> Any:
     return next(trace for trace in figure.data if list(trace.x) == ["Σ"])
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_waterfalls_add_up(name: str) -> None:
     t = run(PRESETS[name].scenario)
-    a = t.scenario.a[:, 0]
+    a = there(t.scenario.a)[:, 0]
     for draw, values in ((dx_sum, t.dx[:, 0]), (dweight_sum, a * t.dx[:, 0])):
         figure, _, alt = draw(t, View())
         bar = bars(figure)
@@ -51,10 +55,10 @@ def test_the_table_holds_the_weight_gradient() -> None:
     t = run(PRESETS["puzzle"].scenario)
     figure, title, alt = dweight_bars(t, View(1, 2))
     drawn, numbers = bars(figure), figure.data[2]
-    np.testing.assert_allclose(np.reshape(drawn.customdata, (3, 2)), t.dweight)
+    np.testing.assert_allclose(np.reshape(drawn.customdata, (3, 2)), there(t.dweight))
     # To the right for plus, to the left for minus, the largest as far as a cell has room.
     np.testing.assert_allclose(
-        np.reshape(drawn.x, (3, 2)), t.dweight * 0.42 / np.abs(t.dweight).max()
+        np.reshape(drawn.x, (3, 2)), there(t.dweight) * 0.42 / np.abs(there(t.dweight)).max()
     )
     assert numbers.text[2] == "+2.78"
     assert (numbers.x[2], drawn.base[2]) == (0, 0)

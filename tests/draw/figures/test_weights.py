@@ -1,6 +1,7 @@
 """The pictures of the Weights page draw the numbers of the trace."""
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from bnviz.core.trace import run
@@ -11,6 +12,7 @@ from bnviz.draw.palette import sample_colors
 from bnviz.inputs.batches import resized
 from bnviz.inputs.presets import PRESETS
 from bnviz.study.invariance import as_layer, descend
+from tests.kinds import there
 
 VIEW = View(0, 0)
 
@@ -40,7 +42,7 @@ def test_every_picture_draws_every_preset(name: str) -> None:
         figure.to_json()
 
 
-def drawn(figure) -> np.ndarray:
+def drawn(figure: go.Figure) -> np.ndarray:
     """The values behind the bars of a table."""
     bars = next(trace for trace in figure.data if trace.type == "bar")
     return np.array(bars.customdata)
@@ -49,7 +51,7 @@ def drawn(figure) -> np.ndarray:
 def test_the_small_matrices_are_the_outer_products() -> None:
     t = run(PRESETS["puzzle"].scenario)
     figure, _, _ = outer.outer_products(t, 3)[0]
-    a, dx = t.scenario.a, t.dx
+    a, dx = there(t.scenario.a), t.dx
     products = drawn(figure).reshape(6, 3, 2)
     np.testing.assert_allclose(products, a[:, :, None] * dx[:, None, :])
     fills = np.reshape(figure.data[1].marker.color, (6, 6))
@@ -89,13 +91,13 @@ def test_what_is_added_and_the_sum_have_one_scale(name: str) -> None:
 
 def test_the_sum_so_far_and_the_bias_that_comes_back() -> None:
     t = run(PRESETS["puzzle"].scenario)
-    a, dx = t.scenario.a, t.dx
+    a, dx = there(t.scenario.a), t.dx
     _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 4)
     np.testing.assert_allclose(drawn(total), (a[:4].T @ dx[:4]).ravel(), atol=1e-12)
     np.testing.assert_allclose(drawn(ones), dx[:4].sum(axis=0), atol=1e-12)
     assert "is at" in title
     _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 6)
-    np.testing.assert_allclose(drawn(total), t.dweight.ravel(), atol=1e-12)
+    np.testing.assert_allclose(drawn(total), there(t.dweight).ravel(), atol=1e-12)
     assert drawn(ones).tolist() == [0.0, 0.0]
     assert title.endswith("is 0 again")
 
@@ -112,7 +114,7 @@ def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
     figure, title, _ = covariance.rectangles(t, View(1, 2), centred=centred)
     boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
     areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes]
-    assert sum(areas) == pytest.approx(float(t.dweight[2, 1]), abs=1e-12)
+    assert sum(areas) == pytest.approx(float(there(t.dweight)[2, 1]), abs=1e-12)
     assert all(
         (box.line.dash == "solid") == (area >= 0) for box, area in zip(boxes, areas, strict=True)
     )
@@ -172,7 +174,7 @@ def test_a_large_jacobian_fades_to_nothing_at_zero(n: int) -> None:
 def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
     t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
     figure, _, _ = covariance.rectangles(t, VIEW, centred=False)
-    areas = np.abs(t.scenario.a[:, 0] * t.dx[:, 0])
+    areas = np.abs(there(t.scenario.a)[:, 0] * t.dx[:, 0])
     named = [int(name) - 1 for name in figure.data[0].text if name]
     assert len(named) == (n if n <= 16 else 8)
     assert areas[named].min() >= np.delete(areas, named).max(initial=0.0)
