@@ -16,7 +16,7 @@ def nice(size: float) -> float:
 
 
 def step(scale: float) -> float:
-    """How far one arrow key goes: 1, 2 or 5 of a decimal place, at most a twentieth of the scale."""
+    """How far one arrow key goes: 1, 2 or 5 of a decimal place, 20 to 50 to a scale."""
     most = scale / 20
     power = 10.0 ** np.floor(np.log10(most))
     return float(f"{max(m for m in (1, 2, 5) if m == 1 or m * power <= most * 1.0001) * power:.1g}")

@@ -3,8 +3,8 @@
 A drag moves one number along a grid of steps. All of what Python would draw at each step is
 computed here at once; the browser only looks it up, in the same frame and at any network delay.
 
-The bytes are a length (4 bytes, little-endian), JSON of that length, and float64 numbers: a
-row a position, a column an entry of `numbers`, which lists all the places where it stands.
+The bytes are compressed (zlib): a length (4 bytes, little-endian), JSON of that length, and
+float64 numbers: a row a position, a column an entry of `numbers`, which lists all the places where it stands.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-POSITIONS = 40  # on either side of where the number is
+POSITIONS = 36  # on either side of where the number is
 _SMALLEST_EPS = -12  # a power of ten; below it a dragged ε is 0
 _NUMBER = re.compile(r"([+−]?(?:\d+\.\d+(?:e−?\d+)?|∞))")
 
@@ -85,4 +86,4 @@ def encode(held: Json, values: Sequence[float], drawn: Sequence[Json]) -> bytes:
     written = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     written += b" " * (-(len(written) + 4) % 8)  # the numbers begin at a multiple of eight
     table = np.array(list(numbers), dtype="<f8").T
-    return len(written).to_bytes(4, "little") + written + table.tobytes()
+    return zlib.compress(len(written).to_bytes(4, "little") + written + table.tobytes(), 1)

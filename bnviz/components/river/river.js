@@ -662,6 +662,10 @@ export class River {
 
   look(event) {
     if (this.stage.hold.gesture || event.pointerType === "touch") return;
+    const handle = event.target.closest("[data-hold]");
+    if (handle?.dataset.hold) {
+      this.stage.hold.rest(event, this.spec(handle.dataset.hold, Number(handle.dataset.row)));
+    }
     const found = event.target.closest("[data-term], [data-strand], [data-sum], [data-pile], [data-hold]");
     if (!found) {
       if (this.pointed) this.stage.point(null);

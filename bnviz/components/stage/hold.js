@@ -36,28 +36,27 @@ export class Hold {
     return Boolean(this.gesture?.drawn);
   }
 
-  // An answer came; done says that nothing else is under way.
-  answered(done, sweep) {
-    if (sweep) {
-      this.sweep = sweep;
-      this.asked = null;
-    }
+  // An answer came; done says that nothing else is under way, swept that a sweep is with it.
+  answered(done, swept) {
     const { gesture } = this;
+    if (!swept && done) this.asked = null;
     if (gesture && !(done && gesture.done)) return;
-    if (gesture || !sweep) this.sweep = this.asked = null; // another scenario, other sweeps
+    if (gesture || !swept) this.sweep = this.asked = null; // another scenario, other sweeps
     this.gesture = null;
     this.mark(false);
   }
 
-  // The position that is held, out of the sweep, if it is there by now.
-  redraw() {
-    const { gesture, sweep } = this;
-    if (!gesture?.moved || gesture.done || !sweep) return false;
-    const k = sweep.isOf(gesture.term, gesture.row, sweep.fine) ? sweep.find(gesture.value) : -1;
-    if (k < 0) return false;
+  // A sweep is here: what is held is drawn out of it from now on.
+  arrived(sweep) {
+    const { gesture } = this;
+    this.asked = null;
+    if (gesture && !(sweep.term === gesture.term && sweep.row === gesture.row)) return;
+    this.sweep = sweep;
+    if (!gesture?.moved || gesture.done || this.stage.waiting) return;
+    const k = sweep.find(gesture.value);
+    if (k < 0) return;
     gesture.drawn = true;
     this.stage.update(sweep.at(k));
-    return true;
   }
 
   // Asks for all positions of a number, unless they are here or under way.
@@ -69,8 +68,8 @@ export class Hold {
     }
     const step = (this.gesture?.step ?? spec.step()) * (fine ? 0.1 : 1);
     const event = { kind: "take", term: spec.term, row: spec.row, value, step, fine };
-    const asked = JSON.stringify([event.term, event.row, fine, this.gesture ? value : null]);
-    if (asked === this.asked) return;
+    const asked = JSON.stringify([event.term, event.row, fine]);
+    if (asked === this.asked) return; // one at a time
     this.asked = asked;
     this.stage.send(event);
   }

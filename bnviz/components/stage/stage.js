@@ -6,7 +6,7 @@ import { Ledger } from "../bnviz.ledger/ledger.js";
 import { River } from "../bnviz.river/river.js";
 import { Toolbar } from "../bnviz.toolbar/toolbar.js";
 import { Hold } from "./hold.js";
-import { unpack } from "./sweep.js";
+import { unfold, unpack } from "./sweep.js";
 
 const LOST_MS = 5000; // an answer later than this is not waited for
 
@@ -86,15 +86,16 @@ class Stage {
   }
 
   // An answer from Python: the numbers, and where something was taken, its sweep.
-  receive({ scene, sweep }) {
+  receive({ scene, packed }) {
     const answered = this.waiting && scene.reply.seq === this.waiting;
     if (answered) {
       this.waiting = 0;
       clearTimeout(this.lostTimer);
     }
-    this.hold.answered(answered && !this.queue.length, sweep);
+    this.hold.answered(answered && !this.queue.length, packed.length > 0);
     // While the browser draws by itself, an answer that was under way is of an older position.
-    if (!this.hold.draws && !this.hold.redraw()) this.update(scene);
+    if (!this.hold.draws) this.update(scene);
+    if (packed.length) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep));
     if (answered) this.flush();
   }
 

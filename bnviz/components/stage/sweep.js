@@ -5,8 +5,13 @@ export function unpack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   const scene = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
-  const rest = bytes.slice(8 + length);
-  return { scene, sweep: rest.length ? new Sweep(rest, scene) : null };
+  return { scene, packed: bytes.slice(8 + length) };
+}
+
+// The sweep of a scene; it comes compressed, and browsers unpack in their own time.
+export async function unfold(packed, scene) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Sweep(new Uint8Array(await new Response(stream).arrayBuffer()), scene);
 }
 
 class Sweep {
