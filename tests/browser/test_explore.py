@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +12,17 @@ from playwright.sync_api import expect
 
 from bnviz.inputs.presets import PRESETS
 
-from .conftest import App, free_port, start_server
+from .conftest import App, box, free_port, served
 
 
 def in_sight(app: App, selector: str) -> bool:
     """Is all of the element inside the window, without scrolling?"""
-    return app.page.locator(selector).evaluate(
+    inside: bool = app.page.locator(selector).evaluate(
         """e => { const r = e.getBoundingClientRect();
                   return r.top >= 0 && r.bottom <= innerHeight && r.left >= 0
                          && r.right <= innerWidth; }"""
     )
+    return inside
 
 
 def type_into_table(app: App, column: int, text: str) -> None:
@@ -28,9 +30,8 @@ def type_into_table(app: App, column: int, text: str) -> None:
     app.open_drawer()
     table = app.page.get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    assert box
-    app.page.mouse.click(box["x"] + 125, box["y"] + 52)
+    at = box(table)
+    app.page.mouse.click(at["x"] + 125, at["y"] + 52)
     app.page.wait_for_function(
         "document.activeElement.closest('[data-testid=stDataFrame]') !== null"
     )
@@ -128,23 +129,16 @@ def test_back_and_forward_bring_the_screens_back(app: App) -> None:
         assert app.idle().numbers() == screens[screen]
 
 
-def test_the_screen_outlives_the_server(
-    new_app: Callable[..., App], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    log, port = tmp_path_factory.mktemp("restart") / "log.txt", free_port()
-    process = start_server(port, log)
-    app = new_app()
+def test_the_screen_outlives_the_server(app: App, tmp_path: Path) -> None:
+    log, port = tmp_path / "log.txt", free_port()
     app.server = f"http://localhost:{port}"
-    app.open().type_into("a", 2, "4.5")
-    expect(app.page).to_have_url(re.compile("check="))
-    before = app.idle().numbers()
-    process.terminate()
-    process.wait(10)
-    process = start_server(port, log)
-    app.page.reload()
-    assert app.idle().numbers() == before
-    process.terminate()
-    process.wait(10)
+    with served(port, log):
+        app.open().type_into("a", 2, "4.5")
+        expect(app.page).to_have_url(re.compile("check="))
+        before = app.idle().numbers()
+    with served(port, log):
+        app.page.reload()
+        assert app.idle().numbers() == before
 
 
 @pytest.mark.parametrize(
