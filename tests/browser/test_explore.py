@@ -98,6 +98,7 @@ def test_neuron_and_input_are_chosen_above_the_table(app: App) -> None:
     app.page.get_by_role("group", name="Input").get_by_label("3").check()
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-input", "2")
     app.idle()
+    assert s.a is not None
     np.testing.assert_array_equal(app.column("x"), s.x[:, 1])
     np.testing.assert_array_equal(app.column("a"), s.a[:, 2])
     app.assert_consistent()
@@ -169,7 +170,9 @@ def test_a_bad_cell_in_the_table_is_named(app: App) -> None:
     expect(app.page.locator("[data-ledger] [role=alert]")).to_have_text(
         "a, sample 1, input 1: “zwei” is not a number. It stays 0.4."
     )
-    np.testing.assert_array_equal(app.idle().column("a"), PRESETS["puzzle"].scenario.a[:, 0])
+    a = PRESETS["puzzle"].scenario.a
+    assert a is not None
+    np.testing.assert_array_equal(app.idle().column("a"), a[:, 0])
 
 
 @pytest.mark.parametrize("query", ["?x=1_2", "?x=%3Cscript%3E&check=00000000", "?eps=nan&dy=1"])

@@ -58,6 +58,7 @@ def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
     page.get_by_role("button", name="Show all 32").click()
     expect(rows(app)).to_have_count(32)
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    assert t.dweight is not None
     for j in (0, 21):
         row = page.locator(f"[data-neurons] tr[data-neuron='{j}']")
         for name, value in (
@@ -78,6 +79,7 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
     c = read_npz(SHIPPED)
     j = int(app.number("neuron"))
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    assert t.dweight is not None
     p = int(np.argmax(np.abs(t.dweight[:, j])))
     expect(page.get_by_text(f"Neuron {j + 1} of 32, input {p + 1} of 64")).to_be_visible()
     shown = app.column("dx")

@@ -257,6 +257,7 @@ def test_every_step_has_a_link_that_opens_it(app: App) -> None:
         app.open(f"/lesson?lesson={number}")
         assert headline(app) == step.title
         s = scenario_of(step)
+        assert s.a is not None
         assert app.column("a").tolist() == s.a[:, 0].tolist()
         query = "&".join(f"{k}={v}" for k, v in encode(s, step.view).items())
         app.open(f"/lesson?{query}&lesson={number}")
