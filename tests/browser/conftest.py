@@ -194,12 +194,12 @@ class App:
                  && document.querySelector('[data-test-script-state=notRunning]')
                  && !document.querySelector('[data-stale=true]')
                  && document.querySelector(
-                      '[data-plot], [data-ledger], [data-derive], [data-neurons], textarea, '
+                      '[data-plot], [data-stage], [data-derive], [data-neurons], textarea, '
                       + '[data-testid=stCode]')
-                 && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
+                 && !document.querySelector('[data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
-                          '[data-plot], [data-ledger], [data-derive], [data-neurons], '
+                          '[data-plot], [data-stage], [data-derive], [data-neurons], '
                           + '[data-keys]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
@@ -210,7 +210,7 @@ class App:
     @property
     def claim(self) -> str:
         """The headline."""
-        return self.page.locator("[data-ledger] h1").inner_text()
+        return self.page.locator("[data-stage] h1").inner_text()
 
     def slider(self, term: str, row: int) -> Locator:
         """The bar that one drags or steps."""

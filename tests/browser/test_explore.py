@@ -43,9 +43,7 @@ def type_into_table(app: App, column: int, text: str) -> None:
 
 
 def test_the_first_screen_tells_the_story(app: App) -> None:
-    assert app.claim == (
-        "Every sample gets a gradient. Together they cancel. The weights still learn."
-    )
+    assert app.claim == "The gradients add up to 0, and the weight learns all the same."
     app.assert_consistent()
     assert in_sight(app, "td[data-sum=dx]")
     assert in_sight(app, "td[data-sum=dweight]")
@@ -86,8 +84,7 @@ def test_presets_open_and_say_their_surprise(app: App) -> None:
     app.page.get_by_label("Scenario").select_option(label="One sample")
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-n", "1")
     app.idle()
-    assert app.claim == "No sample gets a gradient here."
-    expect(app.page.get_by_text(PRESETS["one"].surprise)).to_be_visible()
+    assert app.claim == "A batch of one gets no gradient, whatever the loss sends."
     expect(app.sum_cell("dweight")).to_contain_text("zero here")
 
 
@@ -155,19 +152,19 @@ def test_a_bad_cell_is_named_and_everything_else_is_kept(app: App) -> None:
     ):
         before = app.numbers()
         app.type_into("x", 1, text)
-        expect(app.page.locator("[data-ledger] [role=alert]")).to_have_text(
+        expect(app.page.locator("[data-stage] [role=alert]")).to_have_text(
             f"x, sample 2, neuron 1{says} It stays {stays}."
         )
         assert app.numbers() == before
         assert app.page.locator("[data-ledger] img").count() == 0
         stays = 0.5 if stays == 0.3 else 0.3
         app.type_into("x", 1, str(stays))
-        expect(app.page.locator("[data-ledger] [role=alert]")).to_have_text("")
+        expect(app.page.locator("[data-stage] [role=alert]")).to_have_text("")
 
 
 def test_a_bad_cell_in_the_table_is_named(app: App) -> None:
     type_into_table(app, 0, "zwei")
-    expect(app.page.locator("[data-ledger] [role=alert]")).to_have_text(
+    expect(app.page.locator("[data-stage] [role=alert]")).to_have_text(
         "a, sample 1, input 1: “zwei” is not a number. It stays 0.4."
     )
     a = PRESETS["puzzle"].scenario.a
@@ -179,7 +176,7 @@ def test_a_bad_cell_in_the_table_is_named(app: App) -> None:
 def test_a_bad_link_gives_the_default_and_one_sentence(app: App, query: str) -> None:
     app.open(query)
     np.testing.assert_array_equal(app.column("x"), PRESETS["puzzle"].scenario.x[:, 0])
-    expect(app.page.locator("[data-ledger] [role=alert]")).to_contain_text(
+    expect(app.page.locator("[data-stage] [role=alert]")).to_contain_text(
         "This link can’t be opened: "
     )
     expect(app.page.get_by_text("Traceback")).to_have_count(0)
@@ -190,7 +187,7 @@ def test_a_cut_link_is_noticed(app: App) -> None:
     expect(app.page).to_have_url(re.compile("check="))
     link = app.page.url.removeprefix(app.server)
     app.open(link[: len(link) // 2])
-    expect(app.page.locator("[data-ledger] [role=alert]")).to_contain_text("missing")
+    expect(app.page.locator("[data-stage] [role=alert]")).to_contain_text("missing")
     assert app.column("x")[0] == -1.2
 
 

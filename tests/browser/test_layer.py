@@ -157,8 +157,8 @@ def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -
     own = float((c.gamma[4] * c.dy[:, 4].astype(float)).sum() / np.sqrt(4 + c.eps))
     np.testing.assert_allclose(value_of(row, "dx_sum"), own, rtol=1e-6)
     row.click()
-    expect(app.page.locator("[data-ledger] h1")).to_contain_text("This layer was evaluating")
-    expect(app.page.locator("[data-ledger] h1")).to_contain_text(number(own))
+    expect(app.page.locator("[data-stage] h1")).to_contain_text("This layer was evaluating")
+    expect(app.page.locator("[data-stage] h1")).to_contain_text(number(own))
 
 
 def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
