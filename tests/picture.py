@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import FLAGS, App, find_browser, free_port, start_server
+from tests.browser.conftest import FLAGS, App, find_browser, free_port, served
 
 OUT = Path(__file__).parent / "picture.png"
 
@@ -15,15 +15,16 @@ OUT = Path(__file__).parent / "picture.png"
 def main() -> None:
     """Open the app as a laptop does, and save what is there."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        process = start_server(port, Path(folder) / "log.txt")
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
-            page = chromium.new_page(viewport={"width": 1280, "height": 1080})
-            App(page, f"http://localhost:{port}").open()
-            page.screenshot(path=OUT)
-            chromium.close()
-        process.terminate()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        served(port, Path(folder) / "log.txt"),
+    ):
+        chromium = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        page = chromium.new_page(viewport={"width": 1280, "height": 1080})
+        App(page, f"http://localhost:{port}").open()
+        page.screenshot(path=OUT)
+        chromium.close()
     print(OUT)
 
 

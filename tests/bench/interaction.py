@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from bnviz.core.view import View
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
-from tests.browser.conftest import FLAGS, ROOT, find_browser, free_port, start_server
+from tests.browser.conftest import FLAGS, ROOT, find_browser, free_port, served
 
 REPEATS, ROUNDS = 80, 8
 LOADS = 9
@@ -243,7 +243,7 @@ class Ledger:
         return total[0] / 10
 
 
-def answer_times(pages: dict[str, Any]) -> dict[str, list[float]]:
+def answer_times(pages: Mapping[str, Slider | Smallest | Ledger]) -> dict[str, list[float]]:
     """All pages in turns, so that a slow moment of the machine meets them all."""
     times: dict[str, list[float]] = {name: [] for name in pages}
     for _ in range(ROUNDS):
@@ -318,19 +318,19 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         port = free_port()
         app = f"http://localhost:{port}"
-        process = start_server(port, Path(name) / "log.txt")
         with (
+            served(port, Path(name) / "log.txt"),
             stock_server(STOCK, plain=True) as stock,
             stock_server(SMALLEST, plain=False) as smallest,
         ):
-            pages = {
+            ledgers = {str(n): Ledger(browser, app, n) for n in (6, 16)}
+            pages: dict[str, Slider | Smallest | Ledger] = {
                 "slider": Slider(browser, stock),
                 "smallest": Smallest(browser, smallest),
-                "6": Ledger(browser, app, 6),
-                "16": Ledger(browser, app, 16),
+                **ledgers,
             }
             times = answer_times(pages)
-            sizes = {name: pages[name].bytes_per_step() / 1024 for name in ("6", "16")}
+            sizes = {n: ledger.bytes_per_step() / 1024 for n, ledger in ledgers.items()}
             for page in pages.values():
                 page.page.context.close()
             loads = load_times(
@@ -341,8 +341,6 @@ def main() -> None:
                 },
             )
             events, exact = flood(browser, app)
-        process.terminate()
-        process.wait(10)
         browser.close()
 
     def row(label: str, times: list[float], ratios: str) -> None:

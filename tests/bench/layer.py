@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 import bnviz
 from bnviz.captures import Capture, read_npz, save_npz
 from bnviz.claims import layer as claims
-from tests.browser.conftest import FLAGS, App, find_browser, free_port, start_server
+from tests.browser.conftest import FLAGS, App, find_browser, free_port, served
 
 SIZES = (250_000, 1_000_000)
 NEURONS = 64
@@ -64,9 +64,12 @@ def watched(pid: int) -> Iterator[list[float]]:
 def main() -> None:
     """Measure and print the table."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        sync_playwright() as playwright,
+        served(port, Path(name) / "log.txt") as process,
+    ):
         folder = Path(name)
-        process = start_server(port, folder / "log.txt")
         chromium = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         print(
             "| rows × 64 | file | read and surveyed | in the browser | memory at its peak | kept |"
@@ -94,7 +97,6 @@ def main() -> None:
                 f"{(memory[1] - memory[0]) / size:.1f} × file | {kept / size:.1f} × file |"
             )
         chromium.close()
-        process.terminate()
 
 
 if __name__ == "__main__":

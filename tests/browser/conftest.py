@@ -9,13 +9,24 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    FloatRect,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from bnviz.core.view import View
 from bnviz.inputs.link import encode
@@ -35,6 +46,16 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Streamlit, for as long as whoever started it lives: its standard input then ends, even of a kill.
+SERVE = """
+import os, sys, threading
+from streamlit.web.cli import main
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+main()
+"""
+# Long enough for a busy machine: a wait ends as soon as what it waits for is there.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 def find_browser() -> str | None:
@@ -50,14 +71,15 @@ def free_port() -> int:
 
 
 def start_server(port: int, log: Path) -> subprocess.Popen[bytes]:
-    """`streamlit run app.py`, ready to answer."""
+    """`streamlit run app.py`, ready to answer; it ends with the process that started it."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "streamlit", "run", "app.py"),
+                *(sys.executable, "-c", SERVE, "run", "app.py"),
                 *("--server.headless", "true", "--server.port", str(port)),
             ],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -74,22 +96,31 @@ def start_server(port: int, log: Path) -> subprocess.Popen[bytes]:
     raise RuntimeError(f"the app did not start:\n{log.read_text()}")
 
 
+@contextmanager
+def served(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, stopped at the end whatever happens."""
+    process = start_server(port, log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the running app; at the end, its log must be free of tracebacks."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
     port = free_port()
-    process = start_server(port, log)
-    yield f"http://localhost:{port}"
-    process.terminate()
-    process.wait(10)
+    with served(port, log):
+        yield f"http://localhost:{port}"
     found = log.read_text()
     assert "Traceback" not in found, found[-3000:]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all journeys; each has a profile of its own in it."""
+    """One browser for all journeys of this process."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
 
@@ -100,43 +131,86 @@ def link(name: str) -> str:
     return "?" + "&".join(f"{key}={value}" for key, value in params.items())
 
 
+# Laptop and phone, light and dark: the windows in which every screen is judged.
+WINDOWS = [pytest.param(1280, False, id="laptop"), pytest.param(390, True, id="phone-dark")]
+
+
+def box(element: Locator) -> FloatRect:
+    """Where an element is drawn; it must be."""
+    found = element.bounding_box()
+    assert found, f"{element} is not drawn"
+    return found
+
+
 class App:
-    """One page of the app: what it shows, and what a person does to it."""
+    """One window of the app: what it shows, and what a person does to it."""
 
     def __init__(self, page: Page, server: str) -> None:
-        self.page = page
+        self._page = page
+        self._opened = False
         self.server = server
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._note)
+
+    @property
+    def page(self) -> Page:
+        """The window: on Explore, where nothing else has been opened."""
+        if not self._opened:
+            self.open()
+        return self._page
+
+    def _note(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+    def leave(self) -> None:
+        """Hear no more of this window: another journey takes it."""
+        self._page.remove_listener("pageerror", self._note)
 
     def open(self, query: str = "") -> App:
-        """Go to the app, with a query if there is one."""
-        self.page.goto(self.server + query)
+        """Go to the app, with a path and a query if there are."""
+        self._opened = True
+        self._page.goto(self.server + query)
+        return self.idle()
+
+    def open_saved(self, file: Path) -> Page:
+        """A page from the disk, without a network."""
+        self._opened = True
+        self._page.context.set_offline(True)
+        self._page.goto(file.as_uri())
+        return self._page
+
+    def follow(self, name: str) -> App:
+        """Go to another page by its link, until that one has taken the place of this one."""
+        link = self.page.get_by_role("link", name=name)
+        path = link.evaluate("link => new URL(link.getAttribute('href'), origin).pathname")
+        link.click()
+        self.page.wait_for_url(lambda url: urlsplit(url).path == path)
         return self.idle()
 
     def idle(self) -> App:
         """Wait until nothing runs, no answer is awaited and no picture is being drawn."""
-        self.page.wait_for_selector("h1", state="attached", timeout=30_000)
         self.page.wait_for_function(
-            """() => document.querySelector('[data-test-script-state=notRunning]')
+            """() => document.querySelector('h1')
+                 && document.querySelector('[data-test-script-state=notRunning]')
+                 && !document.querySelector('[data-stale=true]')
                  && document.querySelector(
-                      '[data-plot], [data-ledger], [data-derive], [data-neurons], textarea, '
+                      '[data-plot], [data-stage], [data-derive], [data-neurons], textarea, '
                       + '[data-testid=stCode]')
-                 && !document.querySelector('[data-ledger][data-busy], [data-plot][data-busy]')
+                 && !document.querySelector('[data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
-                          '[data-plot], [data-ledger], [data-derive], [data-neurons], '
+                          '[data-plot], [data-stage], [data-derive], [data-neurons], '
                           + '[data-keys]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
-            timeout=30_000,
+            polling=50,
         )
         return self
 
     @property
     def claim(self) -> str:
         """The headline."""
-        return self.page.locator("[data-ledger] h1").inner_text()
+        return self.page.locator("[data-stage] h1").inner_text()
 
     def slider(self, term: str, row: int) -> Locator:
         """The bar that one drags or steps."""
@@ -148,10 +222,8 @@ class App:
 
     def column(self, term: str) -> np.ndarray:
         """The values of one column, to all their digits."""
-        values = self.page.locator(f"td[data-term={term}]").evaluate_all(
-            "cells => cells.map(cell => Number(cell.dataset.value))"
-        )
-        return np.array(values)
+        cells = self.page.locator(f"td[data-term={term}]")
+        return np.array(cells.evaluate_all("cells => cells.map(cell => +cell.dataset.value)"))
 
     def sum_cell(self, term: str) -> Locator:
         """One cell of the row of sums."""
@@ -191,11 +263,32 @@ class App:
         expect(cell).to_have_attribute("data-value", value)
         return self.idle()
 
-    def assert_accessible(self) -> None:
-        """No axe violation, and nothing wider than the window."""
-        results = Axe().run(self.page)
+    def _axe(self, **options: object) -> None:
+        results = Axe().run(self.page, options={"resultTypes": ["violations"], **options})
         assert results.violations_count == 0, f"{self.page.url}: {results.generate_report()}"
-        width = self.page.viewport_size["width"]
+
+    def _turn_light(self, scheme: Literal["light", "dark"]) -> None:
+        """Switch between light and dark, and wait until the page has."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.wait_for_function(
+            "scheme => getComputedStyle(document.querySelector('.stApp')).colorScheme === scheme",
+            arg=scheme,
+        )
+
+    def assert_accessible(self) -> None:
+        """No axe violation, in light and in dark, and nothing wider than the window.
+
+        Light and dark differ by their colours alone, so the other of them is judged by its
+        contrasts.
+        """
+        self._axe()
+        dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        self._turn_light("light" if dark else "dark")
+        self._axe(runOnly=["color-contrast"])
+        self._turn_light("dark" if dark else "light")
+        size = self.page.viewport_size
+        assert size
+        width = size["width"]
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width, self.page.url
         ends = "tables => tables.map(table => table.getBoundingClientRect().right)"
         for end in self.page.locator("table:visible").evaluate_all(ends):
@@ -224,31 +317,55 @@ class App:
         )
 
 
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Page:
+    """The window in which journeys take turns: there a page opens in a third of the time."""
+    return browser.new_context().new_page()
+
+
+def wipe(window: Page, server: str) -> None:
+    """Leave a window as a new one is: nothing open, held, kept or allowed."""
+    for other in window.context.pages:
+        if other is not window:
+            other.close()
+    window.mouse.up()
+    if window.url.startswith(server):
+        window.evaluate("localStorage.clear(); sessionStorage.clear()")
+    window.goto("about:blank")
+    window.mouse.move(0, 0)
+    window.context.clear_cookies()
+    window.context.clear_permissions()
+
+
 @pytest.fixture
-def new_app(browser: Browser, server: str) -> Iterator[Callable[..., App]]:
-    """A function that opens the app in a browser profile of its own."""
+def new_app(browser: Browser, server: str, window: Page) -> Iterator[Callable[..., App]]:
+    """A function that gives the app in a clean window; each after the first is another visitor's.
+
+    The first is the window that journeys take turns in, so it is wiped afterwards.
+    """
     contexts: list[BrowserContext] = []
     apps: list[App] = []
 
-    def make(width: int = 1280, dark: bool = False, touch: bool = False, **more: Any) -> App:
-        context = browser.new_context(
-            viewport={"width": width, "height": 844 if width < 500 else 800},
-            color_scheme="dark" if dark else "light",
-            has_touch=touch,
-            **more,
-        )
-        contexts.append(context)
-        app = App(context.new_page(), server)
-        apps.append(app)
-        return app
+    def make(width: int = 1280, dark: bool = False, touch: bool = False) -> App:
+        page = window
+        if apps or touch:
+            contexts.append(browser.new_context(has_touch=touch))
+            page = contexts[-1].new_page()
+        page.set_viewport_size({"width": width, "height": 844 if width < 500 else 800})
+        page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="no-preference")
+        apps.append(App(page, server))
+        return apps[-1]
 
     yield make
     for context in contexts:
         context.close()
+    wipe(window, server)
+    for app in apps:
+        app.leave()
     assert [error for app in apps for error in app.errors] == []
 
 
 @pytest.fixture
 def app(new_app: Callable[..., App]) -> App:
-    """The app as it opens on a laptop."""
-    return new_app().open()
+    """The app as it opens on a laptop: on Explore, unless the journey opens something else."""
+    return new_app()

@@ -32,10 +32,11 @@ def choose(app: App, label: str, option: str) -> None:
 
 
 def table(app: App) -> list[list[str]]:
-    return app.page.locator("table tbody tr").evaluate_all(
+    found: list[list[str]] = app.page.locator("table tbody tr").evaluate_all(
         "rows => rows.map(row => [...row.cells].map("
         "cell => cell.innerText.replaceAll('\\u2060', '').replaceAll('\\u00a0', ' ')))"
     )
+    return found
 
 
 def paste(app: App, text: str) -> None:
@@ -45,14 +46,14 @@ def paste(app: App, text: str) -> None:
 
 
 def test_every_term_is_proven_for_another_loss(app: App) -> None:
-    app.page.get_by_role("link", name="Check").click()
+    app.follow("Check")
     expect(app.page.locator("h1")).to_contain_text("All 8 gradients agree")
-    app.idle()
     rows = table(app)
     assert len(rows) == 8
     assert all(row[3].startswith("✓") for row in rows)
     choose(app, "The loss behind the upstream", "L = Σ y³")
     app.page.wait_for_url(re.compile("loss=cubes"))
+    app.idle()
     expect(app.page.locator("h1")).to_contain_text("All 8 gradients agree")
     # ∂L/∂β of Σy³ is 3Σy², by hand from what the page draws.
     beta = next(row for row in table(app) if row[0].startswith("∂L/∂β"))
@@ -68,6 +69,7 @@ def test_a_mistake_and_what_catches_it(app: App) -> None:
     app.open("/check?proof=2")
     choose(app, "The mistake", MISTAKES["variance"].title)
     expect(app.page.locator("h1")).to_contain_text("lets it through")
+    app.idle()
     alt = app.page.locator("[data-plot] [role=img]").get_attribute("aria-label") or ""
     apart = np.abs(T.dx - with_mistake(T, "variance").dx)[:, 0].max()
     assert f"differ by {apart:.2f} at most" in alt

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from bnviz.core.trace import run
 from bnviz.inputs.presets import PRESETS
 
-from .conftest import App, link
+from .conftest import WINDOWS, App, link
 
 STEPS = 19
 
@@ -28,7 +28,7 @@ def at(app: App, step: int) -> None:
 
 
 def test_someone_with_the_question_finds_both_answers(app: App) -> None:
-    app.page.get_by_role("link", name="Derive").click()
+    app.follow("Derive")
     expect(heading(app)).to_contain_text("∂L/\u2060∂y is given")
     seen = []
     for step in range(2, STEPS + 1):
@@ -62,8 +62,7 @@ def test_arrow_keys_walk_and_the_address_follows(app: App) -> None:
 
 def test_the_numbers_are_those_of_the_trace(app: App) -> None:
     t = run(PRESETS["layer"].scenario)
-    query = link("layer").replace("neuron=1", "neuron=1")
-    app.open("/derive" + query + "&step=12")
+    app.open("/derive" + link("layer") + "&step=12")
     for term in ("dx_direct", "dx_via_var", "dx_via_mean", "dx"):
         cells = app.page.locator(f"td[data-column={term}]")
         values = cells.evaluate_all("cells => cells.map(cell => Number(cell.dataset.value))")
@@ -80,9 +79,7 @@ def test_another_sample_and_another_neuron(app: App) -> None:
     app.page.wait_for_url(re.compile("sample=5"))
     app.page.get_by_text("neuron 2", exact=True).click()
     expect(number).to_have_text("0.24")  # 0.8 · 0.3
-    app.page.get_by_role("link", name="Explore").click()
-    app.page.wait_for_selector("[data-ledger] [data-sum]")
-    app.idle()
+    app.follow("Explore")
     assert app.number("neuron") == 1
 
 
@@ -102,8 +99,7 @@ def test_nodes_open_their_values_by_keyboard(app: App) -> None:
     expect(app.page.locator(".bnd-said")).to_contain_text("σ² = 1.30, ∂L/\u2060∂σ² = 0.43")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
 def test_axe_finds_nothing_and_nothing_is_clipped(
     new_app: Callable[..., App], width: int, dark: bool
 ) -> None:

@@ -18,7 +18,7 @@ from bnviz.core.trace import run
 from bnviz.words.numbers import number
 from tests.captures.network import Network
 
-from .conftest import App
+from .conftest import WINDOWS, App
 
 SHIPPED = Path(captures.__file__).with_name("digits.npz")
 
@@ -39,14 +39,18 @@ def rows(app: App) -> Locator:
     return app.page.locator("[data-neurons] tr[data-neuron]")
 
 
+def value_of(row: Locator, column: str) -> float:
+    """A number of the table, to all its digits."""
+    return float(row.locator(f"td[data-column={column}]").get_attribute("data-value") or "nan")
+
+
 def table(app: App) -> str:
     """What the table says, but for what rounding left, which the order of adding decides."""
     return re.sub(r"rounding \S+|exactly 0", "", app.page.locator("[data-neurons]").inner_text())
 
 
 def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
-    page = app.page
-    page.get_by_role("link", name="Your layer").click()
+    page = app.follow("Your layer").page
     open_shipped(app)
     c = read_npz(SHIPPED)
     expect(page.get_by_text(re.compile("✓ ∂L.*agrees with the captured one"))).to_be_visible()
@@ -54,6 +58,7 @@ def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
     page.get_by_role("button", name="Show all 32").click()
     expect(rows(app)).to_have_count(32)
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    assert t.dweight is not None
     for j in (0, 21):
         row = page.locator(f"[data-neurons] tr[data-neuron='{j}']")
         for name, value in (
@@ -61,8 +66,7 @@ def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
             ("dx", np.sqrt((t.dx[:, j] ** 2).mean())),
             ("dweight", np.linalg.norm(t.dweight[:, j])),
         ):
-            shown = float(row.locator(f"td[data-column={name}]").get_attribute("data-value"))
-            np.testing.assert_allclose(shown, value, rtol=1e-9)
+            np.testing.assert_allclose(value_of(row, name), value, rtol=1e-9)
         expect(row.locator("td[data-column=dx_sum]")).to_contain_text("✓ 0")
 
 
@@ -75,6 +79,7 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
     c = read_npz(SHIPPED)
     j = int(app.number("neuron"))
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    assert t.dweight is not None
     p = int(np.argmax(np.abs(t.dweight[:, j])))
     expect(page.get_by_text(f"Neuron {j + 1} of 32, input {p + 1} of 64")).to_be_visible()
     shown = app.column("dx")
@@ -99,9 +104,8 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
     expect(page.locator("[data-ledger] [role=slider]").first).to_be_visible()
     app.idle()
     np.testing.assert_allclose(np.sort(np.abs(app.column("dx"))), np.sort(np.abs(shown)))
-    page.get_by_role("link", name="Your layer").click()
+    app.follow("Your layer")
     expect(page.locator(f"[data-ledger][data-neuron='{j}']")).to_be_visible()
-    app.idle()
     page.get_by_role("button", name="All neurons").click()
     expect(rows(app)).to_have_count(12)
     expect(page.locator("[data-ledger]")).to_have_count(0)
@@ -149,13 +153,12 @@ def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -
     upload(app, tmp_path / "eval.npz")
     expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
     expect(app.page.get_by_text("32 neurons, in evaluation mode")).to_be_visible()
-    row = app.page.locator("[data-neurons] tr[data-neuron='4']")
+    row = app.idle().page.locator("[data-neurons] tr[data-neuron='4']")
     own = float((c.gamma[4] * c.dy[:, 4].astype(float)).sum() / np.sqrt(4 + c.eps))
-    shown = float(row.locator("td[data-column=dx_sum]").get_attribute("data-value"))
-    np.testing.assert_allclose(shown, own, rtol=1e-6)
+    np.testing.assert_allclose(value_of(row, "dx_sum"), own, rtol=1e-6)
     row.click()
-    expect(app.page.locator("[data-ledger] h1")).to_contain_text("This layer was evaluating")
-    expect(app.page.locator("[data-ledger] h1")).to_contain_text(number(own))
+    expect(app.page.locator("[data-stage] h1")).to_contain_text("This layer was evaluating")
+    expect(app.page.locator("[data-stage] h1")).to_contain_text(number(own))
 
 
 def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
@@ -201,8 +204,7 @@ def test_a_pasted_table(app: App) -> None:
     expect(app.page.locator("h1")).to_contain_text("None of the 1 neurons stands out.")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
 def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool) -> None:
     app = new_app(width, dark=dark).open("/layer")
     app.assert_accessible()

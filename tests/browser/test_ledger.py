@@ -11,14 +11,13 @@ from bnviz.core.view import View
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import encode
 
-from .conftest import App, link
+from .conftest import App, box, link
 
 
 def hold(app: App, term: str, row: int, way: int) -> None:
     """Take a bar with the mouse and move it, without letting go."""
-    box = app.slider(term, row).bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    at = box(app.slider(term, row))
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
     app.page.mouse.move(x, y)
     app.page.mouse.down()
     app.page.mouse.move(x + way, y, steps=6)
@@ -140,9 +139,8 @@ def test_a_finger_drags_at_390_pixels(new_app: Callable[..., App]) -> None:
     app.page.get_by_role("button", name="Forward").tap()
     slider = app.slider("x", 2)
     slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    at = box(slider)
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
     finger = app.page.context.new_cdp_session(app.page)
 
     def touch(kind: str, *points: dict[str, float]) -> None:
@@ -193,10 +191,9 @@ def test_a_block_is_pasted_into_the_table(app: App) -> None:
     app.open_drawer()
     canvas = app.page.get_by_test_id("stDataFrame").first.locator("canvas").first
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box
+    at = box(canvas)
     app.page.evaluate("navigator.clipboard.writeText('1.25\\t2.5\\n-3.75\\t4.5')")
-    app.page.mouse.click(box["x"] + 120, box["y"] + 52)
+    app.page.mouse.click(at["x"] + 120, at["y"] + 52)
     app.page.keyboard.press("Control+v")
     app.settled(app.cell("a", 0), "1.25")
     app.settled(app.cell("a", 1), "-3.75")

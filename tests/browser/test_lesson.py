@@ -5,22 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from bnviz.claims.lesson import STEPS, scenario_of
+from bnviz.core.arrays import Array
 from bnviz.core.trace import run
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
 
-from .conftest import App
+from .conftest import App, box
 
 
 def headline(app: App) -> str:
@@ -49,7 +51,7 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
     for number, step in enumerate(STEPS, 1):
         t = run(scenario_of(step))
         right = step.truth(t, step.view)
-        expect(page.locator("h1:visible")).to_have_text(shown(step.title), timeout=10_000)
+        expect(page.locator("h1:visible")).to_have_text(shown(step.title))
         app.idle()
         assert page.locator("[data-ledger] tfoot").is_visible() == ("sums" not in step.before)
         keys = list(step.choices)
@@ -76,18 +78,14 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
 
 
 def test_leave_play_and_come_back(app: App) -> None:
-    page = app.page
-    app.open("/lesson?lesson=6")
+    page = app.open("/lesson?lesson=6").page
     page.get_by_text("Less than 0").click()
     expect(page.get_by_text("Multiply a and")).to_be_visible()
     app.idle()
-    page.get_by_role("link", name="Explore").click()
-    page.wait_for_selector("[data-ledger] tfoot", state="visible")
-    app.idle()
+    app.follow("Explore")
     app.type_into("dy", 0, "-2")
-    page.get_by_role("link", name="Lesson").click()
+    app.follow("Lesson")
     expect(page.locator("h1:visible")).to_have_text("So nothing learns?")
-    app.idle()
     expect(page.get_by_role("radio", name="Less than 0")).to_be_checked()
     expect(page.get_by_text("These are your own numbers.")).to_be_visible()
     changed = run(PRESETS["puzzle"].scenario.edit(dy=_with(PRESETS["puzzle"].scenario.dy, -2.0)))
@@ -102,24 +100,20 @@ def test_leave_play_and_come_back(app: App) -> None:
     expect(page.get_by_text("These are your own numbers.")).to_have_count(0)
 
 
-def test_a_link_into_a_step_takes_its_numbers_along(new_app: Callable[..., App]) -> None:
+def test_a_link_into_a_step_takes_its_numbers_along(app: App) -> None:
     """The links to the other pages were once drawn before the step had put its numbers there."""
-    app = new_app().open("/lesson?lesson=9")
+    app.open("/lesson?lesson=9")
     page = app.page
     assert headline(app) == "The dead bias"
-    page.get_by_role("link", name="Explore").click()
-    page.wait_for_selector("[data-ledger] tfoot", state="visible")
-    app.idle()
+    app.follow("Explore")
     assert page.get_by_label("Scenario").input_value() == "dead"
     assert app.column("a").tolist() == [1.0] * 6
     # Another input varies: of that one the step's question would be wrong.
     page.get_by_role("group", name="Input").get_by_role("radio", name="2").click()
     expect(page.locator("[data-ledger]")).to_have_attribute("data-input", "1")
     app.idle()
-    page.get_by_role("link", name="Lesson").click()
-    # By its name: on a busy machine the other page's headline is still there beside it.
+    app.follow("Lesson")
     expect(page.get_by_role("heading", name="The dead bias")).to_be_visible()
-    app.idle()
     expect(page.get_by_text("the same for every sample, as for a bias")).to_have_count(0)
     expect(page.get_by_text("and this step is about others.")).to_be_visible()
     page.get_by_role("button", name="Take the step’s numbers").click()
@@ -128,13 +122,13 @@ def test_a_link_into_a_step_takes_its_numbers_along(new_app: Callable[..., App])
     assert app.number("input") == 0
 
 
-def test_the_first_change_leaves_the_table_where_it_is(new_app: Callable[..., App]) -> None:
-    app = new_app().open("/lesson?lesson=2&said=-c")
+def test_the_first_change_leaves_the_table_where_it_is(app: App) -> None:
+    app.open("/lesson?lesson=2&said=-c")
     table = app.page.locator("[data-ledger] table")
-    before = table.bounding_box()["y"]
+    before = box(table)["y"]
     app.type_into("dy", 0, "0.95")
     expect(app.page.get_by_text("These are your own numbers.")).to_be_visible()
-    assert abs(table.bounding_box()["y"] - before) < 1
+    assert abs(box(table)["y"] - before) < 1
 
 
 def test_a_phone_opens_the_columns_that_a_step_is_about(new_app: Callable[..., App]) -> None:
@@ -147,14 +141,14 @@ def test_a_phone_opens_the_columns_that_a_step_is_about(new_app: Callable[..., A
         app.page.get_by_role("button", name="Next").click()
 
 
-def _with(dy: np.ndarray, value: float) -> np.ndarray:
+def _with(dy: Array, value: float) -> Array:
     changed = dy.copy()
     changed[0, 0] = value
     return changed
 
 
-def test_a_presenter_turns_pages_with_arrows_and_a_clicker(new_app: Callable[..., App]) -> None:
-    app = new_app(1280).open("/lesson?present=1&notes=1")
+def test_a_presenter_turns_pages_with_arrows_and_a_clicker(app: App) -> None:
+    app.open("/lesson?present=1&notes=1")
     page = app.page
     expect(page.get_by_role("link", name="Explore")).to_be_hidden()
     expect(page.get_by_text("For the teacher.")).to_be_visible()
@@ -172,9 +166,9 @@ def test_a_presenter_turns_pages_with_arrows_and_a_clicker(new_app: Callable[...
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-def test_after_a_click_the_keys_still_turn_pages(new_app: Callable[..., App]) -> None:
+def test_after_a_click_the_keys_still_turn_pages(app: App) -> None:
     """Of an answer, a switch and a number: what was clicked is as it was."""
-    app = new_app(1280).open("/lesson?present=1&lesson=2")
+    app.open("/lesson?present=1&lesson=2")
     page = app.page
 
     def turn(key: str, step: int) -> None:
@@ -193,10 +187,11 @@ def test_after_a_click_the_keys_still_turn_pages(new_app: Callable[..., App]) ->
 
     bar = app.slider("dy", 0)
     bar.scroll_into_view_if_needed()
-    box = bar.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    at = box(bar)
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 20, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.move(x + 20, y, steps=4)
     page.mouse.up()
     app.idle()
     dragged = app.column("dy")[0]
@@ -210,8 +205,8 @@ def test_after_a_click_the_keys_still_turn_pages(new_app: Callable[..., App]) ->
     turn("ArrowRight", 3)
 
 
-def test_by_keyboard_a_presenter_still_sets_numbers(new_app: Callable[..., App]) -> None:
-    app = new_app(1280).open("/lesson?present=1&lesson=2")
+def test_by_keyboard_a_presenter_still_sets_numbers(app: App) -> None:
+    app.open("/lesson?present=1&lesson=2")
     page = app.page
     app.cell("dy", 0).click()
     expect(app.slider("dy", 0)).not_to_be_focused()
@@ -237,8 +232,7 @@ def test_a_projector_shows_claim_and_sums_together(
     app.page.set_viewport_size({"width": width, "height": height})
     for query in ("lesson=6&said=-----b", "lesson=8&said=-------c", "lesson=9&said=--------a"):
         app.open(f"/lesson?present=1&{query}")
-        claim = app.page.locator("h2").first.bounding_box()
-        assert 0 < claim["y"] < height / 2
+        assert 0 < box(app.page.locator("h2").first)["y"] < height / 2
         sums = app.page.locator("[data-ledger] tfoot .bnl-sum b")
         ranges = sums.evaluate_all(
             """cells => cells.map((cell) => {
@@ -252,18 +246,18 @@ def test_a_projector_shows_claim_and_sums_together(
         for (_, right, _, bottom), following in pairwise([*ranges, [width, 0, 0, 0]]):
             assert right < following[0], query
             assert bottom <= height, query
-        head = app.page.locator("[data-ledger] tfoot th").bounding_box()
+        head = box(app.page.locator("[data-ledger] tfoot th"))
         middle = (ranges[0][2] + ranges[0][3]) / 2
         assert abs(head["y"] + head["height"] / 2 - middle) < 3
 
 
-def test_every_step_has_a_link_that_opens_it(new_app: Callable[..., App]) -> None:
-    app = new_app()
+def test_every_step_has_a_link_that_opens_it(app: App) -> None:
     for number in (1, 8, 9):
         step = STEPS[number - 1]
         app.open(f"/lesson?lesson={number}")
         assert headline(app) == step.title
         s = scenario_of(step)
+        assert s.a is not None
         assert app.column("a").tolist() == s.a[:, 0].tolist()
         query = "&".join(f"{k}={v}" for k, v in encode(s, step.view).items())
         app.open(f"/lesson?{query}&lesson={number}")
@@ -271,24 +265,26 @@ def test_every_step_has_a_link_that_opens_it(new_app: Callable[..., App]) -> Non
         expect(app.page.get_by_text("These are your own numbers")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("flag", "gone"),
-    [
-        ("sums", "[data-ledger] tfoot"),
-        ("dW", "td[data-term=dweight]"),
-        ("pages", "[data-testid=stPageLink]"),
-        ("inputs", "[data-ledger] [role=slider]"),
-    ],
-)
-def test_each_hide_flag_hides(new_app: Callable[..., App], flag: str, gone: str) -> None:
-    app = new_app().open("/")
-    assert app.page.locator(gone).first.is_visible()
-    app.open(f"/?hide={flag}")
-    assert app.page.locator(gone).filter(visible=True).count() == 0
-    assert app.page.locator("td[data-term=dx]").count() == 6
+def test_each_hide_flag_hides(app: App) -> None:
+    hides = {
+        "sums": "[data-ledger] tfoot",
+        "dW": "td[data-term=dweight]",
+        "pages": "[data-testid=stPageLink]",
+        "inputs": "[data-ledger] [role=slider]",
+    }
+
+    def shown() -> set[str]:
+        """The flags of what can be seen."""
+        places = {flag: app.page.locator(place) for flag, place in hides.items()}
+        return {flag for flag, place in places.items() if place.filter(visible=True).count()}
+
+    assert shown() == set(hides)
+    for flag in hides:
+        app.open(f"/?hide={flag}")
+        assert shown() == set(hides) - {flag}
+        assert app.page.locator("td[data-term=dx]").count() == 6
     app.open("/?hide=sums,dW,pages,inputs&embed=true")
-    for selector in ("tfoot", "td[data-term=dweight]", "[data-testid=stPageLink]", "[role=slider]"):
-        assert app.page.locator(selector).filter(visible=True).count() == 0
+    assert shown() == set()
     assert "embed=true" in app.page.url
 
 
@@ -305,9 +301,8 @@ def test_the_qr_code_leads_to_this_screen(new_app: Callable[..., App], tmp_path:
     picture.screenshot(path=shot)
     read = zxingcpp.read_barcodes(Image.open(shot))
     assert [code.text for code in read] == [link.inner_text().strip()]
-    other = new_app(390)
-    other.page.goto(read[0].text)
-    other.idle()
+    assert read[0].text.startswith(app.server)
+    other = new_app(390).open(read[0].text.removeprefix(app.server))
     assert headline(other) == "Shift the inputs"
     expect(other.page.get_by_role("radio", name="Nothing")).to_be_checked()
     assert other.page.locator("[role=slider]").count() == 0
@@ -316,7 +311,7 @@ def test_the_qr_code_leads_to_this_screen(new_app: Callable[..., App], tmp_path:
 def test_downloads_hold_the_numbers_on_the_screen(
     new_app: Callable[..., App], tmp_path: Path
 ) -> None:
-    app = new_app().open("/")
+    app = new_app()
     app.type_into("x", 0, "-2")
     dx = app.column("dx")
     page = app.page
@@ -330,7 +325,7 @@ def test_downloads_hold_the_numbers_on_the_screen(
     rows = csv.DictReader(io.StringIO(files["All terms, CSV"].read_text()))
     found = [float(r["value"]) for r in rows if r["term"] == "dx" and r["neuron"] == "1"]
     assert found == dx.tolist()
-    space: dict = {}
+    space: dict[str, Any] = {}
     exec(files["NumPy script"].read_text(), space)
     np.testing.assert_allclose(space["dx"][:, 0], dx, atol=1e-13)
     compile(files["PyTorch script"].read_text(), "bnviz_torch.py", "exec")
@@ -342,12 +337,10 @@ def test_downloads_hold_the_numbers_on_the_screen(
     waiting.value.save_as(picture)
     assert picture.read_text().startswith("<svg")
     assert f"{dx[0]:+.2f}".replace("-", "−") in picture.read_text()
-    alone = new_app()
-    alone.page.context.set_offline(True)
-    alone.page.goto(files["Page, HTML"].as_uri())
-    expect(alone.page.locator("h1")).to_contain_text("The weights still learn.")
-    expect(alone.page.locator(".plot-container")).to_have_count(3)
-    cells = alone.page.locator("tr:nth-child(2) td").evaluate_all("c => c.map(td => td.title)")
+    alone = new_app().open_saved(files["Page, HTML"])
+    expect(alone.locator("h1")).to_contain_text("The weights still learn.")
+    expect(alone.locator(".plot-container")).to_have_count(3)
+    cells = alone.locator("tr:nth-child(2) td").evaluate_all("c => c.map(td => td.title)")
     assert repr(float(dx[0])) in cells
 
 
@@ -361,15 +354,7 @@ def _teacher_links() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("link", "promised"), _teacher_links())
 def test_a_teacher_link_opens_the_screen_that_the_plan_promises(
-    app_in_class: App, link: str, promised: str
+    app: App, link: str, promised: str
 ) -> None:
-    app_in_class.open(link)
-    assert headline(app_in_class) == promised.strip()
-
-
-@pytest.fixture(scope="module")
-def app_in_class(browser: Browser, server: str) -> Iterator[App]:
-    """One window for all links, as in front of a class."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield App(context.new_page(), server)
-    context.close()
+    app.open(link)
+    assert headline(app) == promised.strip()

@@ -15,7 +15,7 @@ from bnviz.inputs.batches import resized
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
 
-from .conftest import App
+from .conftest import App, box
 
 # A figure in space needs WebGL; a machine without a graphics card draws it in software.
 SPACE = resized(PRESETS["puzzle"].scenario, 3, 2, 3)
@@ -30,9 +30,8 @@ def claim(app: App) -> str:
 
 
 def test_outer_products_one_at_a_time(app: App) -> None:
-    app.page.get_by_role("link", name="Weights").click()
+    app.follow("Weights")
     expect(app.page.locator("h1")).to_contain_text("leaves its mark on the weights")
-    app.idle()
     assert titles(app)[3] == "So far: ∂L/∂b is 0 again"
     app.page.get_by_role("button", name="Back").click()
     expect(app.page.locator("[data-plot] figcaption").nth(1)).to_have_text("So far: 5 of 6 added")
@@ -51,8 +50,8 @@ def test_playing_ends_with_all_of_it(app: App) -> None:
     app.open("/weights?upto=3")
     app.page.get_by_role("button", name="Play").click()
     caption = app.page.locator("[data-plot] figcaption").nth(3)
-    expect(caption).to_have_text("So far: ∂L/∂b is 0 again", timeout=15_000)
-    expect(app.page.get_by_role("button", name="Play")).to_be_visible(timeout=15_000)
+    expect(caption).to_have_text("So far: ∂L/∂b is 0 again")
+    expect(app.page.get_by_role("button", name="Play")).to_be_visible()
 
 
 def test_a_shift_changes_every_share_and_not_the_sum(app: App) -> None:
@@ -78,9 +77,7 @@ def test_a_case_opens_and_the_weights_get_nothing(app: App) -> None:
     app.page.get_by_role("button", name="Open").nth(4).click()
     expect(app.page.locator("[data-plot] figcaption").first).to_contain_text("all of it is 0")
     app.idle()
-    app.page.get_by_role("link", name="Explore").click()
-    app.page.wait_for_selector("[data-ledger] [data-sum]")
-    app.idle()
+    app.follow("Explore")
     assert app.claim == "No sample gets a gradient here."
     app.page.get_by_role("button", name="Undo").click()
     app.settled(app.cell("dy", 0), "0.9")
@@ -94,18 +91,17 @@ def test_scaling_the_weights(app: App) -> None:
     expect(app.page.locator("h1")).to_contain_text("is perpendicular to the weights")
 
 
-def test_the_picture_in_space_keeps_its_camera(new_app: Callable[..., App]) -> None:
+def test_the_picture_in_space_keeps_its_camera(app: App) -> None:
     query = "&".join(f"{k}={v}" for k, v in encode(SPACE, View()).items())
-    app = new_app().open(f"/weights?{query}&part=5")
+    app.open(f"/weights?{query}&part=5")
     assert "two directions of 3" in claim(app)
     picture = app.page.locator("[data-plot] .js-plotly-plot").first
     eye = "plot => Object.values(plot._fullLayout.scene.camera.eye)"
     first = picture.evaluate(eye)
-    box = picture.bounding_box()
-    assert box is not None
-    app.page.mouse.move(box["x"] + 200, box["y"] + 150)
+    at = box(picture)
+    app.page.mouse.move(at["x"] + 200, at["y"] + 150)
     app.page.mouse.down()
-    app.page.mouse.move(box["x"] + 290, box["y"] + 180, steps=5)
+    app.page.mouse.move(at["x"] + 290, at["y"] + 180, steps=5)
     app.page.mouse.up()
     app.idle()
     turned = picture.evaluate(eye)
@@ -130,18 +126,17 @@ def test_the_buttons_of_a_row_stand_side_by_side(app: App) -> None:
     app.open("/weights?part=3")
     buttons = app.page.locator("[class*='st-key-open-'] button:visible")
     expect(buttons).to_have_count(6)
-    boxes = [buttons.nth(i).bounding_box() for i in range(6)]
-    for row in (boxes[:3], boxes[3:]):
-        assert max(box["y"] for box in row) - min(box["y"] for box in row) < 1
-    table = app.page.locator("[data-plot]").bounding_box()
-    assert table["width"] <= 560
+    tops = [box(buttons.nth(i))["y"] for i in range(6)]
+    for row in (tops[:3], tops[3:]):
+        assert max(row) - min(row) < 1
+    assert box(app.page.locator("[data-plot]"))["width"] <= 560
 
 
 def test_the_part_on_scale_has_one_headline(app: App) -> None:
     app.open("/weights?part=4")
     expect(app.page.locator("h1, h2")).to_have_count(1)
-    growth = app.page.locator("strong").filter(has_text="makes w longer").bounding_box()
-    picture = app.page.locator("[data-plot]").nth(1).bounding_box()
+    growth = box(app.page.locator("strong").filter(has_text="makes w longer"))
+    picture = box(app.page.locator("[data-plot]").nth(1))
     assert growth["y"] + growth["height"] <= picture["y"]
     assert growth["x"] == pytest.approx(picture["x"], abs=1)
 
@@ -169,6 +164,6 @@ def test_all_of_a_cell_says_its_number(app: App) -> None:
     app.open("/weights?part=3")
     area = app.page.locator("[data-plot] .nsewdrag")
     area.scroll_into_view_if_needed()
-    plot = area.bounding_box()
+    plot = box(area)
     app.page.mouse.move(plot["x"] + 0.97 * plot["width"], plot["y"] + 0.05 * plot["height"])
     expect(app.page.locator("[data-plot] .hoverlayer")).to_contain_text("input 1, neuron 2: −1.80")
