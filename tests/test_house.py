@@ -30,6 +30,7 @@ LIBRARIES = {
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
     "segno": ("screen/sharing.py",),
+    "latex2mathml": ("words/formula.py",),
     "torch": ("captures/hooks.py",),
     "numpy": (
         "core/",

@@ -37,6 +37,41 @@ export function onKeys(element, act) {
 // ∂L/∂W must not be torn at its slash.
 export const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
 
+// How formulas look, with their font; once for the page.
+const look = document.createElement("link");
+look.rel = "stylesheet";
+look.href = new URL("math.css", import.meta.url).href;
+document.head.append(look);
+
+const parsed = new Map();
+
+// Sets a formula: MathML that Python made from the glossary's LaTeX, parsed as XML once.
+// Gives back the <math> element; it can also stand in an SVG's <foreignObject>.
+export function setMath(element, mathml) {
+  if (!mathml) return element.replaceChildren();
+  if (element.mathml === mathml) return element.firstChild;
+  if (!parsed.has(mathml)) {
+    parsed.set(mathml, new DOMParser().parseFromString(mathml, "application/xml").documentElement);
+  }
+  const math = document.importNode(parsed.get(mathml), true);
+  element.replaceChildren(math);
+  element.mathml = mathml;
+  return math;
+}
+
+// Puts numbers into the slots of a formula, by name; in parentheses where a sign would
+// follow an operator. A slot without a number stays empty.
+export function fillSlots(math, numbers) {
+  math.removeAttribute("alttext"); // which has no numbers in it
+  for (const slot of math.querySelectorAll("[data-slot]")) {
+    const text = (numbers[slot.dataset.slot] ?? "").replace(/^\+/, "");
+    const before = slot.previousElementSibling;
+    const follows = before?.localName === "mo" && !/^[(=]$/.test(before.textContent);
+    setText(slot.firstElementChild, follows && text.startsWith("−") ? `(${text})` : text);
+  }
+  return math;
+}
+
 // Plain formulas, with derivatives as fractions, roots under a line and powers raised.
 const PIECES = /(∂L\/∂(?:[^\s·()+−,=/ᵢ]|\u0302)+ᵢ?|1\/√\([^)]*\)|\^\{[^}]*\})/;
 
