@@ -23,6 +23,7 @@ _SPACED = frozenset("=+−·⊗,≠")  # operators with room around them in plai
 _BREAKS = frozenset("=+−·⊗")  # operators that a formula may be taken apart at
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = str.maketrans("ij", "ᵢⱼ")
+_OPEN = ("", *" (−√/")  # what plain text goes on from without a space
 _CLOSE = {"lspace": "0", "rspace": "0"}  # an operator without room around it
 _HATS = {"^": "\u0302", "ˆ": "\u0302", "‾": "\u0304", "―": "\u0304"}
 
@@ -143,7 +144,8 @@ def _tree(latex: str, inline: bool) -> ET.Element:
     for element in root.iter():
         _tidy(element)
     if inline:
-        for fraction in list(root.iter("mfrac")):
+        small = {id(child) for style in root.iter("mstyle") for child in style}  # \tfrac
+        for fraction in [e for e in root.iter("mfrac") if id(e) not in small]:
             _slash(fraction)
     return root[0]
 
@@ -258,9 +260,10 @@ def _plain(element: ET.Element) -> str:
 
 
 def _joined(row: Iterable[ET.Element]) -> str:
-    """Side by side; after a slash a letter would seem to belong below it."""
-    written = ""
+    """Side by side; what stands beside a slash is kept apart from it."""
+    written = before = ""
     for text in map(_plain, row):
-        written += " " if "/" in written and written[-1:].isalnum() and text[:1].isalnum() else ""
-        written += text
+        apart = "/" in before + text and before[-1:] not in _OPEN and text[:1] not in ("", *" )/")
+        written += f" {text}" if apart else text
+        before = text or before
     return re.sub(r"[ \xa0]+", " ", written).replace(" ,", ",").strip()

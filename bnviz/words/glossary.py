@@ -24,7 +24,8 @@ class Term:
     stands for this row's x, "{mean}" for this neuron's μ, "{n}" for N. `row_parts` names
     the quantities of the same row in it, `column_parts` those that it takes
     from all rows at once. `short` is what stands over a column, `total`
-    what the column adds up to.
+    what the column adds up to. `numpy` is the line that computes it, from what is given,
+    N and the terms before it.
     """
 
     symbol: str
@@ -39,6 +40,7 @@ class Term:
     short: str = ""
     total: str = ""
     rule: str = ""
+    numpy: str = ""
 
     @property
     def equation(self) -> str:
@@ -95,7 +97,7 @@ _TERMS = {
         "∂L/∂y",
         r"\frac{\partial L}{\partial y_i}",
         "(N, k)",
-        r"\frac{\partial L}{\partial y_i}",
+        r"\term{dy}",
         _GIVEN,
         "The upstream gradient: how the loss changes with each output of the norm.",
         short="upstream",
@@ -147,6 +149,7 @@ _TERMS = {
         _forward(1),
         "The mean of the batch, one number for each neuron.",
         column_parts=("x",),
+        numpy="mean = x.mean(axis=0)",
     ),
     "deviation": Term(
         "x − μ",
@@ -164,6 +167,7 @@ _TERMS = {
         _forward(2),
         "The variance of the batch, divided by N and not by N − 1.",
         column_parts=("x",),
+        numpy="var = x.var(axis=0)",
     ),
     "inv_std": Term(
         "1/√(σ²+ε)",
@@ -173,6 +177,7 @@ _TERMS = {
         _forward(3),
         "One over the standard deviation: the factor that brings the batch to size 1.",
         column_parts=("x",),
+        numpy="inv_std = 1 / np.sqrt(var + eps)",
     ),
     "x_hat": Term(
         "x̂",
@@ -186,6 +191,7 @@ _TERMS = {
         ("x",),
         short="normalised",
         rule=r"(\term{x} - \term{mean}) \cdot \term{inv_std}",
+        numpy="x_hat = (x - mean) * inv_std",
     ),
     "y": Term(
         "y",
@@ -194,6 +200,7 @@ _TERMS = {
         r"\term{y} = \term{gamma} \term{x_hat} + \term{beta}",
         _forward(4),
         "What leaves the norm.",
+        numpy="y = gamma * x_hat + beta",
     ),
     # Backward.
     "dx_hat": Term(
@@ -207,6 +214,7 @@ _TERMS = {
         ("dy",),
         short="γ · ∂L/∂y",
         rule=r"\term{gamma} \cdot \term{dy}",
+        numpy="dx_hat = dy * gamma",
     ),
     "dvar": Term(
         "∂L/∂σ²",
@@ -217,6 +225,7 @@ _TERMS = {
         _backward(2),
         "One number for each neuron: every sample feels the variance, so it adds over all of them.",
         column_parts=("dx_hat", "x"),
+        numpy="dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3",
     ),
     "dmean_direct": Term(
         "∂L/∂μ, direct",
@@ -227,6 +236,7 @@ _TERMS = {
         _backward(3) + ", first piece",
         "What μ does to the loss through x − μ, with the variance held fixed.",
         column_parts=("dx_hat",),
+        numpy="dmean_direct = (dx_hat * -inv_std).sum(axis=0)",
     ),
     "dmean_via_var": Term(
         "∂L/∂μ, via σ²",
@@ -237,6 +247,7 @@ _TERMS = {
         _backward(3) + ", second piece",
         "What μ does to the loss through the variance: nothing, since the deviations add to zero.",
         column_parts=("dx_hat", "x"),
+        numpy="dmean_via_var = dvar * (-2 * (x - mean)).sum(axis=0) / N",
     ),
     "dmean": Term(
         "∂L/∂μ",
@@ -249,6 +260,7 @@ _TERMS = {
         "One number for each neuron: every sample feels the mean.",
         column_parts=("dx_hat", "x"),
         rule=r"\term{dmean_direct} + \term{dmean_via_var}",
+        numpy="dmean = dmean_direct + dmean_via_var",
     ),
     "dx_direct": Term(
         "① direct",
@@ -262,6 +274,7 @@ _TERMS = {
         ("x",),
         short="∂L/∂x̂ · 1/√(σ²+ε)",
         rule=r"\term{dx_hat} \cdot \term{inv_std}",
+        numpy="dx_direct = dx_hat * inv_std",
     ),
     "dx_via_var": Term(
         "② via σ²",
@@ -276,6 +289,7 @@ _TERMS = {
         ("dx_hat", "x"),
         short="∂L/∂σ² · 2(x−μ)/N",
         rule=r"\term{dvar} \cdot \frac{2 (\term{x} - \term{mean})}{\term{n}}",
+        numpy="dx_via_var = dvar * 2 * (x - mean) / N",
     ),
     "dx_via_mean": Term(
         "③ via μ",
@@ -289,6 +303,7 @@ _TERMS = {
         ("dx_hat",),
         short="∂L/∂μ · 1/N",
         rule=r"\term{dmean} \cdot \frac{1}{\term{n}}",
+        numpy="dx_via_mean = np.broadcast_to(dmean / N, x.shape)",
     ),
     "dx": Term(
         "∂L/∂x",
@@ -303,6 +318,7 @@ _TERMS = {
         ("dx_direct", "dx_via_var", "dx_via_mean"),
         short="① + ② + ③",
         rule=r"\term{dx_direct} + \term{dx_via_var} + \term{dx_via_mean}",
+        numpy="dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
     ),
     "dx_simplified": Term(
         "∂L/∂x, simplified",
@@ -321,6 +337,7 @@ _TERMS = {
         _backward(5),
         "The gradient of the scale.",
         column_parts=("dy", "x_hat"),
+        numpy="dgamma = (dy * x_hat).sum(axis=0)",
     ),
     "dbeta": Term(
         "∂L/∂β",
@@ -330,6 +347,7 @@ _TERMS = {
         _backward(6),
         "The gradient of the shift: the upstream gradient, added up.",
         column_parts=("dy",),
+        numpy="dbeta = dy.sum(axis=0)",
     ),
     # The layer in front.
     "dweight_per_sample": Term(
@@ -355,6 +373,7 @@ _TERMS = {
         "The weight gradient: each sample's gradient weighted by its own input, then added.",
         column_parts=("a", "dx"),
         rule=r"\part{dweight_per_sample}{\sum_i a_i \cdot \frac{\partial L}{\partial x_i}}",
+        numpy="dweight = a.T @ dx",
     ),
     "dbias": Term(
         "∂L/∂b",
@@ -364,6 +383,7 @@ _TERMS = {
         _FRONT,
         "The bias gradient: the plain sum of ∂L/∂x, as if every input were 1.",
         column_parts=("dx",),
+        numpy="dbias = dx.sum(axis=0)",
     ),
     "da": Term(
         "∂L/∂a",
@@ -372,6 +392,7 @@ _TERMS = {
         r"\term{da} = \term{dx} W^\top",
         _FRONT,
         "What goes on to the layer before that.",
+        numpy="da = dx @ weight.T",
     ),
 }
 

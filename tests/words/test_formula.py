@@ -64,13 +64,13 @@ def test_factors_are_the_equation_taken_apart() -> None:
     found = factors(TERMS["dvar"].marked)
     assert [piece.part for piece in found] == ["dvar", "", "product", "", "inv_std"]
     assert [piece.text for piece in found if piece.operator] == ["=", "·"]
-    assert found[-1].text == "(−1/2)(σ² + ε)^(−3/2)"
+    assert found[-1].text == "(−1/2) (σ² + ε)^(−3/2)"
 
 
 def test_a_long_formula_breaks_before_its_operators() -> None:
     latex = r"g s - \frac{s}{N} (a + b) \cdot c"
     pieces = [ET.fromstring(piece).get("alttext") for piece in broken(latex)]
-    assert pieces == ["gs", "− s/N(a + b) · c"]
+    assert pieces == ["gs", "− s/N (a + b) · c"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,37 @@ def test_entries_are_complete(name: str) -> None:
     assert set(term.row_parts) | set(term.column_parts) <= set(TERMS)
 
 
+WITH_LINE = [name for name, term in TERMS.items() if term.numpy]
+# A line needs what others computed: in this order each has what it needs.
+ORDER = ("mean", "var", "inv_std", "x_hat", "y", "dbeta", "dgamma", "dx_hat", "dvar")
+ORDER += ("dmean_direct", "dmean_via_var", "dmean", "dx_direct", "dx_via_var", "dx_via_mean")
+ORDER += ("dx", "dweight", "dbias", "da")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_line_of_numpy_gives_the_numbers_of_the_trace(preset: str) -> None:
+    t = run(PRESETS[preset].scenario)
+    space = {"np": np, "N": t.scenario.shape[0], **t.scenario.given(), "x": t.scenario.x}
+    # The lines are the textbook's: with a large offset they have the textbook's rounding.
+    loose = 1e-11 * (1 + float(np.abs(t.scenario.x).max()))
+    size = float(max((t.inv_std * np.abs(t.dx_hat).sum(axis=0)).max(), 1.0))
+    for name in ORDER:
+        if name == "da" and t.da is None:
+            continue
+        exec(TERMS[name].numpy, {}, space)
+        scale = size * max(1.0, float(np.abs(t.scenario.a).max()))
+        scale *= float(t.inv_std.max()) if name == "dvar" else 1.0
+        np.testing.assert_allclose(
+            space[name], getattr(t, name), rtol=1e-9, atol=loose * scale, err_msg=name
+        )
+
+
+def test_every_term_that_is_computed_has_its_line_but_for_other_forms_of_one() -> None:
+    assert set(ORDER) == set(WITH_LINE)
+    computed = {f.name for f in fields(Trace)} - {"scenario", "dx_simplified"}
+    assert computed - {"dweight_per_sample"} == set(WITH_LINE)
+
+
 COLUMNS = [name for _, names in GROUPS for name in names]
 
 

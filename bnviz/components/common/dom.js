@@ -34,8 +34,8 @@ export function onKeys(element, act) {
   document.addEventListener("keydown", listen);
 }
 
-// ∂L/∂W must not be torn at its slash.
-export const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
+// ∂L/∂W must not be torn at its slash, nor 1/√(σ²+ε).
+export const unbroken = (text) => text.replace(/\/(?=[∂√])/g, "/\u2060");
 
 // How formulas look, with their font; once for the page.
 const look = document.createElement("link");
@@ -70,26 +70,4 @@ export function fillSlots(math, numbers) {
     setText(slot.firstElementChild, follows && text.startsWith("−") ? `(${text})` : text);
   }
   return math;
-}
-
-// Plain formulas, with derivatives as fractions, roots under a line and powers raised.
-const PIECES = /(∂L\/∂(?:[^\s·()+−,=/ᵢ]|\u0302)+ᵢ?|1\/√\([^)]*\)|\^\{[^}]*\})/;
-
-export function typeset(parent, text) {
-  parent.replaceChildren();
-  for (const piece of text.split(PIECES)) {
-    if (!piece) continue;
-    if (piece.startsWith("∂L/")) fraction(parent, "∂L", piece.slice(3));
-    else if (piece.startsWith("1/√(")) {
-      const bottom = fraction(parent, "1", "√");
-      make("span", "bn-root", bottom, piece.slice(4, -1));
-    } else if (piece.startsWith("^{")) make("sup", "", parent, piece.slice(2, -1));
-    else parent.append(piece);
-  }
-}
-
-function fraction(parent, top, bottom) {
-  const box = make("span", "bn-fraction", parent);
-  make("span", "", box, top);
-  return make("span", "", box, bottom);
 }
