@@ -14,6 +14,14 @@ from bnviz.inputs.presets import PRESETS
 from .conftest import App, link
 
 STEPS = 19
+# The labels of the graph's edges that lie on one of its nodes.
+COVERED = """() => [...document.querySelectorAll('.bnd-edge .bnd-words > *')].filter(label => {
+    const a = label.getBoundingClientRect();
+    const nodes = [...document.querySelectorAll('.bnd-node rect')];
+    return a.width && nodes.map(node => node.getBoundingClientRect()).some(b =>
+        a.left < b.right - 2 && b.left < a.right - 2
+        && a.top < b.bottom - 3 && b.top < a.bottom - 3);
+}).map(label => label.textContent)"""
 
 
 def heading(app: App) -> Locator:
@@ -114,10 +122,20 @@ def test_axe_finds_nothing_and_nothing_is_clipped(
         expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
         assert app.page.evaluate("document.documentElement.scrollWidth") <= width
     out = app.page.evaluate(
-        """() => [...document.querySelectorAll('[data-derive] svg text')].filter(e => {
+        """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')].filter(e => {
                const box = e.getBoundingClientRect();
                const svg = e.closest('svg').getBoundingClientRect();
                return box.right > svg.right + 1 || box.left < svg.left - 1;
            }).map(e => e.textContent)"""
     )
     assert out == []
+
+
+def test_labels_of_the_graph_keep_clear_of_its_nodes(new_app: Callable[..., App]) -> None:
+    for width in (1280, 390):
+        app = new_app(width).open("/derive")
+        for step in range(1, STEPS + 1):
+            if step > 1:
+                app.page.keyboard.press("ArrowRight")
+            expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
+            assert app.page.evaluate(COVERED) == [], (width, step)
