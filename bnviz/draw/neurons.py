@@ -9,6 +9,7 @@ import numpy as np
 from bnviz.claims.layer import Finding, Overview
 from bnviz.core.arrays import Array
 from bnviz.words.formula import mathml
+from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number, plain, significant
 
 MAX_SHOWN = 256  # what the browser gets doesn't grow beyond
@@ -88,5 +89,6 @@ def payload(o: Overview) -> dict[str, Any]:
         "rows": [row(finding) for finding in shown],
         "first": max(FIRST, min(sum(bool(f.words) for f in shown), 2 * FIRST)),
         "count": len(o.order),
-        "order": "worst first" if o.order[0].words else "largest ∂L/∂x first",
+        "order": "worst first" if o.order[0].words else f"largest {TERMS['dx'].symbol} first",
+        "nothing": f"no {TERMS['dx_hat'].symbol}",
     }

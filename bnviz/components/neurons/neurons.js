@@ -99,7 +99,7 @@ class Neurons {
 
   parts(td, parts) {
     if (!parts.length) {
-      make("span", "bnn-small", td, unbroken("no ∂L/∂x̂"));
+      make("span", "bnn-small", td, unbroken(this.data.nothing));
       return;
     }
     const track = make("div", "bnn-stack", td);
