@@ -1,7 +1,7 @@
 """Formulas as MathML: the glossary's LaTeX, turned once into what a browser sets by itself.
 
 A part of a formula carries `data-part="dx_hat"`, so that it can be lit and have a number
-under it; a place for a number carries `data-slot="x_hat"`. Every formula has an `alttext`,
+under it; a place for a number carries `data-slot="x_hat"`. Every formula has an `aria-label`,
 the same as plain text. The browser's side is `setMath` and `fillSlots` in dom.js.
 """
 
@@ -71,7 +71,7 @@ def mathml(latex: str, *, inline: bool = False) -> str:
     """Any LaTeX with parts and slots, as one `<math>` element.
 
     >>> mathml(r"\\term{x}")  # doctest: +ELLIPSIS
-    '<math xmlns="http://www.w3.org/1998/Math/MathML" ... alttext="xᵢ"><mrow><mrow data-part="x">...
+    '<math xmlns="http://www.w3.org/1998/Math/MathML" ... aria-label="xᵢ"><mrow><mrow data-part=...
     """
     return _written([_tree(latex, inline)], inline)
 
@@ -218,7 +218,7 @@ def _written(row: list[ET.Element], inline: bool) -> str:
         {
             "xmlns": _SPACE,
             "displaystyle": "false" if inline else "true",
-            "alttext": _joined(row),
+            "aria-label": _joined(row),
         },
     )
     root.extend(row)

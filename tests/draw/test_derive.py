@@ -31,7 +31,7 @@ def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict[str, An
 
 def said(label: dict[str, Any]) -> str:
     """A label at an edge, as plain text."""
-    return "".join(re.findall('alttext="([^"]*)"', label["m"])) + label["t"]
+    return "".join(re.findall('aria-label="([^"]*)"', label["m"])) + label["t"]
 
 
 def shown(step: dict[str, Any], line: int = 0) -> list[str]:
@@ -187,3 +187,21 @@ def test_the_numbers_multiply_as_the_formula_says(name: str, j: int, i: int) -> 
                     for term in terms
                 )
                 assert found == pytest.approx(value, abs=slack + 0.006 + 0.06 * abs(value))
+
+
+@pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
+def test_what_flows_along_an_edge_is_its_derivative_times_what_comes(
+    name: str, j: int, i: int
+) -> None:
+    t = run(PRESETS[name].scenario)
+    s = t.scenario
+    edges = {e["name"]: e for e in payload(t, View(j, 0), i, 0)["graph"]["edges"]}
+    dy, dx_hat = s.dy[i, j], t.dx_hat[i, j]
+    comes = {"xhat-y": dy, "gamma-y": dy, "beta-y": dy, "dev-xhat": dx_hat, "invstd-xhat": dx_hat}
+    comes |= {"var-invstd": (t.dx_hat * t.deviation)[:, j].sum(), "dev-var": t.dvar[j]}
+    comes |= {"x-mean": t.dmean[j]} | ({"w-x": t.dx[i, j]} if s.a is not None else {})
+    for edge, upstream in comes.items():
+        labels = (said(edges[edge][part]) for part in ("local", "flow"))
+        local, flow = (float(label.split()[-1].replace("−", "-")) for label in labels)
+        slack = 0.006 * (1 + abs(upstream)) + 0.06 * abs(flow)
+        assert local * upstream == pytest.approx(flow, abs=slack), edge

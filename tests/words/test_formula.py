@@ -22,7 +22,7 @@ def test_every_formula_of_the_glossary_is_set(name: str) -> None:
     for formula in filter(None, forms):
         root = ET.fromstring(formula)
         assert root.tag == f"{NS}math"
-        assert root.get("alttext")
+        assert root.get("aria-label")
         assert "\\" not in formula, "a command that the converter did not know"
         assert not root.findall(".//*[@href]")
 
@@ -54,7 +54,7 @@ def test_the_worked_text_is_the_worked_formula(name: str) -> None:
     def bare(said: str) -> str:
         return re.sub(r"[\s{}ᵢ]|· 1(?=/n)", "", said)
 
-    said = ET.fromstring(worked(name)).get("alttext") or ""
+    said = ET.fromstring(worked(name)).get("aria-label") or ""
     plain = TERMS[name].worked.replace("{dweight}", "{dweight_per_sample}")
     same = bare(plain).replace("2·(", "2(").replace("{n}", "n")
     assert bare(said).replace("·1/n", "/n") == same.replace("·1/n", "/n")
@@ -69,7 +69,7 @@ def test_factors_are_the_equation_taken_apart() -> None:
 
 def test_a_long_formula_breaks_before_its_operators() -> None:
     latex = r"g s - \frac{s}{N} (a + b) \cdot c"
-    pieces = [ET.fromstring(piece).get("alttext") for piece in broken(latex)]
+    pieces = [ET.fromstring(piece).get("aria-label") for piece in broken(latex)]
     assert pieces == ["gs", "− s/N (a + b) · c"]
 
 
@@ -85,7 +85,7 @@ def test_a_long_formula_breaks_before_its_operators() -> None:
 def test_a_slash_keeps_what_belongs_together(latex: str, inline: str) -> None:
     formula = mathml(latex, inline=True)
     assert "mfrac" not in formula
-    assert ET.fromstring(formula).get("alttext") == inline == text(latex)
+    assert ET.fromstring(formula).get("aria-label") == inline == text(latex)
 
 
 def test_a_minus_in_front_is_a_sign_and_between_two_an_operator() -> None:

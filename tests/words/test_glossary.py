@@ -12,6 +12,7 @@ from bnviz.draw.ledger import term_of
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.glossary import TERMS
 from tests.kinds import there
+from tests.paper import evaluate
 
 T = run(PRESETS["layer"].scenario)
 SIZES = dict(zip("Nkd", (*T.scenario.shape, T.scenario.d), strict=True))
@@ -63,6 +64,37 @@ def test_every_line_of_numpy_gives_the_numbers_of_the_trace(preset: str) -> None
         np.testing.assert_allclose(
             space[name], getattr(t, name), rtol=1e-9, atol=loose * scale, err_msg=name
         )
+
+
+ON_PAPER = [
+    name
+    for name, term in TERMS.items()
+    if " = " in term.marked and name not in ("dweight", "da", "dx_simplified")
+]
+
+
+@pytest.mark.parametrize("name", ON_PAPER)
+def test_every_equation_on_paper_gives_the_numbers_of_the_trace(name: str) -> None:
+    j = 1
+    known = {**T.scenario.given(), **{f.name: getattr(T, f.name) for f in fields(Trace)}}
+    known |= {"x": T.scenario.x, "deviation": T.deviation}
+    letters = {
+        key: value[:, j] if value.ndim == 2 else value[j]
+        for key, value in known.items()
+        if isinstance(value, np.ndarray) and value.shape[-1] == T.scenario.shape[1]
+    }
+    letters |= {"eps": T.scenario.eps, "n": float(SIZES["N"]), "N": float(SIZES["N"])}
+    found = evaluate(TERMS[name].marked.split(" = ")[-1], letters)
+    np.testing.assert_allclose(found, letters[name], rtol=1e-12, atol=1e-14)
+
+
+def test_the_second_piece_of_dmean_is_the_slope_of_the_variance() -> None:
+    # About the mean it is 0 whatever its factor is, so here the centre is off.
+    x, dvar = T.scenario.x, T.dvar
+    space = {"x": x, "mean": T.mean + 0.3, "dvar": dvar, "N": x.shape[0]}
+    exec(TERMS["dmean_via_var"].numpy, {}, space)
+    above, below = (np.square(x - T.mean - 0.3 - step).mean(axis=0) for step in (1e-3, -1e-3))
+    np.testing.assert_allclose(space["dmean_via_var"], dvar * (above - below) / 2e-3, rtol=1e-9)
 
 
 def test_every_term_that_is_computed_has_its_line_but_for_other_forms_of_one() -> None:

@@ -62,7 +62,7 @@ export function setMath(element, mathml) {
 // Puts numbers into the slots of a formula, by name; in parentheses where a sign would
 // follow an operator. A slot without a number stays empty.
 export function fillSlots(math, numbers) {
-  math.removeAttribute("alttext"); // which has no numbers in it
+  math.removeAttribute("aria-label"); // which has no numbers in it
   for (const slot of math.querySelectorAll("[data-slot]")) {
     const text = (numbers[slot.dataset.slot] ?? "").replace(/^\+/, "");
     const before = slot.previousElementSibling;

@@ -28,9 +28,9 @@ const WIDE = {
   },
   labels: {
     "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [568, 106, "end"],
-    "beta-y": [634, 106, "start"], "dev-xhat": [394, 132, "middle"],
+    "beta-y": [634, 106, "start"], "dev-xhat": [394, 114, "middle"],
     "invstd-xhat": [484, 222, "start"], "var-invstd": [402, 306, "middle"],
-    "dev-var": [314, 228, "end"], "mean-dev": [268, 96, "start"], "x-dev": [215, 184, "middle"],
+    "dev-var": [314, 228, "end"], "mean-dev": [262, 70, "start"], "x-dev": [215, 184, "middle"],
     "x-mean": [162, 96, "end"], "w-x": [6, 66, "start"], "a-x": [6, 250, "start"],
   },
 };
