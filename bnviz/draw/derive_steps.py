@@ -39,7 +39,7 @@ def _step(name: str, heading: str, text: str, **more: Any) -> Json:
         "formulas": [],
         "columns": [],
         "edges": [],
-        "labels": {},  # by edge: what flows there, where it is not yet what the graph says
+        "labels": {},  # by edge: what flows there, where it has no name yet (local derivative · …)
         "flow": "each",
         "check": None,
         "part": 0,
@@ -147,7 +147,7 @@ def _dmean_direct(m: Numbers) -> Json:
         columns=[m.column("dx_hat")],
         edges=["mean-dev", "dev-xhat"],
         labels={
-            "dev-xhat": equals(TERMS["dx_direct"].rule, m.one("dx_direct")),
+            "dev-xhat": equals(r"\cdot \term{dx_hat}", m.one("dx_direct")),
             "mean-dev": label(f"adds {number(-m.one('dx_direct'))}"),
         },
         flow="sum",
@@ -179,7 +179,7 @@ def _dmean_via_var(m: Numbers) -> Json:
         ],
         edges=["mean-dev", "dev-var"],
         labels={
-            "dev-var": equals(TERMS["dx_via_var"].rule, share),
+            "dev-var": equals(r"\cdot \term{dvar}", share),
             "mean-dev": label(f"adds {number(-share)}; all add up to {'0' if zero else found}"),
         },
         flow="sum",

@@ -14,6 +14,11 @@ from bnviz.inputs.presets import PRESETS
 from .conftest import App, link
 
 STEPS = 19
+OUTSIDE = """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')].filter(label => {
+    const box = label.getBoundingClientRect();
+    const svg = label.closest('svg').getBoundingClientRect();
+    return box.right > svg.right + 1 || box.left < svg.left - 1;
+}).map(label => label.textContent)"""
 # The labels of the graph's edges that lie on one of its nodes.
 COVERED = """() => [...document.querySelectorAll('.bnd-edge .bnd-words > *')].filter(label => {
     const a = label.getBoundingClientRect();
@@ -121,17 +126,11 @@ def test_axe_finds_nothing_and_nothing_is_clipped(
         app.page.keyboard.press("ArrowRight")
         expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
         assert app.page.evaluate("document.documentElement.scrollWidth") <= width
-    out = app.page.evaluate(
-        """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')].filter(e => {
-               const box = e.getBoundingClientRect();
-               const svg = e.closest('svg').getBoundingClientRect();
-               return box.right > svg.right + 1 || box.left < svg.left - 1;
-           }).map(e => e.textContent)"""
-    )
-    assert out == []
 
 
-def test_labels_of_the_graph_keep_clear_of_its_nodes(new_app: Callable[..., App]) -> None:
+def test_labels_keep_clear_of_nodes_and_inside(
+    new_app: Callable[..., App],
+) -> None:
     for width in (1280, 390):
         app = new_app(width).open("/derive")
         for step in range(1, STEPS + 1):
@@ -139,3 +138,4 @@ def test_labels_of_the_graph_keep_clear_of_its_nodes(new_app: Callable[..., App]
                 app.page.keyboard.press("ArrowRight")
             expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
             assert app.page.evaluate(COVERED) == [], (width, step)
+            assert app.page.evaluate(OUTSIDE) == [], (width, step)

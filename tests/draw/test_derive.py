@@ -193,7 +193,7 @@ def test_the_numbers_multiply_as_the_formula_says(name: str, j: int, i: int) -> 
 def test_what_flows_along_an_edge_is_its_derivative_times_what_comes(
     name: str, j: int, i: int
 ) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     s = t.scenario
     edges = {e["name"]: e for e in payload(t, View(j, 0), i, 0)["graph"]["edges"]}
     dy, dx_hat = s.dy[i, j], t.dx_hat[i, j]

@@ -106,7 +106,7 @@ def test_every_move_is_also_numpy_that_runs(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_move_on_paper_is_the_gradient(name: str) -> None:
-    t = run(PRESETS[name].scenario)
+    t = run(PRESETS[name].scenario.training())
     expected = textbook(t.scenario)
     scale = max(float(np.abs(expected).max()), float((t.inv_std * np.abs(t.dx_hat)).max()))
     for j, move in ((j, move) for j in range(t.x_hat.shape[1]) for move in MOVES):

@@ -50,7 +50,7 @@ ORDER += ("dx", "dweight", "dbias", "da")
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_line_of_numpy_gives_the_numbers_of_the_trace(preset: str) -> None:
-    t = run(PRESETS[preset].scenario)
+    t = run(PRESETS[preset].scenario.training())
     space = {"np": np, "N": t.scenario.shape[0], **t.scenario.given(), "x": t.scenario.x}
     # The lines are the textbook's: with a large offset they have the textbook's rounding.
     loose = 1e-11 * (1 + float(np.abs(t.scenario.x).max()))

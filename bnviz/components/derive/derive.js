@@ -44,7 +44,7 @@ const TALL = {
   labels: {
     "y-loss": [106, 504, "end"], "xhat-y": [106, 402, "end"], "gamma-y": [266, 424, "start"],
     "beta-y": [266, 494, "start"], "dev-xhat": [106, 286, "end"],
-    "invstd-xhat": [165, 384, "middle"], "var-invstd": [250, 306, "end"],
+    "invstd-xhat": [182, 384, "middle"], "var-invstd": [250, 306, "end"],
     "dev-var": [136, 300, "start"], "mean-dev": [206, 208, "start"], "x-dev": [106, 168, "end"],
     "x-mean": [186, 104, "start"], "w-x": [160, 66, "start"], "a-x": [84, 66, "end"],
   },
