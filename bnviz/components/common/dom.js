@@ -46,10 +46,11 @@ document.head.append(look);
 const parsed = new Map();
 
 // Sets a formula: MathML that Python made from the glossary's LaTeX, parsed as XML once.
-// Gives back the <math> element; it can also stand in an SVG's <foreignObject>.
+// Gives back the <math> element, the old one where the formula is the same; it can also stand
+// in an SVG's <foreignObject>.
 export function setMath(element, mathml) {
-  if (!mathml) return element.replaceChildren();
-  if (element.mathml === mathml) return element.firstChild;
+  const old = element.firstChild;
+  if (old?.localName === "math" && element.mathml === mathml) return old;
   if (!parsed.has(mathml)) {
     parsed.set(mathml, new DOMParser().parseFromString(mathml, "application/xml").documentElement);
   }
