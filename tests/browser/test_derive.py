@@ -52,7 +52,7 @@ def test_someone_with_the_question_finds_both_answers(app: App) -> None:
     # Shouldn't the second term vanish? And doesn't everything then sum to zero?
     assert "The second piece is 0: what lies above the mean and below it cancels." in seen
     assert "The three paths meet at xᵢ. Over the batch they add up to 0." in seen
-    assert "And yet ∂L/\u2060∂W is +0.29: the weights learn." in seen
+    assert "And yet ∂L/\u2060∂W is +2.78: the weights learn." in seen
     at(app, STEPS)
     expect(app.page.locator(".bnd-check")).to_contain_text("✓ Left and right agree on all 6")
 
@@ -91,7 +91,7 @@ def test_another_sample_and_another_neuron(app: App) -> None:
     app.page.get_by_role("button", name="Sample 5").click()
     expect(number).to_have_text("−1.32")  # 1.2 · −1.1
     app.page.wait_for_url(re.compile("sample=5"))
-    app.page.get_by_text("neuron 2", exact=True).click()
+    app.page.get_by_role("group", name="Neuron").get_by_role("radio", name="2").click()
     expect(number).to_have_text("0.24")  # 0.8 · 0.3
     app.page.get_by_role("link", name="Explore").click()
     app.page.wait_for_selector("[data-ledger] [data-sum]")

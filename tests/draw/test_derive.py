@@ -31,7 +31,7 @@ def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict[str, An
 
 def said(label: dict[str, Any]) -> str:
     """A label at an edge, as plain text."""
-    return "".join(re.findall('aria-label="([^"]*)"', label["m"])) + label["t"]
+    return "".join([*re.findall('aria-label="([^"]*)"', label["m"]), label["t"]])
 
 
 def shown(step: dict[str, Any], line: int = 0) -> list[str]:

@@ -1,7 +1,7 @@
 """The way to one line: every move is true, on paper and in NumPy."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.study import derivation
 from bnviz.study.derivation import LOCAL, MOVES, lines, off_centre
-from tests.kinds import there
 from tests.paper import evaluate
 
 
@@ -119,7 +118,7 @@ def test_every_move_on_paper_is_the_gradient(name: str) -> None:
 
 
 # Each node of the graph as a function of those that it is computed from.
-NODES = {
+NODES: dict[str, tuple[str, Callable[[dict[str, float]], float]]] = {
     "xhat-y": ("x_hat", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
     "gamma-y": ("gamma", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
     "beta-y": ("beta", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
