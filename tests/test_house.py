@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ LIBRARIES = {
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
     "segno": ("screen/sharing.py",),
+    "latex2mathml": ("words/formula.py",),
     "torch": ("captures/hooks.py",),
     "numpy": (
         "core/",
@@ -190,3 +192,22 @@ def test_no_mathematics_in_javascript() -> None:
         text = script.read_text(encoding="utf-8")
         assert "Math.sqrt" not in text
         assert "innerHTML" not in text, "text from users must never become HTML"
+
+
+def test_every_formula_comes_from_the_glossary_or_the_derivation() -> None:
+    for script in HOUSE.rglob("*.js"):
+        if "river" in script.parts:
+            continue  # which still sets its own letters, in SVG
+        code = re.sub(r"//.*", "", script.read_text(encoding="utf-8"))
+        assert "∂L" not in code, script
+        assert "mfrac" not in code, script
+    commands = re.compile(r"\\\\?(frac|partial|sqrt|hat|tfrac|left)\b")
+    for file in FILES:
+        if not name_of(file).startswith(("words/", "study/derivation.py")):
+            assert not commands.search(file.read_text(encoding="utf-8")), file
+
+
+def test_the_look_of_formulas_comes_with_its_licence() -> None:
+    common = HOUSE / "components" / "common"
+    assert "GUST Font License" in (common / "math.LICENSE.txt").read_text(encoding="utf-8")
+    assert (common / "math.woff2").stat().st_size < 40_000, "a font that every visitor loads"

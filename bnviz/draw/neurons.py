@@ -8,6 +8,7 @@ import numpy as np
 
 from bnviz.claims.layer import Finding, Overview
 from bnviz.core.arrays import Array
+from bnviz.words.formula import mathml
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number, plain, significant
 
@@ -23,18 +24,21 @@ def _shares(values: Array) -> Array:
 
 
 def heads(o: Overview) -> list[dict[str, str]]:
-    """The columns, in order: symbol, what it is, and the width that it asks for."""
-    x_hat, dx, dweight = (TERMS[name].symbol for name in ("dx_hat", "dx", "dweight"))
+    """The columns, in order: formula, what it is, and the width that it asks for."""
+    running = "spread" if o.capture.mode == "train" else "running"
     columns = [
-        ("mean", TERMS["mean"].symbol, "mean", ""),
-        ("std", "σ", "spread" if o.capture.mode == "train" else "running", ""),
-        ("parts", x_hat, "where it goes", "wide"),
-        ("dx", dx, "root mean square", "bar"),
-        ("dx_sum", f"Σ {dx}", "over all rows", ""),
+        ("mean", r"\term{mean}", "mean", ""),
+        ("std", r"\sigma", running, ""),
+        ("parts", r"\term{dx_hat}", "where it goes", "wide"),
+        ("dx", r"\term{dx}", "root mean square", "bar"),
+        ("dx_sum", r"\sum_i \term{dx}", "over all rows", ""),
     ]
     if o.seen.dweight is not None:
-        columns.append(("dweight", dweight, "length of its column", "bar"))
-    return [dict(zip(("name", "symbol", "short", "kind"), c, strict=True)) for c in columns]
+        columns.append(("dweight", r"\term{dweight}", "length of its column", "bar"))
+    return [
+        {"name": name, "m": mathml(latex, inline=True), "short": short, "kind": kind}
+        for name, latex, short, kind in columns
+    ]
 
 
 def payload(o: Overview) -> dict[str, Any]:
@@ -85,5 +89,6 @@ def payload(o: Overview) -> dict[str, Any]:
         "rows": [row(finding) for finding in shown],
         "first": max(FIRST, min(sum(bool(f.words) for f in shown), 2 * FIRST)),
         "count": len(o.order),
-        "order": "worst first" if o.order[0].words else "largest ∂L/∂x first",
+        "order": "worst first" if o.order[0].words else f"largest {TERMS['dx'].symbol} first",
+        "nothing": f"no {TERMS['dx_hat'].symbol}",
     }

@@ -86,7 +86,7 @@ def _proof() -> None:
         "(input, neuron) or neuron, counted from 1. A bound has an absolute part, the rounding "
         f"of what was added up, and a relative part, {number(complex_step.RELATIVE)} of the value."
     )
-    held = [f"- {TERMS[term].symbol}: {text}" for term, text in complex_step.HELD.items()]
+    held = [f"- ${TERMS[term].latex}$: {text}" for term, text in complex_step.HELD.items()]
     st.markdown("What the paper holds fixed:\n" + "\n".join(held))
     plots([headroom(compared)], key="proof-picture")
 

@@ -25,16 +25,21 @@ _PATHS = ("dx_direct", "dx_via_var", "dx_via_mean")
 
 @dataclass(frozen=True)
 class Mistake:
-    """What goes wrong, the line of NumPy it happens in, and the line as it should be.
+    """What goes wrong, the term whose line of NumPy it happens in, and how that line reads then.
 
     make: the terms of a trace that it changes. term: the one to look at.
     """
 
     title: str
+    line: str
     wrong: str
-    right: str
     make: Callable[[Trace], Changes]
     term: str = "dx"
+
+    @property
+    def right(self) -> str:
+        """The line as it should be."""
+        return TERMS[self.line].numpy
 
 
 def _paths(
@@ -113,79 +118,74 @@ def _averaged(t: Trace) -> Changes:
 MISTAKES: Mapping[str, Mistake] = {
     "mean": Mistake(
         "The path through the mean forgotten",
+        "dx",
         "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N",
-        "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
         _without("dx_via_mean"),
     ),
     "variance": Mistake(
         "The path through the variance forgotten",
+        "dx",
         "dx = dx_hat * inv_std + dmean / N",
-        "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
         _without("dx_via_var"),
     ),
     "both": Mistake(
         "Mean and variance taken for constants",
+        "dx",
         "dx = dx_hat * inv_std",
-        "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
         _without("dx_via_var", "dx_via_mean"),
     ),
     "unbiased": Mistake(
         "The unbiased variance in the backward pass",
-        "inv_std = 1 / sqrt(x.var(axis=0, ddof=1) + eps)",
-        "inv_std = 1 / sqrt(x.var(axis=0) + eps)",
+        "inv_std",
+        "inv_std = 1 / np.sqrt(x.var(axis=0, ddof=1) + eps)",
         _unbiased,
     ),
-    "no_eps": Mistake(
-        "ε dropped",
-        "inv_std = 1 / sqrt(var)",
-        "inv_std = 1 / sqrt(var + eps)",
-        _no_eps,
-    ),
+    "no_eps": Mistake("ε dropped", "inv_std", "inv_std = 1 / np.sqrt(var)", _no_eps),
     "squared": Mistake(
         "The variance squared once too often",
-        "inv_std = 1 / sqrt(var**2 + eps)",
-        "inv_std = 1 / sqrt(var + eps)",
+        "inv_std",
+        "inv_std = 1 / np.sqrt(var**2 + eps)",
         _squared,
     ),
     "power": Mistake(
         "The power −3/2 lost",
-        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * (var + eps) ** -0.5",
-        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * (var + eps) ** -1.5",
+        "dvar",
+        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std",
         _power_lost,
         "dvar",
     ),
     "axis": Mistake(
         "Summed over the wrong axis",
+        "dvar",
         "dvar = (dx_hat * (x - mean) * -0.5 * inv_std**3).sum(axis=1)",
-        "dvar = (dx_hat * (x - mean) * -0.5 * inv_std**3).sum(axis=0)",
         _wrong_axis,
         "dvar",
     ),
     "keepdims": Mistake(
         "An axis that broadcasting hides",
+        "dvar",
         "dvar = (dx_hat * (x - mean)[:, None]).sum(axis=1) * -0.5 * inv_std**3",
-        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3",
         _lost_keepdims,
         "dvar",
     ),
     "beta": Mistake(
         "∂L/∂β added up from the inputs",
+        "dbeta",
         "dbeta = x.sum(axis=0)",
-        "dbeta = dy.sum(axis=0)",
         _beta_from_inputs,
         "dbeta",
     ),
     "not_added": Mistake(
         "The outer products not added up",
+        "dweight",
         "dweight = a[:, :, None] * dx[:, None, :]",
-        "dweight = a.T @ dx",
         _not_added,
         "dweight",
     ),
     "averaged": Mistake(
         "The outer products averaged, not added",
+        "dweight",
         "dweight = a.T @ dx / N",
-        "dweight = a.T @ dx",
         _averaged,
         "dweight",
     ),

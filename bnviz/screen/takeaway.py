@@ -6,13 +6,24 @@ The CSV has one number a line: `pandas.read_csv(file).pivot_table(...)` or
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 import numpy as np
 
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace
+from bnviz.words.glossary import TERMS
 
+# What the script computes, in the order of the paper; frozen statistics are constants.
+_FORWARD = ("mean", "var", "inv_std", "x_hat", "y")
+_BACKWARD = ("dbeta", "dgamma", "dx_hat", "dvar", "dmean_direct", "dmean_via_var", "dmean", "dx")
+_FROZEN = {
+    "mean": "mean = running_mean  # a constant, as in evaluation",
+    "var": "var = running_var",
+    "dvar": "dvar = np.zeros_like(var)  # nothing flows through a constant",
+    "dmean_direct": "dmean_direct = np.zeros_like(mean)",
+}
 _GIVEN = (
     *("x", "dy", "gamma", "beta", "eps", "a", "weight", "bias"),
     *("running_mean", "running_var"),
@@ -75,38 +86,22 @@ def _printed(names: list[str]) -> str:
 def numpy_script(s: Scenario) -> str:
     """The six equations in NumPy on these numbers; it prints every term."""
     front = "x = a @ weight + bias  # the layer in front\n" if s.layer else ""
-    statistics = "mean = x.mean(axis=0)\nvar = x.var(axis=0)\n"
-    through = (
-        "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3\n"
-        "dmean = -(dx_hat * inv_std).sum(axis=0) + dvar * (-2 * (x - mean)).sum(axis=0) / N\n"
-    )
-    if s.frozen:
-        statistics = "mean, var = running_mean, running_var  # constants, as in evaluation\n"
-        through = "dvar = dmean = np.zeros_like(mean)  # nothing flows through a constant\n"
-    behind = ""
-    names = ["mean", "var", "x_hat", "y", "dbeta", "dgamma", "dx_hat", "dvar", "dmean", "dx"]
+    names = [*_BACKWARD]
     if s.a is not None:
-        behind += "dweight = a.T @ dx  # the sum of the outer products\ndbias = dx.sum(axis=0)\n"
         names += ["dweight", "dbias"]
     if s.weight is not None:
-        behind += "da = dx @ weight.T\n"
         names.append("da")
     return (
         '"""Batch norm, forward and backward, by the equations of Ioffe and Szegedy (2015)."""\n\n'
         "import numpy as np\n\n"
-        f"{_arrays(s, 'np.array')}\n{front}"
-        "N = x.shape[0]\n"
-        f"{statistics}"
-        "inv_std = 1 / np.sqrt(var + eps)\n"
-        "x_hat = (x - mean) * inv_std\n"
-        "y = gamma * x_hat + beta\n\n"
-        "dx_hat = gamma * dy\n"
-        f"{through}"
-        "dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N\n"
-        "dgamma = (dy * x_hat).sum(axis=0)\n"
-        "dbeta = dy.sum(axis=0)\n"
-        f"{behind}{_printed(names)}"
+        f"{_arrays(s, 'np.array')}\n{front}N = len(x)\n"
+        f"{_lines(_FORWARD, s)}\n{_lines(names, s)}{_printed([*_FORWARD, *names])}"
     )
+
+
+def _lines(names: Iterable[str], s: Scenario) -> str:
+    constant = _FROZEN if s.frozen else {}
+    return "".join(constant.get(name, TERMS[name].numpy) + "\n" for name in names)
 
 
 def pytorch_script(s: Scenario) -> str:

@@ -18,10 +18,10 @@ from bnviz.core.trace import Trace
 
 @dataclass(frozen=True)
 class Move:
-    """One line of the algebra. `code` is over names(); `right` is the same on paper."""
+    """One line of the algebra. `code` is over names(); `latex` is the same on paper."""
 
     title: str
-    right: str
+    latex: str
     code: str
     why: str
 
@@ -29,43 +29,64 @@ class Move:
 MOVES = (
     Move(
         "substitute",
-        "gᵢ · s + (−½ s³ Σ g(x−μ)) · 2(xᵢ−μ)/N + (−s Σ g)/N",
+        r"g_i s + \left(-\tfrac12 s^3 \sum_j g_j (x_j - \mu)\right) \frac{2 (x_i - \mu)}{N}"
+        r" + \frac{-s \sum_j g_j}{N}",
         "g * s + (-0.5 * s**3 * (g * d).sum()) * 2 * d / n + (-s * g.sum()) / n",
         "Put ∂L/∂σ² and ∂L/∂μ into the three paths. Write g for ∂L/∂x̂ and s for 1/√(σ²+ε). "
         "The second piece of ∂L/∂μ is left out: it is 0.",
     ),
     Move(
         "½ · 2 = 1",
-        "gᵢ · s − s³ (xᵢ−μ)/N · Σ g(x−μ) − s/N · Σ g",
+        r"g_i s - s^3 \frac{x_i - \mu}{N} \sum_j g_j (x_j - \mu) - \frac{s}{N} \sum_j g_j",
         "g * s - s**3 * d / n * (g * d).sum() - s / n * g.sum()",
         "The ½ of the square root and the 2 of the square cancel.",
     ),
     Move(
         "(x−μ) · s = x̂",
-        "gᵢ · s − s/N · x̂ᵢ · Σ g x̂ − s/N · Σ g",
+        r"g_i s - \frac{s}{N} \hat{x}_i \sum_j g_j \hat{x}_j - \frac{s}{N} \sum_j g_j",
         "g * s - s / n * h * (g * h).sum() - s / n * g.sum()",
         "Of the three factors s, one turns xᵢ − μ into x̂ᵢ, and one does so inside the sum.",
     ),
     Move(
         "take s/N out",
-        "s/N · (N gᵢ − Σ g − x̂ᵢ · Σ g x̂)",
+        r"\frac{s}{N} \left(N g_i - \sum_j g_j - \hat{x}_i \sum_j g_j \hat{x}_j\right)",
         "s / n * (n * g - g.sum() - h * (g * h).sum())",
         "All three pieces share s/N. This is the simplified form that libraries use.",
     ),
     Move(
         "sums to means",
-        "s · (gᵢ − mean g − x̂ᵢ · mean(g x̂))",
+        r"s \left(g_i - \operatorname{mean}(g) - \hat{x}_i \operatorname{mean}(g \hat{x})\right)",
         "s * (g - g.mean() - h * (g * h).mean())",
         "Read it aloud: take away the mean of g, take away its part along x̂, divide by the "
         "standard deviation.",
     ),
     Move(
         "back to γ and β",
-        "γ s · (∂L/∂yᵢ − ∂L/∂β /N − x̂ᵢ · ∂L/∂γ /N)",
+        r"\gamma s \left(\term{dy} - \frac{1}{N} \term{dbeta}"
+        r" - \frac{\hat{x}_i}{N} \term{dgamma}\right)",
         "gamma * s * (dy - dbeta / n - h * dgamma / n)",
         "Since g is γ · ∂L/∂y, the two sums are the gradients of β and γ: they are needed "
         "anyway, so the backward pass needs no extra sum.",
     ),
+)
+
+# The computation graph: for each edge the local derivative along it. Of two edges into one
+# node, each has its own; a sum over samples leads to what all of them share.
+LOCAL = MappingProxyType(
+    {
+        "xhat-y": r"\term{gamma}",
+        "gamma-y": r"\term{x_hat}",
+        "beta-y": "1",
+        "dev-xhat": r"\term{inv_std}",
+        "invstd-xhat": r"\term{deviation}",
+        "var-invstd": r"-\tfrac12 (\sigma^2 + \varepsilon)^{-3/2}",
+        "dev-var": r"\frac{2 (x_i - \mu)}{N}",
+        "mean-dev": "-1",
+        "x-dev": "1",
+        "x-mean": r"\frac{1}{N}",
+        "w-x": r"\term{a}",
+        "a-x": r"\term{weight}",
+    }
 )
 
 
@@ -152,24 +173,3 @@ def off_centre(t: Trace, neuron: int, share: float = 0.3) -> OffCentre:
 
     size = float(inv_std * np.abs(g).sum() + abs(dvar) * np.abs(d).sum())
     return OffCentre(shift, dx(direct + via_var), dx(direct), rounding(n) * size + TINY)
-
-
-# Each equation in NumPy, over x, dy, gamma, eps, a and what the earlier ones made.
-SNIPPETS = MappingProxyType(
-    {
-        "dy": "n = len(x)\nmean, var = x.mean(axis=0), x.var(axis=0)\n"
-        "inv_std = 1 / np.sqrt(var + eps)\nx_hat = (x - mean) * inv_std",
-        "dbeta": "dbeta = dy.sum(axis=0)",
-        "dgamma": "dgamma = (dy * x_hat).sum(axis=0)",
-        "dx_hat": "dx_hat = dy * gamma",
-        "dvar": "dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3",
-        "dmean_direct": "dmean_direct = (dx_hat * -inv_std).sum(axis=0)",
-        "dmean_via_var": "dmean_via_var = dvar * (-2 * (x - mean)).sum(axis=0) / n\n"
-        "dmean = dmean_direct + dmean_via_var",
-        "dx_direct": "dx_direct = dx_hat * inv_std",
-        "dx_via_var": "dx_via_var = dvar * 2 * (x - mean) / n",
-        "dx_via_mean": "dx_via_mean = np.broadcast_to(dmean / n, x.shape)",
-        "dx": "dx = dx_direct + dx_via_var + dx_via_mean",
-        "dweight": "dweight = a.T @ dx",
-    }
-)

@@ -1,12 +1,15 @@
 """The glossary: for each quantity its symbol, LaTeX, shape, equation and one sentence.
 
-Every formula and every symbol on the screen is read from here. Equation numbers
+Every formula and every symbol on the screen is read from here. In a formula, \\term{dx_hat}
+stands for another term, and \\part{product}{...} is a part with a name of its own: what can be
+lit and have its number under it (bnviz/words/formula.py sets them). Equation numbers
 count the displayed equations of Ioffe and Szegedy 2015 (arXiv 1502.03167): the
 four lines of Algorithm 1 forward, the six equations of section 3 backward.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -15,17 +18,20 @@ from types import MappingProxyType
 class Term:
     """One quantity.
 
-    `worked` is the equation of one sample with slots for numbers: "{x}" stands
-    for this row's x, "{mean}" for this neuron's μ, "{n}" for N. `row_parts` names
+    `marked` is the equation with its parts named, `equation` the same as plain LaTeX. `rule`
+    is the right side for one sample where it is short: over a column, and with a number in
+    the place of each \\term. `worked` is that as plain text, with slots for numbers: "{x}"
+    stands for this row's x, "{mean}" for this neuron's μ, "{n}" for N. `row_parts` names
     the quantities of the same row in it, `column_parts` those that it takes
-    from all rows at once. `short` is the equation as it fits over a column, `total`
-    what the column adds up to.
+    from all rows at once. `short` is what stands over a column, `total`
+    what the column adds up to. `numpy` is the line that computes it, from what is given,
+    N and the terms before it.
     """
 
     symbol: str
     latex: str
     shape: str
-    equation: str
+    marked: str
     source: str
     sentence: str
     worked: str = ""
@@ -33,6 +39,32 @@ class Term:
     column_parts: tuple[str, ...] = ()
     short: str = ""
     total: str = ""
+    rule: str = ""
+    numpy: str = ""
+
+    @property
+    def equation(self) -> str:
+        """The equation in LaTeX that any setter of mathematics reads."""
+        return plain_latex(self.marked)
+
+
+def with_parts(latex: str) -> str:
+    """Each \\term{name} written out, as a part of that name."""
+
+    def part(found: re.Match[str]) -> str:
+        name = found[1]
+        return rf"\part{{{name}}}{{{'N' if name == 'n' else TERMS[name].latex}}}"
+
+    return re.sub(r"\\term\{(\w+)\}", part, latex)
+
+
+def plain_latex(latex: str) -> str:
+    """The same formula without the names of its parts.
+
+    >>> plain_latex(r"\\term{y} = \\part{x_hat}{\\gamma \\hat{x}_i} + \\beta")
+    '{y_i} = {\\\\gamma \\\\hat{x}_i} + \\\\beta'
+    """
+    return re.sub(r"\\part\{\w+\}", "", with_parts(latex))
 
 
 def _forward(line: int) -> str:
@@ -65,7 +97,7 @@ _TERMS = {
         "∂L/∂y",
         r"\frac{\partial L}{\partial y_i}",
         "(N, k)",
-        r"\frac{\partial L}{\partial y_i}",
+        r"\term{dy}",
         _GIVEN,
         "The upstream gradient: how the loss changes with each output of the norm.",
         short="upstream",
@@ -75,9 +107,9 @@ _TERMS = {
     "beta": Term("β", r"\beta", "(k,)", r"\beta", _GIVEN, "The shift that the norm learns."),
     "eps": Term(
         "ε",
-        r"\epsilon",
+        r"\varepsilon",
         "()",
-        r"\epsilon",
+        r"\varepsilon",
         _GIVEN,
         "A small number added to the variance, so that nothing is divided by zero.",
     ),
@@ -117,6 +149,7 @@ _TERMS = {
         _forward(1),
         "The mean of the batch, one number for each neuron.",
         column_parts=("x",),
+        numpy="mean = x.mean(axis=0)",
     ),
     "deviation": Term(
         "x − μ",
@@ -134,104 +167,120 @@ _TERMS = {
         _forward(2),
         "The variance of the batch, divided by N and not by N − 1.",
         column_parts=("x",),
+        numpy="var = x.var(axis=0)",
     ),
     "inv_std": Term(
         "1/√(σ²+ε)",
-        r"\frac{1}{\sqrt{\sigma^2 + \epsilon}}",
+        r"\frac{1}{\sqrt{\sigma^2 + \varepsilon}}",
         "(k,)",
-        r"s = \frac{1}{\sqrt{\sigma^2 + \epsilon}}",
+        r"s = \frac{1}{\sqrt{\sigma^2 + \varepsilon}}",
         _forward(3),
         "One over the standard deviation: the factor that brings the batch to size 1.",
         column_parts=("x",),
+        numpy="inv_std = 1 / np.sqrt(var + eps)",
     ),
     "x_hat": Term(
         "x̂",
         r"\hat{x}_i",
         "(N, k)",
-        r"\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}}",
+        r"\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}",
         _forward(3),
         "The normalised batch: its mean is taken away, then its size.",
         "(x − μ) · 1/√(σ²+ε) = ({x} − {mean}) · {inv_std} = {x_hat}",
         ("x",),
         ("x",),
         short="normalised",
+        rule=r"(\term{x} - \term{mean}) \cdot \term{inv_std}",
+        numpy="x_hat = (x - mean) * inv_std",
     ),
     "y": Term(
         "y",
         r"y_i",
         "(N, k)",
-        r"y_i = \gamma \hat{x}_i + \beta",
+        r"\term{y} = \term{gamma} \term{x_hat} + \term{beta}",
         _forward(4),
         "What leaves the norm.",
+        numpy="y = gamma * x_hat + beta",
     ),
     # Backward.
     "dx_hat": Term(
         "∂L/∂x̂",
         r"\frac{\partial L}{\partial \hat{x}_i}",
         "(N, k)",
-        r"\frac{\partial L}{\partial \hat{x}_i} = \frac{\partial L}{\partial y_i}\,\gamma",
+        r"\term{dx_hat} = \term{dy} \cdot \term{gamma}",
         _backward(1),
         "The upstream gradient, taken back through the scale γ.",
         "γ · ∂L/∂y = {gamma} · {dy} = {dx_hat}",
         ("dy",),
         short="γ · ∂L/∂y",
+        rule=r"\term{gamma} \cdot \term{dy}",
+        numpy="dx_hat = dy * gamma",
     ),
     "dvar": Term(
         "∂L/∂σ²",
         r"\frac{\partial L}{\partial \sigma^2}",
         "(k,)",
-        r"\frac{\partial L}{\partial \sigma^2} = \sum_i \frac{\partial L}{\partial \hat{x}_i}"
-        r"\,(x_i - \mu)\left(-\tfrac12\right)(\sigma^2 + \epsilon)^{-3/2}",
+        r"\term{dvar} = \part{product}{\sum_i \frac{\partial L}{\partial \hat{x}_i}\,(x_i - \mu)}"
+        r" \cdot \part{inv_std}{\left(-\tfrac12\right)(\sigma^2 + \varepsilon)^{-3/2}}",
         _backward(2),
         "One number for each neuron: every sample feels the variance, so it adds over all of them.",
         column_parts=("dx_hat", "x"),
+        numpy="dvar = (dx_hat * (x - mean)).sum(axis=0) * -0.5 * inv_std**3",
     ),
     "dmean_direct": Term(
         "∂L/∂μ, direct",
         r"\left.\frac{\partial L}{\partial \mu}\right|_{\text{direct}}",
         "(k,)",
-        r"\sum_i \frac{\partial L}{\partial \hat{x}_i}\,\frac{-1}{\sqrt{\sigma^2 + \epsilon}}",
+        r"\term{dmean_direct} = \part{dx_hat}{\sum_i \frac{\partial L}{\partial \hat{x}_i}}"
+        r" \cdot \part{inv_std}{\frac{-1}{\sqrt{\sigma^2 + \varepsilon}}}",
         _backward(3) + ", first piece",
         "What μ does to the loss through x − μ, with the variance held fixed.",
         column_parts=("dx_hat",),
+        numpy="dmean_direct = (dx_hat * -inv_std).sum(axis=0)",
     ),
     "dmean_via_var": Term(
         "∂L/∂μ, via σ²",
-        r"\left.\frac{\partial L}{\partial \mu}\right|_{\sigma^2}",
+        r"\left.\frac{\partial L}{\partial \mu}\right|_{\text{via }\sigma^2}",
         "(k,)",
-        r"\frac{\partial L}{\partial \sigma^2}\,\frac{\sum_i -2 (x_i - \mu)}{N}",
+        r"\term{dmean_via_var} = \term{dvar}"
+        r" \cdot \part{deviation}{\frac{\sum_i -2 (x_i - \mu)}{N}}",
         _backward(3) + ", second piece",
         "What μ does to the loss through the variance: nothing, since the deviations add to zero.",
         column_parts=("dx_hat", "x"),
+        numpy="dmean_via_var = dvar * (-2 * (x - mean)).sum(axis=0) / N",
     ),
     "dmean": Term(
         "∂L/∂μ",
         r"\frac{\partial L}{\partial \mu}",
         "(k,)",
-        r"\frac{\partial L}{\partial \mu} = \sum_i \frac{\partial L}{\partial \hat{x}_i}\,"
-        r"\frac{-1}{\sqrt{\sigma^2 + \epsilon}} + \frac{\partial L}{\partial \sigma^2}\,"
-        r"\frac{\sum_i -2 (x_i - \mu)}{N}",
+        r"\term{dmean} = \part{dx_hat}{\sum_i \frac{\partial L}{\partial \hat{x}_i}}"
+        r" \cdot \part{inv_std}{\frac{-1}{\sqrt{\sigma^2 + \varepsilon}}}"
+        r" + \term{dvar} \cdot \part{deviation}{\frac{\sum_i -2 (x_i - \mu)}{N}}",
         _backward(3),
         "One number for each neuron: every sample feels the mean.",
         column_parts=("dx_hat", "x"),
+        rule=r"\term{dmean_direct} + \term{dmean_via_var}",
+        numpy="dmean = dmean_direct + dmean_via_var",
     ),
     "dx_direct": Term(
         "① direct",
         r"\text{①}",
         "(N, k)",
-        r"\frac{\partial L}{\partial \hat{x}_i}\,\frac{1}{\sqrt{\sigma^2 + \epsilon}}",
+        r"\term{dx_direct} = \term{dx_hat} \cdot \term{inv_std}",
         _backward(4) + ", first path",
         "The path from a sample's own x̂ to its own x, as if mean and variance were constants.",
         "∂L/∂x̂ · 1/√(σ²+ε) = {dx_hat} · {inv_std} = {dx_direct}",
         ("dx_hat",),
         ("x",),
         short="∂L/∂x̂ · 1/√(σ²+ε)",
+        rule=r"\term{dx_hat} \cdot \term{inv_std}",
+        numpy="dx_direct = dx_hat * inv_std",
     ),
     "dx_via_var": Term(
         "② via σ²",
         r"\text{②}",
         "(N, k)",
-        r"\frac{\partial L}{\partial \sigma^2}\,\frac{2 (x_i - \mu)}{N}",
+        r"\term{dx_via_var} = \term{dvar} \cdot \part{deviation}{\frac{2 (x_i - \mu)}{N}}",
         _backward(4) + ", second path",
         "The path through the variance: ∂L/∂σ² is one number, and a sample's share of it grows "
         "with its distance from the mean.",
@@ -239,31 +288,37 @@ _TERMS = {
         ("x",),
         ("dx_hat", "x"),
         short="∂L/∂σ² · 2(x−μ)/N",
+        rule=r"\term{dvar} \cdot \frac{2 (\term{x} - \term{mean})}{\term{n}}",
+        numpy="dx_via_var = dvar * 2 * (x - mean) / N",
     ),
     "dx_via_mean": Term(
         "③ via μ",
         r"\text{③}",
         "(N, k)",
-        r"\frac{\partial L}{\partial \mu}\,\frac{1}{N}",
+        r"\term{dx_via_mean} = \term{dmean} \cdot \part{n}{\frac{1}{N}}",
         _backward(4) + ", third path",
         "The path through the mean: ∂L/∂μ is one number, shared out evenly.",
         "∂L/∂μ · 1/N = {dmean} / {n} = {dx_via_mean}",
         (),
         ("dx_hat",),
         short="∂L/∂μ · 1/N",
+        rule=r"\term{dmean} \cdot \frac{1}{\term{n}}",
+        numpy="dx_via_mean = np.broadcast_to(dmean / N, x.shape)",
     ),
     "dx": Term(
         "∂L/∂x",
         r"\frac{\partial L}{\partial x_i}",
         "(N, k)",
-        r"\frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial \hat{x}_i}\,"
-        r"\frac{1}{\sqrt{\sigma^2 + \epsilon}} + \frac{\partial L}{\partial \sigma^2}\,"
-        r"\frac{2 (x_i - \mu)}{N} + \frac{\partial L}{\partial \mu}\,\frac{1}{N}",
+        r"\term{dx} = \term{dx_hat} \cdot \term{inv_std}"
+        r" + \term{dvar} \cdot \part{deviation}{\frac{2 (x_i - \mu)}{N}}"
+        r" + \term{dmean} \cdot \part{n}{\frac{1}{N}}",
         _backward(4),
         "The gradient of one sample: its three paths added.",
         "① + ② + ③ = {dx_direct} + {dx_via_var} + {dx_via_mean} = {dx}",
         ("dx_direct", "dx_via_var", "dx_via_mean"),
         short="① + ② + ③",
+        rule=r"\term{dx_direct} + \term{dx_via_var} + \term{dx_via_mean}",
+        numpy="dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
     ),
     "dx_simplified": Term(
         "∂L/∂x, simplified",
@@ -278,19 +333,21 @@ _TERMS = {
         "∂L/∂γ",
         r"\frac{\partial L}{\partial \gamma}",
         "(k,)",
-        r"\frac{\partial L}{\partial \gamma} = \sum_i \frac{\partial L}{\partial y_i}\,\hat{x}_i",
+        r"\term{dgamma} = \part{product}{\sum_i \frac{\partial L}{\partial y_i}\,\hat{x}_i}",
         _backward(5),
         "The gradient of the scale.",
         column_parts=("dy", "x_hat"),
+        numpy="dgamma = (dy * x_hat).sum(axis=0)",
     ),
     "dbeta": Term(
         "∂L/∂β",
         r"\frac{\partial L}{\partial \beta}",
         "(k,)",
-        r"\frac{\partial L}{\partial \beta} = \sum_i \frac{\partial L}{\partial y_i}",
+        r"\term{dbeta} = \part{dy}{\sum_i \frac{\partial L}{\partial y_i}}",
         _backward(6),
         "The gradient of the shift: the upstream gradient, added up.",
         column_parts=("dy",),
+        numpy="dbeta = dy.sum(axis=0)",
     ),
     # The layer in front.
     "dweight_per_sample": Term(
@@ -304,33 +361,38 @@ _TERMS = {
         ("a", "dx"),
         short="adds to ∂L/∂W",
         total="= ∂L/∂W",
+        rule=r"\term{a} \cdot \term{dx}",
     ),
     "dweight": Term(
         "∂L/∂W",
         r"\frac{\partial L}{\partial W}",
         "(d, k)",
-        r"\frac{\partial L}{\partial W} = a^\top \frac{\partial L}{\partial x}"
-        r" = \sum_i a_i \otimes \frac{\partial L}{\partial x_i}",
+        r"\term{dweight} = a^\top \frac{\partial L}{\partial x}"
+        r" = \part{dweight_per_sample}{\sum_i a_i \otimes \frac{\partial L}{\partial x_i}}",
         _FRONT,
         "The weight gradient: each sample's gradient weighted by its own input, then added.",
         column_parts=("a", "dx"),
+        rule=r"\part{dweight_per_sample}{\sum_i a_i \cdot \frac{\partial L}{\partial x_i}}",
+        numpy="dweight = a.T @ dx",
     ),
     "dbias": Term(
         "∂L/∂b",
         r"\frac{\partial L}{\partial b}",
         "(k,)",
-        r"\frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial x_i}",
+        r"\term{dbias} = \part{dx}{\sum_i \frac{\partial L}{\partial x_i}}",
         _FRONT,
         "The bias gradient: the plain sum of ∂L/∂x, as if every input were 1.",
         column_parts=("dx",),
+        numpy="dbias = dx.sum(axis=0)",
     ),
     "da": Term(
         "∂L/∂a",
         r"\frac{\partial L}{\partial a_i}",
         "(N, d)",
-        r"\frac{\partial L}{\partial a_i} = \frac{\partial L}{\partial x_i} W^\top",
+        r"\term{da} = \term{dx} W^\top",
         _FRONT,
         "What goes on to the layer before that.",
+        numpy="da = dx @ weight.T",
     ),
 }
 

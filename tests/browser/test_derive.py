@@ -14,6 +14,19 @@ from bnviz.inputs.presets import PRESETS
 from .conftest import WINDOWS, App, link
 
 STEPS = 19
+OUTSIDE = """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')].filter(label => {
+    const box = label.getBoundingClientRect();
+    const svg = label.closest('svg').getBoundingClientRect();
+    return box.right > svg.right + 1 || box.left < svg.left - 1;
+}).map(label => label.textContent)"""
+# The labels of the graph's edges that lie on one of its nodes.
+COVERED = """() => [...document.querySelectorAll('.bnd-edge .bnd-words > *')].filter(label => {
+    const a = label.getBoundingClientRect();
+    const nodes = [...document.querySelectorAll('.bnd-node rect')];
+    return a.width && nodes.map(node => node.getBoundingClientRect()).some(b =>
+        a.left < b.right - 2 && b.left < a.right - 2
+        && a.top < b.bottom - 3 && b.top < a.bottom - 3);
+}).map(label => label.textContent)"""
 
 
 def heading(app: App) -> Locator:
@@ -39,7 +52,7 @@ def test_someone_with_the_question_finds_both_answers(app: App) -> None:
     # Shouldn't the second term vanish? And doesn't everything then sum to zero?
     assert "The second piece is 0: what lies above the mean and below it cancels." in seen
     assert "The three paths meet at xᵢ. Over the batch they add up to 0." in seen
-    assert "And yet ∂L/\u2060∂W is +0.29: the weights learn." in seen
+    assert "And yet ∂L/\u2060∂W is +2.78: the weights learn." in seen
     at(app, STEPS)
     expect(app.page.locator(".bnd-check")).to_contain_text("✓ Left and right agree on all 6")
 
@@ -77,7 +90,7 @@ def test_another_sample_and_another_neuron(app: App) -> None:
     app.page.get_by_role("button", name="Sample 5").click()
     expect(number).to_have_text("−1.32")  # 1.2 · −1.1
     app.page.wait_for_url(re.compile("sample=5"))
-    app.page.get_by_text("neuron 2", exact=True).click()
+    app.page.get_by_role("group", name="Neuron").get_by_role("radio", name="2").click()
     expect(number).to_have_text("0.24")  # 0.8 · 0.3
     app.follow("Explore")
     assert app.number("neuron") == 1
@@ -109,11 +122,16 @@ def test_axe_finds_nothing_and_nothing_is_clipped(
         app.page.keyboard.press("ArrowRight")
         expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
         assert app.page.evaluate("document.documentElement.scrollWidth") <= width
-    out = app.page.evaluate(
-        """() => [...document.querySelectorAll('[data-derive] svg text')].filter(e => {
-               const box = e.getBoundingClientRect();
-               const svg = e.closest('svg').getBoundingClientRect();
-               return box.right > svg.right + 1 || box.left < svg.left - 1;
-           }).map(e => e.textContent)"""
-    )
-    assert out == []
+
+
+def test_labels_keep_clear_of_nodes_and_inside(
+    new_app: Callable[..., App],
+) -> None:
+    for width in (1280, 390):
+        app = new_app(width).open("/derive")
+        for step in range(1, STEPS + 1):
+            if step > 1:
+                app.page.keyboard.press("ArrowRight")
+            expect(app.page.locator("[data-derive]")).to_have_attribute("data-step", str(step))
+            assert app.page.evaluate(COVERED) == [], (width, step)
+            assert app.page.evaluate(OUTSIDE) == [], (width, step)

@@ -29,6 +29,11 @@ def steps(name: str, neuron: int = 0, sample: int = 0) -> dict[str, dict[str, An
     return {step["label"]: step for step in data["steps"]}
 
 
+def said(label: dict[str, Any]) -> str:
+    """A label at an edge, as plain text."""
+    return "".join([*re.findall('aria-label="([^"]*)"', label["m"]), label["t"]])
+
+
 def shown(step: dict[str, Any], line: int = 0) -> list[str]:
     """The numbers under the factors of a formula; the first is the result."""
     return [factor["t"] for factor in step["formulas"][line] if not factor.get("op")]
@@ -122,8 +127,9 @@ def test_the_graph_multiplies_along_its_edges() -> None:
     t = run(PRESETS["puzzle"].scenario)
     graph = payload(t, View(), 2, 0)["graph"]
     edges = {edge["name"]: edge for edge in graph["edges"]}
-    assert edges["dev-xhat"]["flow"] == f"① = {number(float(t.dx_hat[2, 0] * t.inv_std[0]))}"
-    assert edges["x-mean"]["local"] == f"1/N = {number(1 / 6)}"
+    flow = number(float(t.dx_hat[2, 0] * t.inv_std[0]))
+    assert said(edges["dev-xhat"]["flow"]) == f"① = {flow}"
+    assert said(edges["x-mean"]["local"]) == f"1/N = {number(1 / 6)}"
     nodes = {node["name"]: node for node in graph["nodes"]}
     assert f"∂L/∂x = {number(float(t.dx[2, 0]))}" in nodes["x"]["said"]
     # What flows into x over its two edges is all of ∂L/∂x.
@@ -148,6 +154,54 @@ def test_no_path_is_named_before_its_step() -> None:
     seen = {"①": 8, "②": 9, "③": 10}  # the steps that bring them, from 0
     for index, step in enumerate(data["steps"][:12]):
         for edge in step["edges"]:
-            label = step["labels"].get(edge, flows.get(edge, ""))
+            label = said(step["labels"].get(edge) or flows.get(edge) or {"m": "", "t": ""})
             for sign, first in seen.items():
                 assert sign not in label or index >= first, (index, edge, label)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_factor_has_its_number_and_every_formula_is_set(name: str) -> None:
+    for step in steps(name).values():
+        for factors in step["formulas"]:
+            assert [f["s"] for f in factors if not f["t"]] == [], step["label"]
+            assert all(f["m"].startswith("<math") for f in factors)
+        for move in step.get("moves", []):
+            assert all(piece.startswith("<math") for piece in move["m"])
+
+
+@pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
+def test_the_numbers_multiply_as_the_formula_says(name: str, j: int, i: int) -> None:
+    # Under "·" stand factors, under "+" summands: what is shown comes out, as far as it is shown.
+    for step in steps(name, j, i).values():
+        for factors in step["formulas"]:
+            sides = "".join(f["t"] for f in factors).replace("−", "-").split("=")
+            if "nan" in sides[0] or "∞" in "".join(sides):
+                continue
+            value = float(sides[0])
+            for side in sides[1:]:
+                terms = [[float(f) for f in part.split("·")] for part in side.split("+")]
+                found = sum(float(np.prod(term)) for term in terms)
+                # Each factor is rounded to half of its last shown place.
+                slack = sum(
+                    float(np.prod([abs(f) + 0.006 for f in term]) - np.prod(np.abs(term)))
+                    for term in terms
+                )
+                assert found == pytest.approx(value, abs=slack + 0.006 + 0.06 * abs(value))
+
+
+@pytest.mark.parametrize(("name", "j", "i"), EVERYWHERE)
+def test_what_flows_along_an_edge_is_its_derivative_times_what_comes(
+    name: str, j: int, i: int
+) -> None:
+    t = run(PRESETS[name].scenario.training())
+    s = t.scenario
+    edges = {e["name"]: e for e in payload(t, View(j, 0), i, 0)["graph"]["edges"]}
+    dy, dx_hat = s.dy[i, j], t.dx_hat[i, j]
+    comes = {"xhat-y": dy, "gamma-y": dy, "beta-y": dy, "dev-xhat": dx_hat, "invstd-xhat": dx_hat}
+    comes |= {"var-invstd": (t.dx_hat * t.deviation)[:, j].sum(), "dev-var": t.dvar[j]}
+    comes |= {"x-mean": t.dmean[j]} | ({"w-x": t.dx[i, j]} if s.a is not None else {})
+    for edge, upstream in comes.items():
+        labels = (said(edges[edge][part]) for part in ("local", "flow"))
+        local, flow = (float(label.split()[-1].replace("−", "-")) for label in labels)
+        slack = 0.006 * (1 + abs(upstream)) + 0.06 * abs(flow)
+        assert local * upstream == pytest.approx(flow, abs=slack), edge

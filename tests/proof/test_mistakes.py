@@ -27,7 +27,7 @@ def names(t: Trace) -> dict[str, Any]:
         "eps": s.eps,
         "mean": s.x.mean(axis=0),
         "var": s.x.var(axis=0),
-        "sqrt": np.sqrt,
+        "np": np,
         "inv_std": t.inv_std,
         "dx_hat": t.dx_hat,
         "dvar": t.dvar,

@@ -1,7 +1,7 @@
-"""The way to one line: every move is true, and every snippet gives the trace's numbers."""
+"""The way to one line: every move is true, on paper and in NumPy."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz.core.scenario import Scenario
-from bnviz.core.trace import Trace, run
+from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.study import derivation
-from bnviz.study.derivation import MOVES, SNIPPETS, lines, off_centre
-from tests.kinds import there
+from bnviz.study.derivation import LOCAL, MOVES, lines, off_centre
+from tests.paper import evaluate
 
 
 def textbook(s: Scenario) -> np.ndarray:
@@ -95,40 +95,52 @@ def test_without_the_term_the_sum_is_not_zero() -> None:
     assert abs(wrong.dropped.sum()) > 0.1
 
 
-def executed(t: Trace) -> dict[str, Any]:
-    s = t.scenario
-    scope: dict[str, Any] = {
-        "np": np,
-        "x": s.x,
-        "dy": s.dy,
-        "gamma": s.gamma,
-        "eps": s.eps,
-        "a": s.a,
-    }
-    for code in SNIPPETS.values():
-        exec(code, scope)
-    return scope
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_snippet_gives_the_numbers_of_the_trace(name: str) -> None:
-    t = run(PRESETS[name].scenario.training())
-    scope = executed(t)
-    size = max(float((t.inv_std * np.abs(t.dx_hat).sum(axis=0)).max()), 1.0)
-    for term in SNIPPETS:
-        if term != "dy":
-            expected = getattr(t, term)
-            scale = size * max(1.0, float(np.abs(there(t.scenario.a)).max()))
-            if term == "dvar":
-                scale *= float(t.inv_std.max())
-            np.testing.assert_allclose(
-                scope[term], expected, rtol=1e-9, atol=1e-11 * scale, err_msg=term
-            )
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_move_is_also_numpy_that_runs(name: str) -> None:
     t = run(PRESETS[name].scenario.training())
     for j, move in ((j, move) for j in range(t.x_hat.shape[1]) for move in MOVES):
         value = eval(move.code, {}, dict(derivation.names(t, j)))
         assert np.shape(value) == (t.x_hat.shape[0],)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_move_on_paper_is_the_gradient(name: str) -> None:
+    t = run(PRESETS[name].scenario.training())
+    expected = textbook(t.scenario)
+    scale = max(float(np.abs(expected).max()), float((t.inv_std * np.abs(t.dx_hat)).max()))
+    for j, move in ((j, move) for j in range(t.x_hat.shape[1]) for move in MOVES):
+        letters = derivation.names(t, j)
+        letters |= {"N": letters["n"], "x": t.scenario.x[:, j], "mean": float(t.mean[j])}
+        found = evaluate(move.latex, letters | {"x_hat": t.x_hat[:, j]})
+        np.testing.assert_allclose(
+            found, expected[:, j], rtol=1e-9, atol=1e-9 * scale + 1e-300, err_msg=move.title
+        )
+
+
+# Each node of the graph as a function of those that it is computed from.
+NODES: dict[str, tuple[str, Callable[[dict[str, float]], float]]] = {
+    "xhat-y": ("x_hat", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
+    "gamma-y": ("gamma", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
+    "beta-y": ("beta", lambda v: v["gamma"] * v["x_hat"] + v["beta"]),
+    "dev-xhat": ("deviation", lambda v: v["deviation"] * v["inv_std"]),
+    "invstd-xhat": ("inv_std", lambda v: v["deviation"] * v["inv_std"]),
+    "var-invstd": ("var", lambda v: (v["var"] + v["eps"]) ** -0.5),
+    "dev-var": ("deviation", lambda v: (v["deviation"] ** 2 + v["others"]) / v["N"]),
+    "mean-dev": ("mean", lambda v: v["x"] - v["mean"]),
+    "x-dev": ("x", lambda v: v["x"] - v["mean"]),
+    "x-mean": ("x", lambda v: (v["x"] + v["others"]) / v["N"]),
+    "w-x": ("weight", lambda v: v["a"] * v["weight"] + v["others"]),
+    "a-x": ("a", lambda v: v["a"] * v["weight"] + v["others"]),
+}
+
+
+@pytest.mark.parametrize("edge", LOCAL)
+def test_local_derivatives_on_paper_are_those_of_the_edges(edge: str) -> None:
+    v = {"x": 1.7, "mean": 0.4, "var": 0.8, "eps": 0.1, "N": 6.0, "n": 6.0, "gamma": 1.2}
+    v |= {"beta": 0.3, "a": -0.7, "weight": 0.9, "W": 0.9, "others": 2.0}
+    v |= {"deviation": v["x"] - v["mean"], "inv_std": (v["var"] + v["eps"]) ** -0.5}
+    v |= {"x_hat": v["deviation"] * v["inv_std"]}
+    moved, value = NODES[edge]
+    step = 1e-6
+    slope = value(v | {moved: v[moved] + step}) - value(v | {moved: v[moved] - step})
+    assert evaluate(LOCAL[edge], v) == pytest.approx(slope / (2 * step), rel=1e-8)

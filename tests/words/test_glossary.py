@@ -12,6 +12,7 @@ from bnviz.draw.ledger import term_of
 from bnviz.inputs.presets import PRESETS
 from bnviz.words.glossary import TERMS
 from tests.kinds import there
+from tests.paper import evaluate
 
 T = run(PRESETS["layer"].scenario)
 SIZES = dict(zip("Nkd", (*T.scenario.shape, T.scenario.d), strict=True))
@@ -38,6 +39,70 @@ def test_entries_are_complete(name: str) -> None:
     assert term.latex
     assert term.equation.count("{") == term.equation.count("}")
     assert set(term.row_parts) | set(term.column_parts) <= set(TERMS)
+
+
+WITH_LINE = [name for name, term in TERMS.items() if term.numpy]
+# A line needs what others computed: in this order each has what it needs.
+ORDER = (
+    *("mean", "var", "inv_std", "x_hat", "y", "dbeta", "dgamma", "dx_hat", "dvar"),
+    *("dmean_direct", "dmean_via_var", "dmean", "dx_direct", "dx_via_var", "dx_via_mean"),
+    *("dx", "dweight", "dbias", "da"),
+)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_line_of_numpy_gives_the_numbers_of_the_trace(preset: str) -> None:
+    t = run(PRESETS[preset].scenario.training())
+    space = {"np": np, "N": t.scenario.shape[0], **t.scenario.given(), "x": t.scenario.x}
+    # The lines are the textbook's: with a large offset they have the textbook's rounding.
+    loose = 1e-11 * (1 + float(np.abs(t.scenario.x).max()))
+    size = float(max((t.inv_std * np.abs(t.dx_hat).sum(axis=0)).max(), 1.0))
+    for name in ORDER:
+        if name == "da" and t.da is None:
+            continue
+        exec(TERMS[name].numpy, {}, space)
+        scale = size * max(1.0, float(np.abs(there(t.scenario.a)).max()))
+        scale *= float(t.inv_std.max()) if name == "dvar" else 1.0
+        np.testing.assert_allclose(
+            space[name], getattr(t, name), rtol=1e-9, atol=loose * scale, err_msg=name
+        )
+
+
+ON_PAPER = [
+    name
+    for name, term in TERMS.items()
+    if " = " in term.marked and name not in ("dweight", "da", "dx_simplified")
+]
+
+
+@pytest.mark.parametrize("name", ON_PAPER)
+def test_every_equation_on_paper_gives_the_numbers_of_the_trace(name: str) -> None:
+    j = 1
+    known = {**T.scenario.given(), **{f.name: getattr(T, f.name) for f in fields(Trace)}}
+    known |= {"x": T.scenario.x, "deviation": T.deviation}
+    letters = {
+        key: value[:, j] if value.ndim == 2 else value[j]
+        for key, value in known.items()
+        if isinstance(value, np.ndarray) and value.shape[-1] == T.scenario.shape[1]
+    }
+    letters |= {"eps": T.scenario.eps, "n": float(SIZES["N"]), "N": float(SIZES["N"])}
+    found = evaluate(TERMS[name].marked.split(" = ")[-1], letters)
+    np.testing.assert_allclose(found, letters[name], rtol=1e-12, atol=1e-14)
+
+
+def test_the_second_piece_of_dmean_is_the_slope_of_the_variance() -> None:
+    # About the mean it is 0 whatever its factor is, so here the centre is off.
+    x, dvar = T.scenario.x, T.dvar
+    space = {"x": x, "mean": T.mean + 0.3, "dvar": dvar, "N": x.shape[0]}
+    exec(TERMS["dmean_via_var"].numpy, {}, space)
+    above, below = (np.square(x - T.mean - 0.3 - step).mean(axis=0) for step in (1e-3, -1e-3))
+    np.testing.assert_allclose(space["dmean_via_var"], dvar * (above - below) / 2e-3, rtol=1e-9)
+
+
+def test_every_term_that_is_computed_has_its_line_but_for_other_forms_of_one() -> None:
+    assert set(ORDER) == set(WITH_LINE)
+    computed = {f.name for f in fields(Trace)} - {"scenario", "dx_simplified"}
+    assert computed - {"dweight_per_sample"} == set(WITH_LINE)
 
 
 COLUMNS = [name for _, names in GROUPS for name in names]

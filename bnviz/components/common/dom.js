@@ -34,27 +34,41 @@ export function onKeys(element, act) {
   document.addEventListener("keydown", listen);
 }
 
-// ∂L/∂W must not be torn at its slash.
-export const unbroken = (text) => text.replaceAll("/∂", "/\u2060∂");
+// ∂L/∂W must not be torn at its slash, nor 1/√(σ²+ε).
+export const unbroken = (text) => text.replace(/\/(?=[∂√])/g, "/\u2060");
 
-// Plain formulas, with derivatives as fractions, roots under a line and powers raised.
-const PIECES = /(∂L\/∂(?:[^\s·()+−,=/ᵢ]|\u0302)+ᵢ?|1\/√\([^)]*\)|\^\{[^}]*\})/;
+// How formulas look, with their font; once for the page.
+const look = document.createElement("link");
+look.rel = "stylesheet";
+look.href = new URL("math.css", import.meta.url).href;
+document.head.append(look);
 
-export function typeset(parent, text) {
-  parent.replaceChildren();
-  for (const piece of text.split(PIECES)) {
-    if (!piece) continue;
-    if (piece.startsWith("∂L/")) fraction(parent, "∂L", piece.slice(3));
-    else if (piece.startsWith("1/√(")) {
-      const bottom = fraction(parent, "1", "√");
-      make("span", "bn-root", bottom, piece.slice(4, -1));
-    } else if (piece.startsWith("^{")) make("sup", "", parent, piece.slice(2, -1));
-    else parent.append(piece);
+const parsed = new Map();
+
+// Sets a formula: MathML that Python made from the glossary's LaTeX, parsed as XML once.
+// Gives back the <math> element, the old one where the formula is the same; it can also stand
+// in an SVG's <foreignObject>.
+export function setMath(element, mathml) {
+  const old = element.firstChild;
+  if (old?.localName === "math" && element.mathml === mathml) return old;
+  if (!parsed.has(mathml)) {
+    parsed.set(mathml, new DOMParser().parseFromString(mathml, "application/xml").documentElement);
   }
+  const math = document.importNode(parsed.get(mathml), true);
+  element.replaceChildren(math);
+  element.mathml = mathml;
+  return math;
 }
 
-function fraction(parent, top, bottom) {
-  const box = make("span", "bn-fraction", parent);
-  make("span", "", box, top);
-  return make("span", "", box, bottom);
+// Puts numbers into the slots of a formula, by name; in parentheses where a sign would
+// follow an operator. A slot without a number stays empty.
+export function fillSlots(math, numbers) {
+  math.removeAttribute("aria-label"); // which has no numbers in it
+  for (const slot of math.querySelectorAll("[data-slot]")) {
+    const text = (numbers[slot.dataset.slot] ?? "").replace(/^\+/, "");
+    const before = slot.previousElementSibling;
+    const follows = before?.localName === "mo" && !/^[(=]$/.test(before.textContent);
+    setText(slot.firstElementChild, follows && text.startsWith("−") ? `(${text})` : text);
+  }
+  return math;
 }

@@ -3,7 +3,7 @@
 // All steps are here, so a step is drawn at once; Python is told afterwards, for
 // the address of the page.
 
-import { draw, make, onKeys, setAttribute, setText, typeset, unbroken } from "../bnviz.common/dom.js";
+import { draw, make, onKeys, setAttribute, setMath, setText, unbroken } from "../bnviz.common/dom.js";
 
 const walks = new WeakMap();
 const NARROW = 640; // below this width of the graph, the tall picture
@@ -20,17 +20,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 // Where the nodes stand and the labels hang: x, y, and how the text is anchored.
 const WIDE = {
-  size: [720, 318],
+  size: [720, 336],
   nodes: {
     weight: [30, 108], a: [30, 212], x: [128, 160], mean: [215, 58], deviation: [302, 160],
     var: [346, 262], inv_std: [458, 262], x_hat: [486, 160], gamma: [552, 58], beta: [646, 58],
     y: [606, 160], loss: [692, 160],
   },
   labels: {
-    "y-loss": [657, 194, "middle"], "xhat-y": [545, 128, "middle"], "gamma-y": [568, 106, "end"],
-    "beta-y": [634, 106, "start"], "dev-xhat": [394, 132, "middle"],
-    "invstd-xhat": [484, 222, "start"], "var-invstd": [402, 294, "middle"],
-    "dev-var": [312, 222, "end"], "mean-dev": [268, 96, "start"], "x-dev": [215, 184, "middle"],
+    "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [568, 106, "end"],
+    "beta-y": [634, 106, "start"], "dev-xhat": [394, 114, "middle"],
+    "invstd-xhat": [484, 222, "start"], "var-invstd": [402, 306, "middle"],
+    "dev-var": [314, 228, "end"], "mean-dev": [262, 70, "start"], "x-dev": [215, 184, "middle"],
     "x-mean": [162, 96, "end"], "w-x": [6, 66, "start"], "a-x": [6, 250, "start"],
   },
 };
@@ -44,8 +44,8 @@ const TALL = {
   labels: {
     "y-loss": [106, 504, "end"], "xhat-y": [106, 402, "end"], "gamma-y": [266, 424, "start"],
     "beta-y": [266, 494, "start"], "dev-xhat": [106, 286, "end"],
-    "invstd-xhat": [196, 378, "middle"], "var-invstd": [250, 306, "end"],
-    "dev-var": [148, 284, "start"], "mean-dev": [206, 208, "start"], "x-dev": [106, 168, "end"],
+    "invstd-xhat": [182, 384, "middle"], "var-invstd": [250, 306, "end"],
+    "dev-var": [136, 300, "start"], "mean-dev": [206, 208, "start"], "x-dev": [106, 168, "end"],
     "x-mean": [186, 104, "start"], "w-x": [160, 66, "start"], "a-x": [84, 66, "end"],
   },
 };
@@ -56,6 +56,9 @@ const EDGES = {
   "dev-xhat": ["deviation", "x_hat"], "xhat-y": ["x_hat", "y"], "gamma-y": ["gamma", "y"],
   "beta-y": ["beta", "y"], "y-loss": ["y", "loss"],
 };
+
+const HALF = { inv_std: 48, deviation: 30 }; // how far a node reaches to its sides
+const SPAN = 300; // more than any label needs
 
 class Walk {
   constructor(parent) {
@@ -202,7 +205,7 @@ class Walk {
       );
       for (const factor of parts) {
         const box = make("span", factor.op ? "bnd-op" : "bnd-factor", line);
-        typeset(make("span", "bnd-symbol", box), factor.s);
+        setMath(make("span", "bnd-symbol", box), factor.m);
         make("span", "bnd-number", box, factor.t);
         if (factor.k) this.light(box, factor.k);
       }
@@ -211,8 +214,11 @@ class Walk {
       const line = make("div", index ? "bnd-move bnd-new" : "bnd-move", this.formulas);
       line.setAttribute("role", "math");
       line.setAttribute("aria-label", `${move.s} = ${move.t}`);
-      typeset(make("span", "", line), move.s);
-      make("b", "", line, ` = ${move.t}`);
+      for (const piece of move.m) {
+        setMath(make("span", "bnd-piece", line), piece);
+        line.append(" "); // where a narrow screen breaks it
+      }
+      make("b", "", line, `= ${move.t}`);
       this.light(line, index ? "right" : "left");
     }
   }
@@ -251,7 +257,8 @@ class Walk {
     for (const column of step.columns) {
       const th = make("th", "", head);
       th.scope = "col";
-      typeset(th, column.s);
+      if (column.m) setMath(th, column.m);
+      else th.textContent = column.s;
       this.light(th, column.k);
     }
     const body = make("tbody", "", table);
@@ -331,7 +338,7 @@ class Walk {
       const on = lit.has(name);
       if (on) touched.add(from).add(to);
       const group = draw("g", { class: on ? "bnd-edge bnd-on" : "bnd-edge", "data-edge": name }, svg);
-      const [x1, y1, x2, y2] = clipped(layout.nodes[from], layout.nodes[to]);
+      const [x1, y1, x2, y2] = clipped(layout.nodes, from, to);
       draw("line", {
         x1, y1, x2, y2, [on ? "marker-start" : "marker-end"]: `url(#${on ? "bnd-backward" : "bnd-forward"})`,
       }, group);
@@ -339,20 +346,19 @@ class Walk {
       if (edge.k) this.light(group, edge.k);
       if (!on) continue;
       const [x, y, anchor] = layout.labels[name];
-      const local = draw("text", { x, y, "text-anchor": anchor, class: "bnd-local" }, group);
-      powers(local, edge.local);
-      draw("text", { x, y: y + 16, "text-anchor": anchor, class: "bnd-flow" }, group,
-        this.current.labels[name] ?? edge.flow);
+      const lines = words(group, x, y + 3, anchor);
+      said(make("div", "bnd-local", lines), edge.local);
+      said(make("div", "bnd-flow", lines), this.current.labels[name] ?? edge.flow);
     }
     for (const node of nodes) {
       const [x, y] = layout.nodes[node.name];
-      const half = node.s.length > 2 ? 25 : 18;
+      const half = HALF[node.name] ?? 18;
       const group = draw("g", {
         class: touched.has(node.name) ? "bnd-node bnd-on" : "bnd-node",
         role: "button", tabindex: 0, "aria-label": `${node.s}: ${node.said.join(", ")}`,
       }, svg);
       draw("rect", { x: x - half, y: y - 18, width: 2 * half, height: 36, rx: 18 }, group);
-      draw("text", { x, y: y + 5, "text-anchor": "middle" }, group, node.s);
+      setMath(make("div", "bnd-name", words(group, x, y, "middle")), node.m);
       const open = () => setText(this.said, unbroken(`${node.said.join(", ")}. ${node.sentence}`));
       group.onpointerenter = group.onfocus = group.onclick = open;
       group.onkeydown = (event) => {
@@ -374,19 +380,24 @@ class Walk {
 }
 
 // From the edge of one node to the edge of the other.
-function clipped([x1, y1], [x2, y2]) {
+function clipped(nodes, from, to) {
+  const [[x1, y1], [x2, y2]] = [nodes[from], nodes[to]];
   const length = Math.hypot(x2 - x1, y2 - y1);
   const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
-  const gap = Math.abs(ux) > 0.9 ? 28 : 22;
-  return [x1 + ux * gap, y1 + uy * gap, x2 - ux * gap, y2 - uy * gap];
+  const gap = (name) => (Math.abs(ux) > 0.9 ? (HALF[name] ?? 18) + 4 : 22);
+  return [x1 + ux * gap(from), y1 + uy * gap(from), x2 - ux * gap(to), y2 - uy * gap(to)];
 }
 
-function powers(element, text) {
-  for (const piece of text.split(/(\^\{[^}]*\})/)) {
-    if (!piece.startsWith("^{")) draw("tspan", {}, element, piece);
-    else {
-      draw("tspan", { dy: -5, "font-size": "0.75em" }, element, piece.slice(2, -1));
-      draw("tspan", { dy: 5 }, element, "\u200b");
-    }
-  }
+// HTML in the picture, for formulas: at a point, centred on its height, as wide as it needs.
+function words(parent, x, y, anchor) {
+  const left = { start: x, middle: x - SPAN / 2, end: x - SPAN }[anchor];
+  const place = { x: left, y: y - SPAN / 2, width: SPAN, height: SPAN };
+  const box = make("div", "bnd-words", draw("foreignObject", place, parent));
+  box.dataset.anchor = anchor;
+  return box;
+}
+
+function said(element, { m, t }) {
+  if (m) setMath(make("span", "", element), m);
+  make("span", "", element, t);
 }

@@ -1,6 +1,6 @@
 // The neurons of a layer, a row each: places what Python surveyed, and says which one is chosen.
 
-import { make, unbroken } from "../bnviz.common/dom.js";
+import { make, setMath, unbroken } from "../bnviz.common/dom.js";
 
 const tables = new WeakMap();
 
@@ -44,8 +44,8 @@ class Neurons {
     const table = make("table", "", this.box);
     make("caption", "bnn-hidden", table, `A row for each neuron, ${order}.`);
     const top = make("tr", "", make("thead", "", table));
-    this.head(top, "Neuron", unbroken(order), "name");
-    for (const { symbol, short, name } of heads) this.head(top, unbroken(symbol), short, name);
+    this.head(top, unbroken(order), "name").textContent = "Neuron";
+    for (const { m, short, name } of heads) setMath(this.head(top, short, name), m);
     const body = make("tbody", "", table);
     for (const row of rows.slice(0, this.shown)) this.row(body, row);
     this.more.hidden = this.shown >= rows.length;
@@ -55,12 +55,13 @@ class Neurons {
         : `Show all ${rows.length}`;
   }
 
-  head(tr, symbol, short, name) {
+  head(tr, short, name) {
     const th = make("th", "", tr);
     th.scope = "col";
     th.dataset.column = name;
-    make("span", "bnn-symbol", th, symbol);
+    const symbol = make("span", "bnn-symbol", th);
     make("span", "bnn-short", th, short);
+    return symbol;
   }
 
   row(body, row) {
@@ -98,7 +99,7 @@ class Neurons {
 
   parts(td, parts) {
     if (!parts.length) {
-      make("span", "bnn-small", td, unbroken("no ∂L/∂x̂"));
+      make("span", "bnn-small", td, unbroken(this.data.nothing));
       return;
     }
     const track = make("div", "bnn-stack", td);
