@@ -16,6 +16,7 @@ from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
 from bnviz.draw.scales import nice, step
 from bnviz.inputs.cells import CAN_BE_SET
+from bnviz.words import formula
 from bnviz.words.glossary import LAYER_X, TERMS, Term
 from bnviz.words.numbers import exact, places_for, plain
 
@@ -32,7 +33,11 @@ _NUMBERS = {
 
 def term_of(column: str) -> Term:
     """The glossary entry of a ledger column; a row of the last is one sample's share."""
-    return TERMS["dweight_per_sample" if column == "dweight" else column]
+    return TERMS[_key(column)]
+
+
+def _key(column: str) -> str:
+    return "dweight_per_sample" if column == "dweight" else column
 
 
 def still(hide: Collection[str] = ()) -> list[Json]:
@@ -45,13 +50,18 @@ def still(hide: Collection[str] = ()) -> list[Json]:
 
 
 def _head(name: str) -> Json:
-    term = term_of(name)
+    term, key = term_of(name), _key(name)
+    number = _NUMBERS.get(name)
     return {
         "term": name,
         "symbol": term.symbol,
+        "math": formula.symbol(key),
+        "inline": formula.symbol(key, inline=True),
         "short": term.short,
+        "rule": "" if term.short else formula.short(key, inline=True),
         "sentence": term.sentence,
-        "worked": term.worked,
+        "worked": formula.worked(key),
+        "number": number and formula.symbol(number, inline=True),
         "row": term.row_parts,
         "column": term.column_parts,
         "total": TERMS["dweight"].symbol if name == "dweight" else "",
@@ -154,7 +164,6 @@ def payload(
         "numbers": {
             column: {
                 "term": name,
-                "symbol": TERMS[name].symbol,
                 "v": plain(float(number_of[name][j])),
             }
             for column, name in _NUMBERS.items()

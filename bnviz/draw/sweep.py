@@ -4,7 +4,8 @@ A drag moves one number along a grid of steps. All of what Python would draw at 
 computed here at once; the browser only looks it up, in the same frame and at any network delay.
 
 The bytes are compressed (zlib): a length (4 bytes, little-endian), JSON of that length, and
-float64 numbers: a row a position, a column an entry of `numbers`, which lists all the places where it stands.
+float64 numbers: a row a position, a column an entry of `numbers`, which lists all the places
+where it stands.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def encode(held: Json, values: Sequence[float], drawn: Sequence[Json]) -> bytes:
         if all(v == column[0] for v in column):
             continue
         if all(map(_is_number, column)):
-            numbers.setdefault(tuple(map(float, column)), []).append(path)
+            numbers.setdefault(tuple(float(v) for v in column if v is not None), []).append(path)
         else:
             kinds, which, inside = _coded(column)
             texts.append({"path": path, "kinds": kinds, "which": which, "numbers": inside})

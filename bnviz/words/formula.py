@@ -58,9 +58,13 @@ def short(name: str, *, inline: bool = False) -> str:
 
 @cache
 def worked(name: str) -> str:
-    """The same in letters and in numbers, which are slots to fill; "" without terms in it."""
+    """The same in letters and in numbers, which are slots to fill; "" without terms in it.
+
+    x − μ is one number: of two large ones the difference would not be seen.
+    """
     rule = TERMS[name].rule
-    numbers = re.sub(r"\\term\{(\w+)\}", r"\\slot{\1}", rule)
+    numbers = rule.replace(r"(\term{x} - \term{mean})", r"\slot{deviation}")
+    numbers = re.sub(r"\\term\{(\w+)\}", r"\\slot{\1}", numbers)
     if numbers == rule:
         return ""
     return mathml(rf"{rule} = {numbers} = \slot{{{name}}}")

@@ -20,8 +20,7 @@ class Term:
 
     `marked` is the equation with its parts named, `equation` the same as plain LaTeX. `rule`
     is the right side for one sample where it is short: over a column, and with a number in
-    the place of each \\term. `worked` is that as plain text, with slots for numbers: "{x}"
-    stands for this row's x, "{mean}" for this neuron's μ, "{n}" for N. `row_parts` names
+    the place of each \\term (`bnviz.words.formula.worked`). `row_parts` names
     the quantities of the same row in it, `column_parts` those that it takes
     from all rows at once. `short` is what stands over a column, `total`
     what the column adds up to. `numpy` is the line that computes it, from what is given,
@@ -34,7 +33,6 @@ class Term:
     marked: str
     source: str
     sentence: str
-    worked: str = ""
     row_parts: tuple[str, ...] = ()
     column_parts: tuple[str, ...] = ()
     short: str = ""
@@ -186,7 +184,6 @@ _TERMS = {
         r"\hat{x}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}",
         _forward(3),
         "The normalised batch: its mean is taken away, then its size.",
-        "(x − μ) · 1/√(σ²+ε) = ({x} − {mean}) · {inv_std} = {x_hat}",
         ("x",),
         ("x",),
         short="normalised",
@@ -210,9 +207,7 @@ _TERMS = {
         r"\term{dx_hat} = \term{dy} \cdot \term{gamma}",
         _backward(1),
         "The upstream gradient, taken back through the scale γ.",
-        "γ · ∂L/∂y = {gamma} · {dy} = {dx_hat}",
         ("dy",),
-        short="γ · ∂L/∂y",
         rule=r"\term{gamma} \cdot \term{dy}",
         numpy="dx_hat = dy * gamma",
     ),
@@ -269,10 +264,8 @@ _TERMS = {
         r"\term{dx_direct} = \term{dx_hat} \cdot \term{inv_std}",
         _backward(4) + ", first path",
         "The path from a sample's own x̂ to its own x, as if mean and variance were constants.",
-        "∂L/∂x̂ · 1/√(σ²+ε) = {dx_hat} · {inv_std} = {dx_direct}",
         ("dx_hat",),
         ("x",),
-        short="∂L/∂x̂ · 1/√(σ²+ε)",
         rule=r"\term{dx_hat} \cdot \term{inv_std}",
         numpy="dx_direct = dx_hat * inv_std",
     ),
@@ -284,10 +277,8 @@ _TERMS = {
         _backward(4) + ", second path",
         "The path through the variance: ∂L/∂σ² is one number, and a sample's share of it grows "
         "with its distance from the mean.",
-        "∂L/∂σ² · 2(x − μ)/N = {dvar} · 2 · ({x} − {mean}) / {n} = {dx_via_var}",
         ("x",),
         ("dx_hat", "x"),
-        short="∂L/∂σ² · 2(x−μ)/N",
         rule=r"\term{dvar} \cdot \frac{2 (\term{x} - \term{mean})}{\term{n}}",
         numpy="dx_via_var = dvar * 2 * (x - mean) / N",
     ),
@@ -298,10 +289,8 @@ _TERMS = {
         r"\term{dx_via_mean} = \term{dmean} \cdot \part{n}{\frac{1}{N}}",
         _backward(4) + ", third path",
         "The path through the mean: ∂L/∂μ is one number, shared out evenly.",
-        "∂L/∂μ · 1/N = {dmean} / {n} = {dx_via_mean}",
         (),
         ("dx_hat",),
-        short="∂L/∂μ · 1/N",
         rule=r"\term{dmean} \cdot \frac{1}{\term{n}}",
         numpy="dx_via_mean = np.broadcast_to(dmean / N, x.shape)",
     ),
@@ -314,9 +303,7 @@ _TERMS = {
         r" + \term{dmean} \cdot \part{n}{\frac{1}{N}}",
         _backward(4),
         "The gradient of one sample: its three paths added.",
-        "① + ② + ③ = {dx_direct} + {dx_via_var} + {dx_via_mean} = {dx}",
         ("dx_direct", "dx_via_var", "dx_via_mean"),
-        short="① + ② + ③",
         rule=r"\term{dx_direct} + \term{dx_via_var} + \term{dx_via_mean}",
         numpy="dx = dx_hat * inv_std + dvar * 2 * (x - mean) / N + dmean / N",
     ),
@@ -357,7 +344,6 @@ _TERMS = {
         r"a_i \otimes \frac{\partial L}{\partial x_i}",
         _FRONT,
         "What one sample adds to the weight gradient: its gradient, weighted by its own input.",
-        "a · ∂L/∂x = {a} · {dx} = {dweight}",
         ("a", "dx"),
         short="adds to ∂L/∂W",
         total="= ∂L/∂W",

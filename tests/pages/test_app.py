@@ -26,11 +26,11 @@ def start(query: dict[str, str] | None = None) -> AppTest:
 
 
 def stage(at: AppTest) -> dict[str, Any]:
+    """What the stage was given to draw."""
     assert not at.exception
     protos = [element.proto for element in at.get("bidi_component")]
-    found: dict[str, Any] = json.loads(
-        next(p.bytes for p in protos if p.component_name == "bnviz.stage")
-    )
+    packed = next(p.bytes for p in protos if p.component_name == "bnviz.stage")
+    found: dict[str, Any] = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])
     return found
 
 

@@ -1,7 +1,7 @@
 // The gradient ledger: places the numbers that Python computed, and explains each where it is
 // pointed at. It computes nothing of the gradient.
 
-import { make, setAttribute, setText } from "../bnviz.common/dom.js";
+import { fillSlots, make, setAttribute, setMath, setText } from "../bnviz.common/dom.js";
 import { isExact, number, real } from "../bnviz.common/numbers.js";
 
 export class Ledger {
@@ -96,12 +96,17 @@ export class Ledger {
       th.scope = "col";
       th.dataset.group = this.tabOf(column.group);
       th.title = column.sentence;
-      make("span", "bnl-symbol", th, column.symbol);
-      make("span", "bnl-short", th, this.data.shorts[column.term] ?? column.short);
+      setMath(make("span", "bnl-symbol", th), column.math);
+      const short = make("span", "bnl-short", th, this.data.shorts[column.term] ?? column.short);
+      if (column.rule) setMath(short, column.rule);
       this.headCells[column.term] = th;
       const td = make("td", first, numberRow);
       td.dataset.group = this.tabOf(column.group);
-      this.numbers[column.term] = td;
+      this.numbers[column.term] = { td, value: null };
+      if (column.number) {
+        setMath(make("span", "", td), column.number);
+        this.numbers[column.term].value = make("span", "", td);
+      }
     });
 
     const tbody = make("tbody", "", table);
@@ -240,11 +245,11 @@ export class Ledger {
       });
       this.drawSum(term);
       const known = data.numbers[term];
-      const box = this.numbers[term];
-      setText(box, known ? `${known.symbol} = ${number(known.v)}` : "");
       if (known) {
-        setAttribute(box, "data-number", known.term);
-        setAttribute(box, "data-value", known.v);
+        const { td, value } = this.numbers[term];
+        setText(value, ` = ${number(known.v)}`);
+        setAttribute(td, "data-number", known.term);
+        setAttribute(td, "data-value", known.v);
       }
     }
     this.drawResults();
@@ -326,31 +331,27 @@ export class Ledger {
     const { cells, numbers, n, deviation, places } = this.data;
     if (part === "n") return { text: String(n), exact: true };
     const known = Object.values(numbers).find((entry) => entry.term === part);
-    const value = part === "deviation" ? deviation[r] : (cells[part]?.[r] ?? known?.v);
-    if (value === undefined) return { text: "", exact: false };
+    const value = part === "deviation" ? deviation[r] : (cells[part]?.[r] ?? known.v);
     const own = part === column.term;
     const brief = number(value, own, places[part] ?? 2);
     const text = own || isExact(brief, value) ? brief : number(value, false, (places[part] ?? 2) + 2);
-    return { text: own ? text : text.replace(/^\+/, ""), exact: isExact(text, value) };
+    return { text, exact: isExact(text, value) };
   }
 
-  // The equation of a cell with this row's numbers in the place of its letters.
-  worked(column, r) {
-    let before = "";
+  // The equation of a cell, and this row's numbers in the place of its letters.
+  worked(parent, column, r) {
+    const math = setMath(make("span", "bnl-explain-math", parent), column.worked);
+    const numbers = {};
     let exact = true;
-    const parts = column.worked.split(/\{(\w+)\}/).map((part, index) => {
-      if (index % 2 === 0) {
-        before = part.trimEnd();
-        return part;
-      }
+    for (const { dataset } of math.querySelectorAll("[data-slot]")) {
+      const part = dataset.slot === "dweight_per_sample" ? "dweight" : dataset.slot;
       const slot = this.slot(part, column, r);
+      numbers[dataset.slot] = slot.text;
       exact &&= slot.exact;
-      if (part === column.term) return slot.text;
-      return slot.text.startsWith("−") && !/[(=]$/.test(before) ? `(${slot.text})` : slot.text;
-    });
-    const text = parts.join("");
-    const cut = text.lastIndexOf("= ");
-    return { left: text.slice(0, cut), sign: exact ? "= " : "≈ ", right: text.slice(cut + 2) };
+    }
+    fillSlots(math, numbers);
+    const signs = [...math.querySelectorAll("mo")].filter((sign) => /[=≈]/.test(sign.textContent));
+    setText(signs[signs.length - 1], exact ? "=" : "≈");
   }
 
   drawExplanation() {
@@ -367,15 +368,10 @@ export class Ledger {
     const lit = this.pointed !== null;
     make("i", "bnl-dot", this.explain).style.background = this.data.colors[r];
     make("b", "", this.explain, `Sample ${this.data.rows[r] + 1}`);
-    const name = make("span", "bnl-explain-name", this.explain, column.symbol);
-    if (column.worked) {
-      const { left, sign, right } = this.worked(column, r);
-      make("span", "", name, ` = ${left}${sign}`);
-      make("b", "", this.explain, right);
-    } else {
-      make("span", "", name, " = ");
-      make("b", "", this.explain, this.text(column.term, r));
-    }
+    setMath(make("span", "bnl-explain-name", this.explain), column.inline);
+    make("span", "", this.explain, " = ");
+    if (column.worked) this.worked(this.explain, column, r);
+    else make("b", "", this.explain, this.text(column.term, r));
     make("span", "bnl-quiet", this.explain, this.data.locked[column.term] ?? column.sentence);
     if (!lit) return;
     this.cells[column.term][r].td.classList.add("bnl-here");
@@ -383,7 +379,7 @@ export class Ledger {
     for (const term of column.column) {
       for (const cell of this.cells[term] ?? []) cell.td.classList.add("bnl-lit");
     }
-    if (this.data.numbers[column.term]) this.numbers[column.term].classList.add("bnl-lit");
+    if (this.data.numbers[column.term]) this.numbers[column.term].td.classList.add("bnl-lit");
   }
 
   explainSum(term) {
@@ -400,7 +396,8 @@ export class Ledger {
     const more = n > rows.length ? ` + … (${n} samples in all)` : "";
     const total = this.total(term);
     const sign = exact && isExact(total, sum.v) ? "=" : "≈";
-    make("b", "", this.explain, `Σ ${column.symbol}`);
+    make("b", "", this.explain, "Σ ");
+    setMath(make("span", "", this.explain), column.inline);
     make("span", "", this.explain, ` = ${parts.join(" ")}${more} ${sign} `);
     make("b", "", this.explain, total);
     const residue = real(sum.v) === 0 ? "exactly 0" : `${number(sum.v)}`;
