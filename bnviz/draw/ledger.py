@@ -58,7 +58,7 @@ def _head(name: str) -> Json:
         "math": formula.symbol(key),
         "inline": formula.symbol(key, inline=True),
         "short": term.short,
-        "rule": "" if term.short else formula.short(key, inline=True),
+        "rule": "" if term.short else formula.short(key),
         "sentence": term.sentence,
         "worked": formula.worked(key),
         "number": number and formula.symbol(number, inline=True),

@@ -17,8 +17,21 @@ from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, dweight_bounds
 from bnviz.draw.palette import sample_color
+from bnviz.words.formula import mathml, symbol
+from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import plain
 
+# What is written at a station and is no term by itself.
+_OWN = (
+    ("gate", r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}"),
+    ("times_a", r"\times a_i"),
+    ("away", r"x_i - \mu"),
+    (
+        "sum_dweight",
+        TERMS["dweight"].equation.replace(r"a^\top \frac{\partial L}{\partial x} =", ""),
+    ),
+    ("sum_dbias", TERMS["dbias"].equation),
+)
 # What a lane carries at each station, and what each station adds to it.
 STATIONS = ("dy", "dx_direct", "after_var", "dx", "dweight")
 ADDED = ("dx_via_var", "dx_via_mean")
@@ -85,6 +98,13 @@ def _every_weight(c: Columns) -> list[list[dict[str, Any]]]:
         [{"v": plain(v), "zero": z} for v, z in zip(row, zeros, strict=True)]
         for row, zeros in zip(c.trace.dweight.tolist(), zero.tolist(), strict=True)
     ]
+
+
+def formulas() -> dict[str, str]:
+    """The formulas that stand at the stations, which never change."""
+    found = {name: symbol(name) for name in ("dy", "dx", "dvar", "dmean", "var", "mean")}
+    found["dweight"] = symbol("dweight", inline=True)
+    return found | {name: mathml(latex, inline=name != "gate") for name, latex in _OWN}
 
 
 def _plain(values: Array) -> list[float | str]:

@@ -2,7 +2,7 @@
 // the left. Thickness is size on one scale; above a zero line and solid is plus, below and
 // hatched is minus. It adds nothing up: every level of every lane is given.
 
-import { draw, make, setAttribute } from "../bnviz.common/dom.js";
+import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
 import { layout } from "./layout.js";
 import { hatch, ribbon, smooth, thick } from "./shapes.js";
@@ -30,12 +30,13 @@ export class River {
     new ResizeObserver(() => this.draw()).observe(this.root);
   }
 
-  update({ river, ledger }) {
+  update({ river, ledger, formulas }) {
     this.root.hidden = !river;
     if (!river) return;
     const before = this.data && JSON.stringify(this.data.lanes);
     this.data = river;
     this.ledger = ledger;
+    this.formulas = formulas;
     for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
       setAttribute(this.root, `data-${name}`, ledger[name]);
     }
@@ -56,11 +57,17 @@ export class River {
     const { svg, g } = this;
     setAttribute(svg, "viewBox", `0 0 ${g.w} ${g.h}`);
     setAttribute(svg, "aria-label", this.data.alt);
+    // What is written over the stations is set once: formulas take the browser long.
+    const { frozen, a, weights } = this.data;
+    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x]);
+    const heads = shape === this.shape ? this.layers.heads : draw("g", {});
     svg.replaceChildren();
     const defs = draw("defs", {}, svg);
     this.list = this.lanesOf(defs);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
     this.layers = Object.fromEntries(names.map((name) => [name, draw("g", {}, svg)]));
+    this.layers.heads = heads;
+    svg.append(heads);
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
     if (!this.data.frozen) {
@@ -69,7 +76,9 @@ export class River {
     }
     this.drawSum();
     this.drawPiles();
-    this.drawHeads();
+    if (shape !== this.shape) this.drawHeads();
+    this.shape = shape;
+    this.drawAtHeads();
     this.drawNumbers();
     this.drawSaid();
     this.drawWeights();
@@ -341,91 +350,81 @@ export class River {
     said.forEach((line, i) => this.text(x, y + i * 18, line, i < claims ? "bnr-say" : "bnr-small bnr-quiet", anchor));
   }
 
-  // Letters of mathematics: italic, with what follows _ below the line and ^ above it.
-  letters(x, y, content, cls = "", anchor = "middle", parent = this.layers.words) {
-    const text = draw("text", { x, y, class: `bnr-math ${cls}`, "text-anchor": anchor }, parent);
-    let down = 0;
-    for (const piece of content.split(/([_^].)/)) {
-      if (!piece) continue;
-      const sub = piece[0] === "_" || piece[0] === "^";
-      const shift = piece[0] === "_" ? 0.28 : piece[0] === "^" ? -0.42 : 0;
-      for (const letter of sub ? piece[1] : piece) {
-        const italic = /[a-zA-Zγσμεβ]/.test(letter) ? "bnr-italic" : "bnr-roman";
-        const attributes = { class: italic };
-        if (sub) Object.assign(attributes, { "font-size": "70%", dy: `${shift}em` });
-        else if (down) attributes.dy = `${down}em`;
-        draw("tspan", attributes, text, letter);
-        down = sub ? -shift * 0.7 : 0;
-      }
-    }
-    return text;
+  // A formula, centred on a place, at its start or at its end.
+  math(name, x, y, cls = "", anchor = "middle") {
+    const wide = 220;
+    const left = x - { start: 0, middle: wide / 2, end: wide }[anchor];
+    const box = draw("foreignObject", { x: left, y: y - 25, width: wide, height: 50, class: "bnr-box" }, this.layers.heads);
+    const place = make("div", `bnr-formula bnr-${anchor} ${cls}`, box);
+    setMath(place, this.formulas[name]);
   }
 
-  fraction(x, y, top, bottom, cls = "", wide = 28) {
-    this.letters(x, y - 6, top, cls);
-    this.letters(x, y + 15, bottom, cls);
-    draw("line", { x1: x - wide / 2, x2: x + wide / 2, y1: y, y2: y, class: "bnr-bar" }, this.layers.words);
-  }
-
+  // What stands over the stations whatever the numbers are.
   drawHeads() {
     const { g, data } = this;
-    const { numbers } = data;
-    const node = (name, letters, said, below, value) => {
-      draw("circle", { cx: g.x[name], cy: g.node.y, r: g.node.r, class: "bnr-node" }, this.layers.words);
-      this.letters(g.x[name], g.node.y + 6, letters, g.phone ? "" : "bnr-card");
-      if (g.phone) return;
-      if (!g.narrow) this.text(g.x[name] - g.node.r - 7, g.node.y + 5, said, "bnr-small bnr-quiet", "end");
-      if (data.frozen) {
-        this.text(g.x[name] + g.node.r + 7, g.node.y + 5, "constant", "bnr-small bnr-quiet", "start");
-        return;
-      }
-      this.fraction(g.x[name] + g.node.r + 20, g.node.y + 1, "∂L", below, "bnr-small", 24);
-      this.text(g.x[name] + g.node.r + 37, g.node.y + 6, `= ${number(value)}`, "bnr-small bnr-quiet", "start");
-    };
-    node("var", "σ^2", "variance", "∂σ^2", numbers.dvar);
-    node("mean", "μ", "mean", "∂μ", numbers.dmean);
-    this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(numbers.gate)}`, true);
-    if (!g.phone) {
-      this.letters(g.x.gate, g.node.y + 32, "γ/√(σ^2+ε)", "bnr-small bnr-quiet");
-      const half = (g.x.pill + g.x.turn) / 2;
-      if (data.a) {
-        this.letters(half, g.node.y + 6, "× a_i", "bnr-card");
-        this.text(half, g.node.y + 28, "its own input", "bnr-small bnr-quiet");
-        if (g.part > 1) this.text(half, g.node.y + 46, `from here at 1/${g.part}`, "bnr-small bnr-quiet");
-      }
-      this.text(g.w, g.node.y - 8, "from the loss", "bnr-small bnr-quiet", "end");
-      draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, this.layers.words);
-      this.fraction(g.x.dy, g.node.y + 1, "∂L", "∂y_i");
-    } else {
-      this.letters(g.x.pill, g.equation + 4, "× a_i");
-      this.fraction(g.x.dy + 4, g.equation - 1, "∂L", "∂y_i", "", 22);
+    const parent = this.layers.heads;
+    const quiet = (x, y, content, anchor) => this.text(x, y, content, "bnr-small bnr-quiet", anchor, parent);
+    for (const [name, letters, said, gradient] of [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
+      const x = g.x[name];
+      draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
+      this.math(letters, x, g.node.y, "bnr-large");
+      if (g.phone) continue;
+      if (!g.narrow) quiet(x - g.node.r - 7, g.node.y + 5, said, "end");
+      if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
+      else this.math(gradient, x + g.node.r + 20, g.node.y, "bnr-tight");
     }
-    this.drawEquation();
-  }
-
-  // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
-  drawEquation() {
-    const { g, data } = this;
     const y = g.equation;
-    const sign = (x, content) => this.text(x, y + 5, content, "bnr-card");
-    const head = (x, mark, said, anchor = "middle") => {
-      this.text(x, y + 1, mark, "bnr-say", anchor);
-      if (!g.phone && said) this.text(x, y + 19, said, "bnr-small bnr-quiet", anchor);
-    };
-    const { each, by_deviation: factor } = data.numbers;
-    this.fraction(g.x.dx, y - 3, "∂L", "∂x_i", "", g.phone ? 22 : 28);
+    const sign = (x, content) => this.text(x, y + 5, content, "bnr-card", "middle", parent);
+    this.math("dx", g.x.dx, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
+      this.math("times_a", g.x.pill, y);
+      this.math("dy", g.x.dy + 4, y, "bnr-tight");
       for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
-        this.text(x, y + 4, mark, "bnr-say");
+        this.text(x, y + 4, mark, "bnr-say", "middle", parent);
       }
       return;
     }
+    this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
+    this.math("dy", g.x.dy, g.node.y);
+    quiet(g.w, g.node.y - 8, "from the loss", "end");
+    draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
+    if (data.a) {
+      const half = (g.x.pill + g.x.turn) / 2;
+      this.math("times_a", half, g.node.y, "bnr-large");
+      quiet(half, g.node.y + 28, "its own input");
+      if (g.part > 1) quiet(half, g.node.y + 46, `from here at 1/${g.part}`);
+    }
+    // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
     sign(g.x.dx + 27, "=");
-    head((g.x.mean + g.x.dx) / 2 + 4, "③", data.frozen ? "0" : `${number(each, true, this.places)} each`);
     sign((g.x.mean + g.x.dx_via_var) / 2 + 4, "+");
-    head(g.x.dx_via_var, "②", data.frozen ? "0" : `${short(factor, 2)} · (xᵢ − μ)`);
     sign((g.x.var + g.x.dx_direct) / 2 + 14, "+");
-    head(g.x.dx_direct, "①", "through the gate");
+    const marks = [[(g.x.mean + g.x.dx) / 2 + 4, "③"], [g.x.dx_via_var, "②"], [g.x.dx_direct, "①"]];
+    for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
+    quiet(g.x.dx_direct, y + 19, "through the gate");
+    if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
+    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 94, "bnr-tight bnr-muted");
+    if (data.piles.weight) this.math("sum_dweight", 86, g.base + 94, "bnr-tight bnr-muted");
+    if (data.weights.length) {
+      quiet(0, 13, "all of", "start");
+      this.math("dweight", 38, 9, "bnr-tight", "start");
+    }
+  }
+
+  // The numbers at the heads, and the gate that one takes hold of.
+  drawAtHeads() {
+    const { g, data } = this;
+    const { dvar, dmean, gate, each, by_deviation: factor } = data.numbers;
+    this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
+    if (g.phone) return;
+    const small = "bnr-small bnr-quiet";
+    if (!data.frozen) {
+      for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
+        this.text(g.x[name] + g.node.r + 37, g.node.y + 6, `= ${number(value)}`, small, "start");
+      }
+    }
+    const below = g.equation + 19;
+    this.text((g.x.mean + g.x.dx) / 2 + 4, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
+    this.text(g.x.dx_via_var, below, data.frozen ? "0" : `${short(factor, 2)} · (xᵢ − μ)`, small);
   }
 
   // A number stands on its lane, in a gap of paper, so that nobody takes it for another lane's.
@@ -499,9 +498,6 @@ export class River {
   drawSaid() {
     const { g, data } = this;
     const { said } = data;
-    if (!data.frozen && !g.phone && !g.dense) {
-      this.letters(g.x.var, this.list[this.list.length - 1].y + 32, "x_i − μ", "bnr-small bnr-quiet");
-    }
     this.notes.replaceChildren();
     if (g.phone) this.sayBelow();
     else {
@@ -540,28 +536,27 @@ export class River {
   cards() {
     const { g, data } = this;
     const { piles, said } = data;
-    const low = g.base + (g.phone ? 62 : 58);
+    const low = g.base + (g.phone ? 62 : 50);
     const ends = (x, anchor, pile, pair, term) => {
       const places = this.ledger.places[term] ?? 2;
       const put = (y, value) => this.text(x, y, number(value, true, places), "bnr-num bnr-quiet bnr-halo", anchor);
       if (real(pair[0])) put(anchor === "middle" ? pile.up - 6 : Math.min(pile.up + 12, g.base - 5), pair[0]);
       if (real(pair[1])) put(anchor === "middle" ? pile.down + 14 : Math.max(pile.down - 2, g.base + 15), pair[1]);
     };
-    const card = (x, width, cls, content, formula) => {
-      draw("rect", { x, y: low, width, height: 48, rx: 9, class: `bnr-plate ${cls}` }, this.layers.words);
+    const card = (x, width, cls, content) => {
+      draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);
       this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
-      this.letters(x + width / 2, low + 40, formula, `bnr-small ${cls}-text`);
     };
     const width = g.phone ? 180 : 172;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
-    card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim, "∂L/∂b = Σ ∂L/∂x_i");
+    card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
     }
     if (!said.weight) return;
     const weightX = g.phone ? 0 : 0;
-    card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim, "∂L/∂W = Σ a_i ∂L/∂x_i");
+    card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
     ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
@@ -575,8 +570,6 @@ export class River {
     const columns = weights[0].length;
     const most = Math.max(...weights.flat().map(({ v, zero }) => (zero ? 0 : Math.abs(real(v))))) || 1;
     const [left, top, width, high] = [58, 36, Math.min(76, 170 / columns), 19];
-    this.text(0, 13, "all of", "bnr-small bnr-quiet", "start");
-    this.letters(38, 13, "∂L/∂W", "bnr-small", "start");
     for (let j = 0; j < columns; j += 1) this.text(left + j * width + (width - 5) / 2, 31, columns > 2 ? String(j + 1) : `neuron ${j + 1}`, "bnr-small bnr-quiet");
     for (let p = 0; p < rows; p += 1) {
       this.text(0, top + p * high + 13, `input ${p + 1}`, "bnr-small bnr-quiet", "start");

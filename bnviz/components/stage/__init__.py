@@ -99,6 +99,7 @@ def stage(
     data = {"reply": asdict(reply), "tab": show.tab} | _scene(c, show, rows, headline)
     if rows is None:  # the browser keeps what never changes while a bar is held
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
+        data["formulas"] = river.formulas() if show.river else {}
     table = b""
     if take is not None:
         held = {"term": take.term, "row": take.row, "fine": take.fine}

@@ -102,7 +102,8 @@ class Stage {
   update(scene) {
     // What never changes is sent only when nothing is held.
     this.data = { ...this.still, ...scene };
-    this.still = { presets: this.data.presets, heads: this.data.heads };
+    const { presets, heads, formulas } = this.data;
+    this.still = { presets, heads, formulas };
     const { headline, reply } = this.data;
     this.head.hidden = !headline;
     if (headline) {
