@@ -11,7 +11,8 @@ from bnviz.core.columns import Columns
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
 
-Lines = tuple[str, ...]  # the first is the claim, the others say why
+Lines = tuple[str, ...]  # the claim first, and then why
+_HARDLY = 1e-3  # of σ² + ε: an ε that leaves x̂ as it is when x is stretched
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,15 @@ def _var(c: Columns, places: int) -> Lines:
         return ("moves nothing:", "what comes in does not go with x − μ")
     if not _is_zero(c, "dx_via_var"):
         return (f"should only move, and adds {number(c.sums['dx_via_var'].value)}",)
-    return (
+    said = (
         f"moves {number(moved, places=places)} from some to others:",
         "the sum stays",
         "deviations from a mean add up to 0",
     )
+    # Scaling x about its mean changes no y but by what ε has to say.
+    t, j = c.trace, c.view.neuron
+    ruled = t.scenario.eps * float(t.inv_std[j]) ** 2
+    return (*said, "stretch all x, and hardly any y moves") if ruled < _HARDLY else said
 
 
 def _mean(c: Columns, places: int) -> Lines:
@@ -86,8 +91,14 @@ def _mean(c: Columns, places: int) -> Lines:
         return ("takes nothing:", "what comes in adds up to 0 already")
     if not c.paths_cancel:
         return ("should take what comes in", "and takes something else")
+    total = _signed(c.sums["dx_via_mean"].value, places)
     each = _signed(float(via_mean[0]), places)
-    return (f"the sum must be 0: {each} for each", "move all x together,", "and no y moves")
+    n = via_mean.size
+    return (
+        "move all x together, and no y moves:",
+        "so the sum must be 0",
+        f"{total} over {n} samples ≈ {each} each" if n > 1 else f"{total} for the only sample",
+    )
 
 
 def _turned(c: Columns) -> Lines:
@@ -122,7 +133,7 @@ def _bias(c: Columns, places: int) -> Claim:
     if not np.isfinite(c.values["dx"]).all():
         return Claim("nothing finite for the bias", "", holds=False)
     value = "0" if total.vanishes else _signed(total.value, places)
-    return Claim(f"{value} for the bias", "each counts as it is", holds=total.vanishes)
+    return Claim(f"{value} for the bias", "b moves all x together", holds=total.vanishes)
 
 
 def _weight(c: Columns, places: int) -> Claim | None:
@@ -135,7 +146,9 @@ def _weight(c: Columns, places: int) -> Claim | None:
         return Claim("too few digits to tell", "what the weight gets is lost in rounding")
     value = "0" if weight.vanishes else _signed(weight.value, places)
     return Claim(
-        f"{value} for the weight", "each counts by its own input", holds=not weight.vanishes
+        f"{value} for the weight",
+        "w moves each x by its own a" if np.ptp(c.values["a"]) else "here every a is the same",
+        holds=not weight.vanishes,
     )
 
 
@@ -158,7 +171,7 @@ def alt(c: Columns, said: Said) -> str:
     parts = [
         " ".join(said.gate).rstrip(","),
         f"the variance {' '.join(said.var[:2])}" if not c.trace.scenario.frozen else "",
-        f"the mean {' '.join(said.mean[:2])}" if not c.trace.scenario.frozen else "",
+        f"at the mean: {' '.join(said.mean[:2])}" if not c.trace.scenario.frozen else "",
         "mean and variance are constants" if c.trace.scenario.frozen else "",
         said.bias.claim,
         said.weight.claim if said.weight else "",

@@ -18,24 +18,13 @@ from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, dweight_bounds
 from bnviz.draw.palette import sample_color
 from bnviz.words.formula import mathml, symbol
-from bnviz.words.glossary import TERMS
+from bnviz.words.glossary import STATIONS
 from bnviz.words.numbers import plain
 
-# What is written at a station and is no term by itself.
-_OWN = (
-    ("gate", r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}"),
-    ("times_a", r"\times a_i"),
-    ("away", r"x_i - \mu"),
-    (
-        "sum_dweight",
-        TERMS["dweight"].equation.replace(r"a^\top \frac{\partial L}{\partial x} =", ""),
-    ),
-    ("sum_dbias", TERMS["dbias"].equation),
-)
 # What a lane carries at each station, and what each station adds to it.
-STATIONS = ("dy", "dx_direct", "after_var", "dx", "dweight")
+LEVELS = ("dy", "dx_direct", "after_var", "dx", "dweight")
 ADDED = ("dx_via_var", "dx_via_mean")
-LANES = (*STATIONS, *ADDED)
+LANES = (*LEVELS, *ADDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +93,7 @@ def formulas() -> dict[str, str]:
     """The formulas that stand at the stations, which never change."""
     found = {name: symbol(name) for name in ("dy", "dx", "dvar", "dmean", "var", "mean")}
     found["dweight"] = symbol("dweight", inline=True)
-    return found | {name: mathml(latex, inline=name != "gate") for name, latex in _OWN}
+    return found | {name: mathml(latex, inline=name != "gate") for name, latex in STATIONS.items()}
 
 
 def _plain(values: Array) -> list[float | str]:
@@ -120,6 +109,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
         "colors": [sample_color(i) for i in f.rows],
         "others": t.x_hat.shape[0] - len(f.rows),
         "frozen": t.scenario.frozen,
+        "n": t.x_hat.shape[0],
         "lanes": {name: _plain(values) for name, values in f.lanes.items()},
         "a": None if f.a is None else _plain(f.a),
         "deviation": _plain(f.deviation),
@@ -133,7 +123,6 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
             "dvar": plain(float(t.dvar[j])),
             "dmean": plain(float(t.dmean[j])),
             "each": plain(float(f.lanes["dx_via_mean"][0])),
-            "by_deviation": plain(2.0 * float(t.dvar[j]) / t.x_hat.shape[0]),
         },
         "weights": _every_weight(c),
         "said": {
@@ -141,7 +130,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
             "var": said.var,
             "mean": said.mean,
             "turned": said.turned,
-            "bias": {"claim": said.bias.claim, "zero": said.bias.holds},
+            "bias": {"claim": said.bias.claim, "zero": said.bias.holds, "why": said.bias.why},
             "weight": said.weight
             and {"claim": said.weight.claim, "alive": said.weight.holds, "why": said.weight.why},
         },

@@ -383,3 +383,16 @@ _TERMS = {
 }
 
 TERMS = MappingProxyType(_TERMS)
+
+# What is written at the stations of the river and is no term by itself.
+STATIONS = MappingProxyType(
+    {
+        "gate": r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}",
+        "times_a": r"\times a_i",
+        "away": r"x_i - \mu",
+        "forward": r"x = a W + b",
+        "sum_dweight": r"\frac{\partial L}{\partial W}"
+        r" = \sum_i a_i \frac{\partial L}{\partial x_i}",
+        "sum_dbias": TERMS["dbias"].equation,
+    }
+)

@@ -37,11 +37,11 @@ function wide(width, count) {
   return {
     phone: false,
     w,
-    h: base + 108,
+    h: base + 126,
     x,
     band: { gate: 13, var: 40, mean: 40, turn: 20 },
     node: { y: 26, r: 20 },
-    equation: 82,
+    equation: 78,
     first,
     pitch,
     room: pitch || 90,
@@ -64,7 +64,7 @@ function phone(count) {
   return {
     phone: true,
     w: 374,
-    h: base + 126,
+    h: base + 136,
     x: {
       label: 361,
       mouth: 318,

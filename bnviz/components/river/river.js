@@ -145,7 +145,7 @@ export class River {
   drawLane(lane) {
     const { g, layers } = this;
     const end = this.data.a || lane.v.dweight !== undefined ? g.x.end : g.x.dx - 30;
-    draw("line", { x1: end, x2: g.x.mouth, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.back);
+    draw("line", { x1: end, x2: g.x.label - 12, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.marks);
     const points = [];
     const step = g.phone ? 2 : 4;
     const out = lane.v.dweight === undefined ? 0 : lane.v.dweight * g.by;
@@ -229,16 +229,18 @@ export class River {
     ribbon(layers.ribbons, points, GREY, "url(#bnr-sum)");
     if (g.phone) draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
     draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
-    const under = (term, x, value, cls) => {
+    const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
-      const text = data.zero[term] ? "0" : number(value, true, this.places);
-      this.text(x, y, text, cls, "middle", group);
+      const zero = data.zero[term] || (term === "after_var" && data.zero.dx_direct);
+      const content = zero ? (change ? "+0" : "0") : number(value, true, this.places);
+      this.text(x, y, content, cls, "middle", group);
     };
     under("dy", g.x.dy, v.dy, "bnr-num bnr-b");
     under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
-    under("dx_via_var", g.x.dx_via_var, v.dx_via_var, "bnr-num bnr-quiet");
-    if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet");
+    if (!g.phone) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
+    if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
+    under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
     under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : ""}`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
   }
@@ -260,6 +262,8 @@ export class River {
       const total = real(this.data.batch.dweight);
       if (!data.zero.dweight && Number.isFinite(total)) {
         const high = Math.max(1.5, Math.abs(total) * g.by);
+        const above = total > 0 ? g.base - high - 6 : g.base - 6;
+        if (!g.phone) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
         draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
       }
     }
@@ -369,13 +373,13 @@ export class River {
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
       if (g.phone) continue;
-      if (!g.narrow) quiet(x - g.node.r - 7, g.node.y + 5, said, "end");
+      if (!g.narrow) quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
       if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
-      else this.math(gradient, x + g.node.r + 20, g.node.y, "bnr-tight");
+      else this.math(gradient, x + g.node.r + 17, g.node.y, "bnr-tight");
     }
     const y = g.equation;
     const sign = (x, content) => this.text(x, y + 5, content, "bnr-card", "middle", parent);
-    this.math("dx", g.x.dx, y, g.phone ? "bnr-tight" : "");
+    this.math("dx", g.phone ? g.x.dx : g.x.dx - 14, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
       this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
@@ -389,42 +393,45 @@ export class River {
     quiet(g.w, g.node.y - 8, "from the loss", "end");
     draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
-      const half = (g.x.pill + g.x.turn) / 2;
-      this.math("times_a", half, g.node.y, "bnr-large");
-      quiet(half, g.node.y + 28, "its own input");
-      if (g.part > 1) quiet(half, g.node.y + 46, `from here at 1/${g.part}`);
+      const half = g.x.pill;
+      this.math("times_a", half, g.equation - 20, "bnr-large");
+      quiet(half, g.equation + 8, "its own input");
+      if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
-    sign(g.x.dx + 27, "=");
-    sign((g.x.mean + g.x.dx_via_var) / 2 + 4, "+");
-    sign((g.x.var + g.x.dx_direct) / 2 + 14, "+");
-    const marks = [[(g.x.mean + g.x.dx) / 2 + 4, "③"], [g.x.dx_via_var, "②"], [g.x.dx_direct, "①"]];
+    sign(g.x.dx + 12, "=");
+    sign(g.x.mean + 46, "+");
+    sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
+    const marks = [[g.x.mean - 54, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
-    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 94, "bnr-tight bnr-muted");
-    if (data.piles.weight) this.math("sum_dweight", 86, g.base + 94, "bnr-tight bnr-muted");
+    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
+    if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
     if (data.weights.length) {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
     }
+    this.math("forward", 0, g.first - 20, "bnr-tight bnr-muted", "start");
+    quiet(84, g.first - 15, "goes in, y comes out", "start");
   }
 
   // The numbers at the heads, and the gate that one takes hold of.
   drawAtHeads() {
     const { g, data } = this;
-    const { dvar, dmean, gate, each, by_deviation: factor } = data.numbers;
+    const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
     if (g.phone) return;
     const small = "bnr-small bnr-quiet";
     if (!data.frozen) {
       for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
-        this.text(g.x[name] + g.node.r + 37, g.node.y + 6, `= ${number(value)}`, small, "start");
+        this.text(g.x[name] + g.node.r + 32, g.node.y + 6, `= ${number(value)}`, small, "start");
       }
     }
     const below = g.equation + 19;
-    this.text((g.x.mean + g.x.dx) / 2 + 4, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
-    this.text(g.x.dx_via_var, below, data.frozen ? "0" : `${short(factor, 2)} · (xᵢ − μ)`, small);
+    this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
+    const slope = `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
+    this.text(g.x.var - 62, below, data.frozen ? "0" : slope, small);
   }
 
   // A number stands on its lane, in a gap of paper, so that nobody takes it for another lane's.
@@ -449,7 +456,8 @@ export class River {
       this.label(lane);
       this.onLane(lane, "dy", g.x.dy, this.height(v, g.x.dy), "bnr-num");
       this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
-      this.onLane(lane, "dx_via_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num bnr-quiet");
+      this.onLane(lane, "after_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num");
+      if (!data.frozen && !g.dense) this.change(lane);
       this.onLane(lane, "dx", g.x.dx, this.height(v, g.x.dx), strong);
       if (v.dweight !== undefined) {
         this.onLane(lane, "dweight", g.phone ? g.x.dweight + 4 : g.x.dweight, v.dweight * g.by, strong);
@@ -457,7 +465,7 @@ export class River {
       if (!data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
       if (lane.row === null) continue;
       const edge = lane.y - v.dy * g.mouth;
-      out = !out && edge - lastEdge < 20 ? 1 : 0;
+      out = !out && edge - lastEdge < 25 ? 1 : 0;
       lastEdge = edge;
       this.mouth(lane, edge, out);
       if (data.a) {
@@ -469,6 +477,15 @@ export class River {
         }
       }
     }
+  }
+
+  // What σ² brings stands beside its strand, and not on the lane: it is a change.
+  change(lane) {
+    const { g } = this;
+    const edge = Math.min(lane.y, lane.y - this.height(lane.v, g.x.var));
+    const group = draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
+    const content = number(lane.v.dx_via_var, true, this.places);
+    this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 5, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
   }
 
   label(lane) {
@@ -487,7 +504,7 @@ export class River {
   gauge(lane) {
     const { g } = this;
     const most = Math.max(...this.list.map((other) => Math.abs(other.deviation ?? 0))) || 1;
-    const y = lane.y + 9;
+    const y = lane.y + (lane.v.after_var < 0 ? -9 : 9);
     const way = (lane.deviation / most) * (g.band.var - 6);
     const group = draw("g", { class: "bnr-gauge" }, this.layers.words);
     draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
@@ -502,8 +519,8 @@ export class River {
     if (g.phone) this.sayBelow();
     else {
       const y = g.sum + 44;
-      this.lines((g.x.var + g.x.dx_direct) / 2 - 14, y, said.var, 2);
-      this.lines(g.x.mean - 12, y, said.mean, 1);
+      this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
+      this.lines(g.x.mean - 6, y, said.mean, 2);
       this.lines(0, 216, said.turned, 2, "start");
       this.key(g.w - 150, y - 2, 8, "plus: above, solid");
       this.key(g.w - 150, y + 18, -8, "minus: below, hatched");
@@ -550,6 +567,8 @@ export class River {
     const width = g.phone ? 180 : 172;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
     card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
+    const below = low + 49;
+    this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
@@ -557,6 +576,7 @@ export class River {
     if (!said.weight) return;
     const weightX = g.phone ? 0 : 0;
     card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
+    this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
     ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
@@ -706,6 +726,7 @@ export class River {
     const { g, layers } = this;
     const from = g.x.mouth - 14;
     const to = g.x.turn + g.band.turn + 6;
+    const columns = ["dy", "dx_direct", "dx_via_var", "dx", "pill"].map((name) => g.x[name]);
     let d = "";
     let hatched = "";
     for (const lane of this.list) {
@@ -714,7 +735,7 @@ export class River {
         const t = ((k + 0.5) / count + lane.y * 0.37 + share) % 1;
         const x = from - t * (from - to);
         const high = this.height(lane.v, x);
-        if (Math.abs(high) < 6) continue;
+        if (Math.abs(high) < 6 || columns.some((at) => Math.abs(x - at) < 32)) continue;
         const y = lane.y - high * (0.24 + 0.52 * ((k * 0.618 + lane.y * 0.3) % 1));
         const mark = `M${x + 3} ${y - 3}L${x} ${y}L${x + 3} ${y + 3}`;
         if (high > 0) d += mark;

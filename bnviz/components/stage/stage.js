@@ -31,7 +31,7 @@ class Stage {
     this.toolbar = new Toolbar(this);
     this.notice = make("p", "bns-notice", this.root);
     this.notice.setAttribute("role", "alert");
-    this.head = make("div", "bns-head", this.root);
+    this.head = make("div", "bns-head"); // on the page where there is a headline
     this.claim = make("h1", "bns-claim", this.head);
     this.why = make("p", "bns-why", this.head);
     this.river = new River(this);
@@ -105,7 +105,8 @@ class Stage {
     const { presets, heads, formulas } = this.data;
     this.still = { presets, heads, formulas };
     const { headline, reply } = this.data;
-    this.head.hidden = !headline;
+    if (!headline) this.head.remove();
+    else if (!this.head.isConnected) this.notice.after(this.head);
     if (headline) {
       if (!this.hold.gesture && this.preset !== this.data.toolbar?.preset) {
         this.claim.style.minHeight = this.why.style.minHeight = "";
