@@ -68,7 +68,7 @@ def _var(c: Columns, places: int) -> Lines:
         return ("moves nothing:", "no x differs from the mean")
     moved = float(via_var[via_var > 0].sum())
     if (np.abs(via_var) <= c.sums["dx_via_var"].bound).all():
-        return ("moves nothing:", "what comes in does not go with x − μ")
+        return ("moves nothing:", "what comes in does not", "go with x − μ")
     if not _is_zero(c, "dx_via_var"):
         return (f"should only move, and adds {number(c.sums['dx_via_var'].value)}",)
     said = (
@@ -88,7 +88,7 @@ def _mean(c: Columns, places: int) -> Lines:
     if c.trace.scenario.frozen:
         return ("μ is a constant here:", "nothing flows through it")
     if (np.abs(via_mean) * via_mean.size <= c.sums["dx_via_mean"].bound).all():
-        return ("takes nothing:", "what comes in adds up to 0 already")
+        return ("takes nothing:", "what comes in", "adds up to 0 already")
     if not c.paths_cancel:
         return ("should take what comes in", "and takes something else")
     total = _signed(c.sums["dx_via_mean"].value, places)

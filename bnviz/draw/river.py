@@ -118,6 +118,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
         "zero": {name: total.vanishes for name, total in c.sums.items()},
         "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
         "moved": plain(f.moved),
+        "bound": plain(c.sums["dx_via_var"].bound),
         "numbers": {
             "gate": plain(gate(c)),
             "dvar": plain(float(t.dvar[j])),

@@ -30,10 +30,12 @@ function wide(width, count) {
   const left = 150 + ((w - 860) / 380) * 120;
   const x = {};
   for (const [name, share] of Object.entries(STATIONS)) x[name] = w - 16 - share * (w - 16 - left);
+  x.mouth = Math.min(x.mouth, w - 66);
   const top = 138;
   const base = 478;
-  const pitch = count > 1 ? Math.min(56, 250 / (count - 1)) : 0;
-  const first = count > 1 ? top : top + 100;
+  // Few lanes lie further apart, and may be thicker.
+  const pitch = count > 1 ? Math.min({ 2: 130, 3: 92, 4: 70 }[count] ?? 56, 250 / (count - 1)) : 0;
+  const first = { 1: top + 100, 2: top + 50, 3: top + 22 }[count] ?? top;
   return {
     phone: false,
     w,
@@ -51,7 +53,7 @@ function wide(width, count) {
     bias: [x.drop - 96 - 54, 54],
     weight: [Math.max(40, left * 0.24), 52],
     net: 13,
-    narrow: w < 1080,
+    narrow: w < 1160, // too narrow for sentences beside the stations
   };
 }
 

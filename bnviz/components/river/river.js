@@ -372,8 +372,8 @@ export class River {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
-      if (g.phone) continue;
-      if (!g.narrow) quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
+      if (g.narrow) continue;
+      quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
       if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
       else this.math(gradient, x + g.node.r + 17, g.node.y, "bnr-tight");
     }
@@ -390,7 +390,7 @@ export class River {
     }
     this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
     this.math("dy", g.x.dy, g.node.y);
-    quiet(g.w, g.node.y - 8, "from the loss", "end");
+    if (!g.narrow) quiet(g.w, g.node.y - 8, "from the loss", "end");
     draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
       const half = g.x.pill;
@@ -404,7 +404,7 @@ export class River {
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
     const marks = [[g.x.mean - 54, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
-    quiet(g.x.dx_direct, y + 19, "through the gate");
+    if (!g.narrow) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
     this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
     if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
@@ -412,6 +412,7 @@ export class River {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
     }
+    if (g.narrow) return;
     this.math("forward", 0, g.first - 20, "bnr-tight bnr-muted", "start");
     quiet(84, g.first - 15, "goes in, y comes out", "start");
   }
@@ -421,7 +422,7 @@ export class River {
     const { g, data } = this;
     const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
-    if (g.phone) return;
+    if (g.narrow) return;
     const small = "bnr-small bnr-quiet";
     if (!data.frozen) {
       for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
@@ -430,7 +431,7 @@ export class River {
     }
     const below = g.equation + 19;
     this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
-    const slope = `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
+    const slope = data.moved <= data.bound ? "≈ 0" : `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
     this.text(g.x.var - 62, below, data.frozen ? "0" : slope, small);
   }
 
@@ -438,7 +439,7 @@ export class River {
   onLane(lane, term, x, height, cls) {
     const { g } = this;
     const content = number(lane.v[term], true, term === "dy" ? this.ledger.places.dy : term === "dweight" ? this.ledger.places.dweight : this.places);
-    const y = lane.y - height / 2;
+    const y = lane.y - (g.dense ? 0 : height / 2);
     const group = draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
     const wide = content.length * (g.phone ? 6.4 : 7.6) + 6;
     const high = Math.min(17, Math.max(12, (g.pitch || 40) - 2));
@@ -484,7 +485,7 @@ export class River {
     const { g } = this;
     const edge = Math.min(lane.y, lane.y - this.height(lane.v, g.x.var));
     const group = draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
-    const content = number(lane.v.dx_via_var, true, this.places);
+    const content = Math.abs(lane.v.dx_via_var) <= this.data.bound ? "≈ 0" : number(lane.v.dx_via_var, true, this.places);
     this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 5, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
   }
 
@@ -516,7 +517,7 @@ export class River {
     const { g, data } = this;
     const { said } = data;
     this.notes.replaceChildren();
-    if (g.phone) this.sayBelow();
+    if (g.narrow) this.sayBelow();
     else {
       const y = g.sum + 44;
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
@@ -528,19 +529,21 @@ export class River {
     this.cards();
   }
 
+  // The same sentences in lines of text, under the picture.
   sayBelow() {
     const { said } = this.data;
-    const put = (lines) => {
+    const put = (name, lines) => {
       if (!lines.length) return;
-      make("b", "", this.notes, `${lines[0]} `);
-      this.notes.append(`${lines.slice(1).join(" ")}. `);
+      const line = make("span", "bnr-note", this.notes, name);
+      make("b", "", line, lines[0]);
+      const rest = lines.slice(1).map((part, i) => (/[,:]$/.test(lines[i]) ? ` ${part}` : `; ${part}`));
+      line.append(`${rest.join("")}.`);
     };
-    put(said.gate);
-    make("span", "", this.notes, "σ² ");
-    put(said.var);
-    make("span", "", this.notes, "μ: ");
-    put(said.mean);
-    put(said.turned);
+    put("", said.gate);
+    put("σ² ", said.var);
+    put("μ: ", said.mean);
+    put("", said.turned);
+    make("span", "bnr-note", this.notes, "Plus is solid, above its line; minus is hatched, below it.");
   }
 
   key(x, y, height, content) {
