@@ -60,6 +60,10 @@ OPTIONS = {
     "norm": ("frozen", _WORD),
     "layer": ("", re.compile(r"digits", re.ASCII)),
     "look": ("0", re.compile(r"[1-9]\d{0,4}", re.ASCII)),
+    # Numbers that were handed in: maybe their dtype, then rows, as in the tables.
+    "mine": ("", re.compile(r"(b?float\d\d~)?-?[\d.][-\d._~e]{0,1500}", re.ASCII)),
+    # The decimals that x and ∂L/∂y were given to, where they are not exact.
+    "given": ("", re.compile(r"\d{1,2}_\d{1,2}", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 
