@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
@@ -65,18 +66,18 @@ def textbook(s: Scenario, form: Format) -> dict[str, np.ndarray]:
     out["dgamma"], out["dbeta"], out["dbias"] = add(r(dy * x_hat)), add(dy), add(dx)
     if s.a is not None:
         a = r(s.a)
-        out["dweight"] = np.array([add(r(a[:, [p]] * dx)) for p in range(s.d)])
+        out["dweight"] = np.array([add(r(np.multiply(a[:, [p]], dx))) for p in range(s.d)])
     return out
 
 
 @np.errstate(all="ignore")
 def one_line(s: Scenario, form: Format) -> dict[str, np.ndarray]:
     """The closed form with inner sums in float64 or float32, and what goes in and out rounded."""
-    work = np.float64 if form.name == "float64" else np.float32
-    x, dy, gamma = (form.rounded(v).astype(work) for v in (s.x, s.dy, s.gamma))
+    work: Any = np.float64 if form.name == "float64" else np.float32
+    x, dy, gamma = (np.asarray(form.rounded(v), dtype=work) for v in (s.x, s.dy, s.gamma))
     inv = 1 / np.sqrt(x.var(axis=0) + work(s.eps))
     x_hat = (x - x.mean(axis=0)) * inv
-    g = gamma * dy
+    g = np.multiply(gamma, dy)
     dx = inv * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
     out = {"dx": dx, "dgamma": (dy * x_hat).sum(axis=0), "dbeta": dy.sum(axis=0)}
     if s.a is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ SCENARIOS = {
 TRACES = {name: run(s) for name, s in SCENARIOS.items()}
 
 
-def student(s: Scenario) -> SimpleNamespace:
+def student(s: Scenario) -> Any:
     """What a script holds when it comes to the backward pass, by the textbook."""
     n = len(s.x)
     mean, var = s.x.mean(0), s.x.var(0)
@@ -69,7 +70,9 @@ def student(s: Scenario) -> SimpleNamespace:
     )
 
 
-def line(v: SimpleNamespace, g=None, outer=None, inner=None, inv=None, axis=0) -> np.ndarray:
+def line(
+    v: Any, g: Any = None, outer: Any = None, inner: Any = None, inv: Any = None, axis: int = 0
+) -> Any:
     """The one-line form, with something else in a place of it."""
     g = v.g if g is None else g
     outer = v.x_hat if outer is None else outer
@@ -79,25 +82,25 @@ def line(v: SimpleNamespace, g=None, outer=None, inner=None, inv=None, axis=0) -
     return inv * (g - g.mean(**means) - outer * (g * inner).mean(**means))
 
 
-def six(v: SimpleNamespace, direct=1.0, var=1.0, mean=1.0) -> np.ndarray:
+def six(v: Any, direct: Any = 1.0, var: Any = 1.0, mean: Any = 1.0) -> Any:
     """The six equations, with a weight on each path."""
     away = 2 * (v.x - v.mean) / v.n
     return direct * v.g * v.inv + var * v.dvar * away + mean * v.dmean / v.n
 
 
-def throughout(v: SimpleNamespace, inv) -> np.ndarray:
+def throughout(v: Any, inv: Any) -> Any:
     """Another 1/σ, in x̂ and in front."""
     return line(v, outer=(v.x - v.mean) * inv, inv=inv)
 
 
-def halves(v: SimpleNamespace, own: Callable[[slice], np.ndarray]) -> np.ndarray:
+def halves(v: Any, own: Callable[[slice], Any]) -> Any:
     """Each half of the batch for itself."""
     middle = round(v.n / 2)
     return np.vstack([own(slice(0, middle)), own(slice(middle, v.n))])
 
 
-def own_batch(v: SimpleNamespace) -> Callable[[slice], np.ndarray]:
-    def of(rows: slice) -> np.ndarray:
+def own_batch(v: Any) -> Callable[[slice], Any]:
+    def of(rows: slice) -> Any:
         inv = (v.x[rows].var(0) + v.eps) ** -0.5
         x_hat, g = (v.x[rows] - v.x[rows].mean(0)) * inv, v.g[rows]
         return inv * (g - g.mean(0) - x_hat * (g * x_hat).mean(0))
@@ -105,29 +108,29 @@ def own_batch(v: SimpleNamespace) -> Callable[[slice], np.ndarray]:
     return of
 
 
-def own_sums(v: SimpleNamespace) -> Callable[[slice], np.ndarray]:
-    def of(rows: slice) -> np.ndarray:
+def own_sums(v: Any) -> Callable[[slice], Any]:
+    def of(rows: slice) -> Any:
         g, x_hat = v.g[rows], v.x_hat[rows]
         return v.inv * (g - g.mean(0) - x_hat * (g * x_hat).mean(0))
 
     return of
 
 
-def unbiased(v: SimpleNamespace) -> np.ndarray:
+def unbiased(v: Any) -> Any:
     """N − 1 in the forward pass, and its own derivative."""
     inv = (v.x.var(0, ddof=1) + v.eps) ** -0.5
     x_hat = (v.x - v.mean) * inv
     return inv * (v.g - v.g.mean(0) - x_hat * (v.g * x_hat).sum(0) / (v.n - 1))
 
 
-def layer_norm(v: SimpleNamespace) -> np.ndarray:
+def layer_norm(v: Any) -> Any:
     inv = (v.x.var(1, keepdims=True) + v.eps) ** -0.5
     x_hat = (v.x - v.x.mean(1, keepdims=True)) * inv
     return line(v, outer=x_hat, inv=inv, axis=1)
 
 
 # The name that must be found; the term; and the code that makes it.
-DX: dict[str, Callable[[SimpleNamespace], np.ndarray]] = {
+DX: dict[str, Callable[[Any], Any]] = {
     "variance": lambda v: six(v, var=0),
     "mean": lambda v: six(v, mean=0),
     "both": lambda v: v.g * v.inv,
@@ -188,7 +191,7 @@ DX: dict[str, Callable[[SimpleNamespace], np.ndarray]] = {
     "pasted": lambda v: v.x_hat,
     "added": lambda v: v.dx + 0.05,
 }
-OTHERS: dict[tuple[str, str], Callable[[SimpleNamespace], np.ndarray]] = {
+OTHERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("swapped", "dgamma"): lambda v: v.dy.sum(0),
     ("swapped", "dbeta"): lambda v: (v.dy * v.x_hat).sum(0),
     ("dgamma_g", "dgamma"): lambda v: (v.g * v.x_hat).sum(0),

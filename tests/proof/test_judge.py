@@ -17,7 +17,7 @@ from bnviz.proof.faults import wrongs
 from bnviz.proof.judge import CHECKED, Pasted, checkable, diagnose, parse
 from bnviz.proof.mistakes import MISTAKES, with_mistake
 from bnviz.proof.rounding import FORMATS
-from tests.kinds import there
+from tests.kinds import Arguments, there
 
 from .sweep_judge import sweep
 
@@ -94,17 +94,18 @@ def test_a_path_that_counts_otherwise_is_named_by_its_weight() -> None:
         ((2, 1, 1), "① counts 2 times"),
     ):
         parts = (T.dx_direct, T.dx_via_var, T.dx_via_mean)
-        dx = sum(c * part for c, part in zip(weights, parts, strict=True))
+        dx = np.sum([c * part for c, part in zip(weights, parts, strict=True)], axis=0)
         found = diagnose(T, "dx", parse(str(dx.tolist())))
         assert told in found.claim, found
-        np.testing.assert_allclose(found.paths.coefficients, [weights] * 2, atol=1e-9)
-        assert found.paths.exact.all()
+        p = there(found.paths)
+        np.testing.assert_allclose(p.coefficients, [weights] * 2, atol=1e-9)
+        assert p.exact.all()
 
 
 def test_the_parts_of_a_wrong_gradient_add_up_to_it() -> None:
     rng = np.random.default_rng(0)
     dx = rng.normal(size=T.dx.shape)
-    p = diagnose(T, "dx", Pasted(dx, np.zeros(dx.shape))).paths
+    p = there(diagnose(T, "dx", Pasted(dx, np.zeros(dx.shape))).paths)
     np.testing.assert_allclose(p.direct + p.via_var + p.via_mean + p.rest, dx, atol=1e-12)
     # What is left over has nothing of the three in it.
     for part in (T.dx_direct, T.dx_via_var, T.dx_via_mean):
@@ -114,7 +115,7 @@ def test_the_parts_of_a_wrong_gradient_add_up_to_it() -> None:
 
 def test_where_two_paths_are_parallel_the_fit_says_so() -> None:
     t = run(Scenario([[-1.0], [0.0], [1.0], [2.0]], [[1.0]] * 4))  # g is constant: ① and ③
-    p = diagnose(t, "dx", Pasted(t.dx, np.zeros(t.dx.shape))).paths
+    p = there(diagnose(t, "dx", Pasted(t.dx, np.zeros(t.dx.shape))).paths)
     assert not p.unique[0]
     np.testing.assert_allclose(p.coefficients, 1.0)
 
@@ -146,8 +147,8 @@ def test_two_things_at_once() -> None:
 # ---- No false ✓ --------------------------------------------------------------------------
 
 
-def handed(values, dtype: str = "") -> Pasted:
-    values = np.asarray(values, dtype=np.float64)
+def handed(given: object, dtype: str = "") -> Pasted:
+    values = np.asarray(given, dtype=np.float64)
     return Pasted(values, np.zeros(values.shape), dtype)
 
 
@@ -258,12 +259,12 @@ def test_what_is_hidden_is_what_would_have_passed() -> None:
 
 
 def test_pytorchs_layout_of_the_weights_is_read() -> None:
-    found = diagnose(T, "dweight", handed(T.dweight.T))
+    found = diagnose(T, "dweight", handed(there(T.dweight).T))
     assert found.holds
     assert "PyTorch’s layout" in found.why
-    square = run(Scenario(S.x, S.dy, S.gamma, a=S.a[:, :2]))
-    assert diagnose(square, "dweight", handed(square.dweight.T)).holds
-    assert diagnose(T, "dweight", handed(T.dweight.T / 6)).matches[0] == "averaged"
+    square = run(Scenario(S.x, S.dy, S.gamma, a=there(S.a)[:, :2]))
+    assert diagnose(square, "dweight", handed(there(square.dweight).T)).holds
+    assert diagnose(T, "dweight", handed(there(T.dweight).T / 6)).matches[0] == "averaged"
 
 
 def test_flat_numbers_are_read_in_rows_or_in_columns() -> None:
@@ -275,7 +276,7 @@ def test_flat_numbers_are_read_in_rows_or_in_columns() -> None:
 # ---- From code ---------------------------------------------------------------------------
 
 
-def test_from_code(capsys) -> None:
+def test_from_code(capsys: pytest.CaptureFixture[str]) -> None:
     said = bnviz.judge(S.x, S.dy, T.dx, gamma=S.gamma)
     assert said
     assert said.verdict == "right"
@@ -287,7 +288,7 @@ def test_from_code(capsys) -> None:
     for part in ("✗", "Mean and variance", "dx = dx_hat * inv_std", "1·① + 0·② + 0·③", "Adding up"):
         assert part in out, part
     assert bnviz.judge(S.x, S.dy, T.dgamma, gamma=S.gamma, term="dgamma")
-    assert bnviz.judge(S.x, S.dy, T.dweight, S.gamma, a=S.a, term="dweight")
+    assert bnviz.judge(S.x, S.dy, there(T.dweight), S.gamma, a=S.a, term="dweight")
     assert repr(wrong).startswith("<bnviz.judge: wrong.")
 
 
@@ -303,8 +304,8 @@ def test_from_code(capsys) -> None:
         ({"gamma": [1.0] * 3}, "gamma must be a number or have shape (2,)"),
     ],
 )
-def test_from_code_a_bad_argument_is_named(changes: dict, what: str) -> None:
-    given = {"x": S.x, "dy": S.dy, "dx": T.dx} | changes
+def test_from_code_a_bad_argument_is_named(changes: Arguments, what: str) -> None:
+    given: Arguments = {"x": S.x, "dy": S.dy, "dx": T.dx} | changes
     with pytest.raises(ValueError, match=re.escape(what)):
         bnviz.judge(**given)
 

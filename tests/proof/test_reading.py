@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bnviz.core.arrays import Array
 from bnviz.core.trace import run
 from bnviz.inputs.presets import PRESETS
 from bnviz.proof.judge import diagnose
@@ -56,7 +58,7 @@ def commas(v: np.ndarray, between: str) -> str:
 
 
 ROWS = [list(row) for row in T.dx]
-WRITTEN = {
+WRITTEN: dict[str, Callable[[Array], str]] = {
     "numpy": str,
     "repr": repr,
     "float32": lambda v: repr(v.astype(np.float32)),
