@@ -228,7 +228,8 @@ def _hand_in(c: Capture) -> None:
         return
     state = st.session_state
     terms = [term for term in _TERMS if term != "dweight" or c.a is not None]
-    with st.expander("Hand in " + " or ".join(TERMS[term].symbol for term in terms)):
+    label = "Hand in " + " or ".join(TERMS[term].symbol for term in terms)
+    with st.popover(label, key="hand-in"):
         term = st.segmented_control(
             "What it is",
             terms,
@@ -244,15 +245,15 @@ def _hand_in(c: Capture) -> None:
             max_chars=judge.LONGEST,
             on_change=session.callback(lambda: None),
         )
-        text = state.get("layer_text") or ""
-        if not text.strip():
-            return
-        try:
-            mine = judge.parse(text)
-        except judge.PasteError as error:
-            st.error(escaped(str(error)))
-            return
-        mycode.show(claims.judged(c, range(c.shape[1]), term or terms[0], mine), top=False)
+    text = state.get("layer_text") or ""
+    if not text.strip():
+        return
+    try:
+        mine = judge.parse(text)
+    except judge.PasteError as error:
+        st.error(escaped(str(error)))
+        return
+    mycode.show(claims.judged(c, range(c.shape[1]), term or terms[0], mine), top=False)
 
 
 # ---- One neuron --------------------------------------------------------------------------
