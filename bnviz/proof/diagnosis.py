@@ -323,7 +323,8 @@ def _eps(case: Case) -> Iterator[Cause]:
     value = 10.0**found
     if abs(value - s.eps) <= 1e-6 * s.eps or not case.fits(with_eps(found), _SOLVED):
         return
-    if not _says_more(case, with_eps(found + 0.3)):
+    # With one or two numbers to go by, ε must be known to a hundredth.
+    if not _says_more(case, with_eps(found + (0.3 if mine.values.size > 2 else 0.004))):
         return
     nice = _nice(value)
     if nice is not None and case.fits(with_eps(np.log10(nice))):

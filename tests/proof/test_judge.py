@@ -392,3 +392,39 @@ def test_inputs_of_few_digits_are_allowed_for(places: int) -> None:
             assert diagnose(t, term, handed(getattr(whole, term))).verdict == "wrong"
             if places > 2:
                 assert not diagnose(t, term, replace(mine, values=1.3 * mine.values)).holds
+
+
+def test_an_upstream_of_few_digits_is_allowed_for_on_its_own() -> None:
+    rng = np.random.default_rng(2)
+    x, dy = rng.normal(0, 1, (8, 2)), rng.normal(0, 1, (8, 2))
+    whole, t = run(Scenario(x, dy)), run(Scenario(x, np.round(dy, 4)))
+    for term in ("dx", "dx_hat", "dgamma", "dbeta"):
+        mine = replace(handed(getattr(whole, term)), given=(0.0, 5e-5))
+        assert diagnose(t, term, mine).verdict == "right"
+
+
+def test_digits_that_end_before_the_numbers_begin_tell_nothing() -> None:
+    t = run(S.edit(dy=S.dy * 1e-3))  # ∂L/∂x up to 0.0011
+    rows = "\n".join(" ".join(f"{v:.3f}" for v in row) for row in t.dx)
+    found = diagnose(t, "dx", parse(rows))
+    assert found.verdict == "unclear"
+    assert "too few digits" in found.claim
+    found = diagnose(run(S.edit(dy=S.dy * 1e-6)), "dx", parse("0.0000 0.0000\n" * 6))
+    assert found.verdict == "unclear"
+
+
+def test_where_a_format_loses_everything_nothing_is_called_wrong() -> None:
+    t = run(Scenario(S.x + 1e4, S.dy))
+    found = diagnose(t, "dx", handed(FORMATS["float16"].rounded(T.dx), "float16"))
+    assert found.verdict == "unclear"
+    # σ² = 2e5 is no float16: with it goes the whole gradient.
+    t = run(Scenario(400 * S.x, S.dy))
+    assert diagnose(t, "dx", handed(np.zeros(t.dx.shape), "float16")).verdict == "unclear"
+
+
+def test_one_number_of_two_digits_is_no_proof_of_another_eps() -> None:
+    t = run(Scenario(S.x[:, [0]], S.dy[:, [0]]))
+    assert abs(t.dgamma[0] + 0.93) < 0.01
+    assert "eps" not in diagnose(t, "dgamma", parse("[-0.7]")).matches
+    whole = run(t.scenario.edit(eps=1.0)).dgamma
+    assert diagnose(t, "dgamma", handed(whole)).matches == ("eps",)
