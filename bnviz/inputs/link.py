@@ -84,7 +84,7 @@ def _write_row(values: Array) -> str:
 
 def _checksum(params: Mapping[str, str]) -> str:
     text = "&".join(f"{key}={params[key]}" for key in sorted(params) if key != _CHECK)
-    return f"{zlib.crc32(text.encode()):08x}"
+    return f"{zlib.crc32(text.encode(errors='surrogatepass')):08x}"
 
 
 def encode(scenario: Scenario, view: View) -> dict[str, str]:
