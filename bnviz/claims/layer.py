@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ from bnviz.captures.survey import Neurons, by_running, rounding_share, survey, w
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
-from bnviz.proof.mistakes import MISTAKES, with_mistake
+from bnviz.proof.judge import Diagnosis, diagnose
+from bnviz.proof.reading import Pasted, as_text
+from bnviz.proof.rounding import FORMATS
 from bnviz.words.numbers import number
 
 TINY = 100  # a variance below so many ε is ruled by ε
@@ -97,49 +99,104 @@ def agreement(seen: Neurons) -> tuple[bool | None, str] | None:
     return True, said
 
 
-def explain(c: Capture, neuron: int) -> str:
-    """Which known mistake or mode gives the captured ∂L/∂x of a neuron, if one does."""
+_WHOLE = 2**18  # numbers; beyond, faults that need more than one neuron are not tried
+
+
+def judged(
+    c: Capture, neurons: Sequence[int], term: str = "dx", mine: Pasted | None = None
+) -> Diagnosis:
+    """The judge on what was captured of these neurons; mine: on another term, handed in by hand.
+
+    Their whole batch is taken, in training. The rounding allowed is that of the format captured.
+    """
+    j = list(neurons)
+    a = None if c.a is None else c.a.astype(np.float64)
+    x, dy = (values[:, j].astype(np.float64) for values in (c.x, c.dy))
+    s = Scenario(x, dy, c.gamma[j], c.beta[j], c.eps, a)
+    if mine is None:
+        assert c.dx is not None
+        dx = c.dx[:, j].astype(np.float64)
+        mine = Pasted(dx, np.full(dx.shape, c.written), _format(c))
+    return diagnose(run(s), term, mine)
+
+
+def as_pasted(c: Capture, neuron: int) -> str:
+    """One neuron's captured ∂L/∂x as text that the judge reads back."""
+    assert c.dx is not None
+    dx = c.dx[:, [neuron]].astype(np.float64)
+    return as_text(Pasted(dx, np.full(dx.shape, c.written), _format(c)))
+
+
+def _format(c: Capture) -> str:
+    """The format whose precision the numbers have."""
+    names = [name for name, form in FORMATS.items() if c.precision <= 2 * form.u * (1 + 1e-9)]
+    return min(names, key=lambda name: FORMATS[name].u, default="bfloat16")
+
+
+def explain(c: Capture, neuron: int) -> tuple[str, Diagnosis | None]:
+    """Which known mistake or mode gives the captured ∂L/∂x of a neuron; and the judge’s words."""
     if c.dx is None:
-        return ""
-    x, dy, theirs = (t[:, [neuron]].astype(np.float64) for t in (c.x, c.dy, c.dx))
-    t = run(Scenario(x, dy, c.gamma[[neuron]], c.beta[[neuron]], c.eps))
-    size = t.inv_std * np.abs(t.dx_hat).max(axis=0)
-    allowed = 4 * rounding_share(c, t.mean, t.inv_std) * size + written_off(
-        c, t.scenario.gamma, t.inv_std, size
-    )
-    close = float(allowed[0])
+        return "", None
     if c.mode == "eval":
-        if np.abs(t.dx - theirs).max() <= close:
+        found = judged(c, [neuron])
+        if found.verdict == "right":
             return (
                 "There, the captured gradient is that of training, with the batch’s own statistics."
-            )
-    elif c.running_var is not None:
-        running = by_running(c, c.running_var)[:, [neuron]]
-        if np.abs(running - theirs).max() <= close:
-            return "There, the captured gradient is that of running statistics: eval mode."
-    for name, mistake in MISTAKES.items():
-        with np.errstate(all="ignore"):
-            wrong = with_mistake(t, name).dx
-            fits = wrong.shape == theirs.shape and np.abs(wrong - theirs).max() <= close
-        if fits and np.abs(wrong - t.dx).max() > close:
-            return f"There, the captured gradient fits a known mistake: {mistake.title}."
-    return "There, the captured gradient fits none of the known mistakes that one neuron can show."
+            ), None
+        return (
+            "There, the captured gradient is neither that of its mode nor that of training.",
+            None,
+        )
+    if c.running_var is not None:
+        t = run(Scenario(c.x[:, [neuron]], c.dy[:, [neuron]], c.gamma[[neuron]], eps=c.eps))
+        size = t.inv_std * np.abs(t.dx_hat).max(axis=0)
+        allowed = 4 * rounding_share(c, t.mean, t.inv_std) * size + written_off(
+            c, t.scenario.gamma, t.inv_std, size
+        )
+        running = by_running(c, c.running_var)[:, neuron]
+        if np.abs(running - c.dx[:, neuron]).max() <= float(allowed[0]):
+            return "There, the captured gradient is that of running statistics: eval mode.", None
+    found = judged(c, [neuron])
+    if not found.causes and c.x.size <= _WHOLE:
+        # Another neuron’s γ, another axis: these take more than one neuron to see.
+        whole = judged(c, range(c.shape[1]))
+        found = whole if whole.causes else found
+    if found.causes:
+        return (
+            f"There, the captured gradient fits a known mistake: {found.causes[0].title}."
+        ), found
+    if found.verdict != "wrong":
+        return "There, the rounding of that format may explain it all the same.", found
+    return (
+        "There, the captured gradient fits none of the known mistakes that can be seen in it."
+    ), found
 
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """A capture and what was found in it; why says which mistake explains a difference."""
+    """A capture and what was found in it; why says which mistake explains a difference.
+
+    found: what the judge says of the neuron that is furthest off.
+    """
 
     capture: Capture
     seen: Neurons
     order: list[Finding]
     why: str
+    found: Diagnosis | None = None
+
+    def differs(self, neuron: int) -> bool:
+        """Does the captured ∂L/∂x of that neuron differ by more than rounding?"""
+        seen = self.seen
+        if seen.far is None or seen.bound is None:
+            return False
+        return not bool(seen.far[neuron] <= seen.bound[neuron])
 
 
 def look_over(c: Capture, progress: Callable[[float], None] = lambda share: None) -> Overview:
     """Survey it, and say what stands out."""
     seen = survey(c, progress)
-    why = ""
+    why, found = "", None
     if seen.far is not None and seen.bound is not None and (seen.far > seen.bound).any():
-        why = explain(c, furthest(seen.far, seen.bound))
-    return Overview(c, seen, findings(c, seen), why)
+        why, found = explain(c, furthest(seen.far, seen.bound))
+    return Overview(c, seen, findings(c, seen), why, found)

@@ -50,14 +50,26 @@ def resized(scenario: Scenario, n: int, k: int, d: int) -> Scenario:
     )
 
 
+_GAMMAS = np.array([0.6, -0.7, 0.8, 1.2, -1.3, 1.5])
+_BETAS = np.array([-0.4, -0.3, -0.2, 0.2, 0.3, 0.5])
+
+
 def random_scenario(seed: int, n: int, k: int, d: int, layer: bool = False) -> Scenario:
-    """A batch drawn with a seed, in numbers short enough to read: one decimal."""
+    """A batch drawn with a seed, in numbers short enough to read: one decimal.
+
+    No γ is 1 and no β is 0, and some γ are negative, so that code that
+    loses them shows it.
+    """
     rng = np.random.default_rng(seed)
 
     def draw(rows: int, columns: int) -> Array:
         return np.round(rng.normal(0.0, 1.0, (rows, columns)), 1) + 0.0
 
     a, dy, x, weight = draw(n, d), draw(n, k), draw(n, k), draw(d, k)
+    gamma, beta = (
+        values[rng.permutation(len(values))[np.arange(k) % len(values)]]
+        for values in (_GAMMAS, _BETAS)
+    )
     if layer:
-        return Scenario(None, dy, a=a, weight=weight)
-    return Scenario(x, dy, a=a)
+        return Scenario(None, dy, gamma, beta, a=a, weight=weight)
+    return Scenario(x, dy, gamma, beta, a=a)

@@ -60,6 +60,10 @@ OPTIONS = {
     "norm": ("frozen", _WORD),
     "layer": ("", re.compile(r"digits", re.ASCII)),
     "look": ("0", re.compile(r"[1-9]\d{0,4}", re.ASCII)),
+    # Numbers that were handed in: maybe their dtype, then rows, as in the tables.
+    "mine": ("", re.compile(r"(b?float\d\d~)?-?[\d.][-\d._~e]{0,1500}", re.ASCII)),
+    # The decimals that x and ∂L/∂y were given to, where they are not exact.
+    "given": ("", re.compile(r"\d{1,2}_\d{1,2}", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 
@@ -80,7 +84,7 @@ def _write_row(values: Array) -> str:
 
 def _checksum(params: Mapping[str, str]) -> str:
     text = "&".join(f"{key}={params[key]}" for key in sorted(params) if key != _CHECK)
-    return f"{zlib.crc32(text.encode()):08x}"
+    return f"{zlib.crc32(text.encode(errors='surrogatepass')):08x}"
 
 
 def encode(scenario: Scenario, view: View) -> dict[str, str]:

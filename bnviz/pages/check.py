@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from bnviz.claims import check as claims
 from bnviz.components.plot import plots
 from bnviz.core.scenario import Scenario
-from bnviz.core.trace import Trace, run
+from bnviz.core.trace import run
 from bnviz.draw.figures.beside import beside
 from bnviz.draw.figures.groups import groups
 from bnviz.draw.figures.precision import name_of, residue_and_error
 from bnviz.draw.figures.proof import headroom
-from bnviz.proof import complex_step, judge, mistakes
+from bnviz.proof import complex_step, mistakes
 from bnviz.proof.losses import LOSSES, under
 from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.screen import session
+from bnviz.screen.mycode import my_code
 from bnviz.screen.parts import choose_part, escaped, grid, pick, say
 from bnviz.screen.stage import toolbar
 from bnviz.study import neighbours
@@ -133,99 +133,6 @@ def _mistakes() -> None:
     )
 
 
-def _keep_text() -> None:
-    st.session_state.pasted = st.session_state.mine
-
-
-def _keep_upload() -> None:
-    upload = st.session_state.upload
-    if upload is None:
-        return
-    try:
-        text = upload.getvalue().decode("utf-8")
-    except UnicodeDecodeError:
-        session.say(f"{upload.name} is not a text file. What was here before is kept.")
-        return
-    if len(text) > judge.LONGEST:
-        session.say(
-            f"{upload.name} is too long: the limit is {judge.LONGEST} characters. What was here "
-            "before is kept."
-        )
-        return
-    st.session_state.pasted = text
-
-
-def _verdict(t: Trace, term: str, text: str) -> judge.Pasted | None:
-    """What the pasted numbers are, in words; None where there are none."""
-    try:
-        values = judge.parse(text)
-    except judge.PasteError as error:
-        st.markdown("# Is your gradient right?")
-        st.markdown(
-            "Run your own backward pass on the numbers of this scenario, and paste what it gives: "
-            "a NumPy print, a list, or a table. It is read as numbers; nothing of it is executed."
-        )
-        if text.strip():
-            st.error(escaped(str(error)))
-        return None
-    found = judge.diagnose(t, term, values)
-    st.markdown(f"# {'✓' if found.holds else '✗'} {found.claim}")
-    st.markdown(found.why)
-    return values
-
-
-def _my_code() -> None:
-    s, view = session.trained(), session.view()
-    t = run(s)
-    terms = judge.checkable(t)
-    term = session.option("term")
-    term = term if term in terms else "dx"
-    text = st.session_state.get("pasted", "")
-    with st.container(key="verdict"):
-        values = _verdict(t, term, text)
-    shape = "(" + ", ".join(map(str, np.shape(getattr(t, term)))) + ")"
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        pick("What it is", {name: TERMS[name].symbol for name in terms}, "term", 160)
-        st.session_state.mine = text
-        st.text_area(
-            f"Your {TERMS[term].symbol}, shape {shape}",
-            key="mine",
-            height=180,
-            max_chars=judge.LONGEST,
-            on_change=session.callback(_keep_text),
-        )
-        with st.popover("Upload a file instead"):
-            st.file_uploader(
-                "A text file: CSV or a NumPy print",
-                type=["csv", "txt"],
-                key="upload",
-                max_upload_size=1,
-                on_change=session.callback(_keep_upload),
-            )
-    with right:
-        st.markdown("The numbers to run it on:")
-        arrays = {"x": s.x, "dy": s.dy, "gamma": s.gamma, "beta": s.beta, "eps": s.eps, "a": s.a}
-        st.code(
-            "import numpy as np\n"
-            + "\n".join(
-                f"{name} = "
-                + (f"np.array({value.tolist()})" if isinstance(value, np.ndarray) else repr(value))
-                for name, value in arrays.items()
-            ),
-            None,  # in one colour: the highlighter’s are too faint to read
-            wrap_lines=True,
-            height=330,
-        )
-    mine = values.values if values is not None else None
-    if term == "dx" and mine is not None and mine.shape == t.dx.shape:
-        j = view.neuron
-        plots(
-            [beside(t.dx[:, j], mine[:, j], ("right", "yours"), _DX, f"{_DX}, neuron {j + 1}")],
-            key="mine-picture",
-        )
-
-
 def _precision() -> None:
     s, view = session.trained(), session.view()
     t, j = run(s), session.view().neuron
@@ -312,6 +219,6 @@ def _neighbours() -> None:
 
 
 toolbar(inputs=False)
-{"1": _proof, "2": _mistakes, "3": _my_code, "4": _precision, "5": _neighbours}[
+{"1": _proof, "2": _mistakes, "3": my_code, "4": _precision, "5": _neighbours}[
     choose_part(PARTS, "proof")
 ]()

@@ -49,7 +49,7 @@ def _draw_batch() -> None:
     s, seed = session.scenario(), st.session_state.seed
     if seed is not None:
         new = random_scenario(seed, *s.shape, s.d, layer=s.layer)
-        session.change(new.edit(gamma=s.gamma, beta=s.beta, eps=s.eps), opened=True)
+        session.change(new.edit(eps=s.eps), opened=True)
 
 
 def _numbers(s: Scenario) -> None:

@@ -27,9 +27,11 @@ from bnviz.claims.ledger import tell
 from bnviz.components import neurons, stage
 from bnviz.components.stage import Reply, Show
 from bnviz.core.columns import Columns, columns
+from bnviz.core.scenario import MAX_ROWS
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.screen import session
+from bnviz.proof import judge
+from bnviz.screen import handed, mycode, session
 from bnviz.screen.parts import escaped
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
@@ -198,6 +200,8 @@ def _all_neurons(name: str, o: Overview) -> None:
         good, said = agrees
         sign, colour = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "orange")}[good]
         st.markdown(f":{colour}[{sign} {escaped(said)}] {escaped(o.why)}")
+    if o.found is not None and o.found.causes:
+        mycode.show_lines(o.found)
     neurons.neurons(o, on_look=session.callback(_on_look))
     st.markdown(
         escaped(
@@ -212,6 +216,44 @@ def _all_neurons(name: str, o: Overview) -> None:
     with st.container(horizontal=True, key="ways"):
         _ways_in()
         _ways_out(c)
+    _hand_in(c)
+
+
+_TERMS = ("dgamma", "dbeta", "dweight")
+
+
+def _hand_in(c: Capture) -> None:
+    """∂L/∂γ, ∂L/∂β or ∂L/∂W of all neurons, judged on this batch."""
+    if c.mode != "train" or c.x.size > excerpts.MOST:
+        return
+    state = st.session_state
+    terms = [term for term in _TERMS if term != "dweight" or c.a is not None]
+    label = "Hand in " + " or ".join(TERMS[term].symbol for term in terms)
+    with st.popover(label, key="hand-in"):
+        term = st.segmented_control(
+            "What it is",
+            terms,
+            default=terms[0],
+            required=True,
+            format_func=lambda name: TERMS[name].symbol,
+            key="layer_term",
+            on_change=session.callback(lambda: None),
+        )
+        st.text_area(
+            "Its numbers, as any print",
+            key="layer_text",
+            max_chars=judge.LONGEST,
+            on_change=session.callback(lambda: None),
+        )
+    text = state.get("layer_text") or ""
+    if not text.strip():
+        return
+    try:
+        mine = judge.parse(text)
+    except judge.PasteError as error:
+        st.error(escaped(str(error)))
+        return
+    mycode.show(claims.judged(c, range(c.shape[1]), term or terms[0], mine), top=False)
 
 
 # ---- One neuron --------------------------------------------------------------------------
@@ -248,6 +290,11 @@ def _into_explore(neuron: int) -> None:
             excerpts.excerpt(here[1].capture, here[1].seen, neuron)[0], view=View(), opened=True
         )
         st.session_state.to_explore = True
+        c = here[1].capture
+        if c.dx is not None and c.mode == "train" and len(c.dx) <= MAX_ROWS:
+            # The whole batch goes along, and with it the ∂L/∂x to judge under Check, My code.
+            session.choose("term", "dx")
+            handed.keep(claims.as_pasted(c, neuron))
 
 
 def _one_neuron(o: Overview, neuron: int) -> None:
@@ -278,6 +325,13 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     )
     if c.a is None:
         st.markdown("No layer in front was captured: a is 1 for every sample, as for a bias.")
+    if o.differs(neuron) and c.dx is not None and c.mode == "train":
+        found = claims.judged(c, [neuron])
+        mycode.show(found, top=False)
+        if found.paths is not None:
+            mycode.show_paths(found.paths, [neuron])
+        st.markdown(f"## The captured {_DX} beside the right one")
+        mycode.show_beside(c.dx[:, neuron].astype(float), seen.trace.dx[:, 0], 16)
     scenario, said = excerpts.excerpt(o.capture, o.seen, neuron)
     with st.container(horizontal=True, vertical_alignment="center", key="to-explore"):
         st.button(
@@ -285,6 +339,12 @@ def _one_neuron(o: Overview, neuron: int) -> None:
             on_click=session.callback(_into_explore),
             args=(neuron,),
         )
+        if c.dx is not None and c.mode == "train":
+            said += (
+                f" The captured {_DX} goes along to Check, My code."
+                if len(c.dx) <= MAX_ROWS
+                else f" The captured {_DX} belongs to the whole batch, and stays here."
+            )
         if said:
             st.markdown(escaped(said))
 

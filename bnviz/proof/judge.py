@@ -1,195 +1,69 @@
-"""Someone's own numbers -> an array, and whether it is the term, or which mistake it matches.
+"""Anyone's numbers for a term -> right, wrong or can't be told, and what went wrong.
 
-What comes in is text: a NumPy print, a Python list, or a table with commas, tabs or
-blanks. It is read number by number; nothing of it is ever executed.
+Each entry is judged on its own: by the digits it was given to, and by what rounding explains in
+the format that the numbers are in (`bnviz.proof.rounding`), from what is added up in it. What is
+wrong is explained by `bnviz.proof.diagnosis`; of what is right it is said which known faults would
+have given the same numbers here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from bnviz.core.arrays import Array
-from bnviz.core.identities import rounding
-from bnviz.core.trace import Trace
-from bnviz.proof.complex_step import sizes
-from bnviz.proof.mistakes import MISTAKES, with_mistake
+from bnviz.core.arrays import DEFAULT_EPS, Array, real_array
+from bnviz.core.trace import Trace, trace
+from bnviz.proof.diagnosis import Case, Cause, cause, causes, paths_of, residual, shaped, turned
+from bnviz.proof.faults import FAULTS
+from bnviz.proof.paths import Paths
+from bnviz.proof.reading import EXACT, LONGEST, Pasted, PasteError, parse
+from bnviz.proof.rounding import FORMATS, formats
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number
+from bnviz.words.numbers import number, told_apart
 
-LONGEST = 200_000
-EXACT = 15  # so many digits, and a float64 is printed whole
-Number = tuple[float, int, int, int]  # value, decimals, exponent, digits
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([-+]?\d{1,4}))?", re.ASCII)
-_TOKEN = re.compile(r"[\[\]]|[^\s,\[\]]+", re.ASCII)
-# What NumPy, PyTorch and a script write around the brackets.
-_BEFORE = re.compile(
-    r"\s*([A-Za-z_]\w{0,30}\s{0,9}=)?\s{0,9}(((np|numpy|jnp|torch)\.)?(array|tensor|Array)\s?\()?\s*",
-    re.ASCII,
-)
-_AFTER = re.compile(r"\s*(,\s{0,9}[a-z_]+=[^\[\]()]{1,60}){0,3}\)?;?\s*", re.ASCII)
-_AROUND = 200  # characters
-
-
-class PasteError(ValueError):
-    """A text that holds no usable array; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True)
-class Pasted:
-    """What was read: the values, and half a unit of the last digit that each was given to."""
-
-    values: Array
-    resolution: Array
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 20 else text[:19] + "…"
-
-
-def _read(text: str, place: str) -> Number:
-    """A number with its decimals, its exponent and its digits."""
-    match = _NUMBER.fullmatch(text.replace("−", "-"))
-    if match is None:
-        raise PasteError(f"{place}: “{_shown(text)}” is not a number.")
-    value = float(match.group(0))
-    if not np.isfinite(value) or abs(value) > 1e200:
-        raise PasteError(f"{place}: {_shown(text)} is too large.")
-    digits = re.sub(r"[eE].*|\D", "", text).lstrip("0")
-    decimals = len(match.group(1) or match.group(2) or "")
-    return value, decimals, int(match.group(3) or 0), len(digits)
-
-
-def _nested(text: str) -> Pasted:
-    """Brackets in brackets, as NumPy prints them and Python writes them."""
-    values: list[Number] = []
-    counts: list[int] = []  # of the lists that are open
-    widths: dict[int, int] = {}  # by depth
-    depths: set[int] = set()  # where numbers stand
-    for token in _TOKEN.findall(text):
-        if token == "[":
-            if not counts and widths:
-                raise PasteError("There is more than one array: paste one.")
-            if counts:
-                counts[-1] += 1
-            counts.append(0)
-            if len(counts) > 3:
-                raise PasteError("There are more than three brackets in one another.")
-        elif token == "]":
-            if not counts:
-                raise PasteError("A closing bracket has no opening one.")
-            depth, width = len(counts), counts.pop()
-            if widths.setdefault(depth, width) != width:
-                raise PasteError(f"The rows differ in length: {widths[depth]} and {width} numbers.")
-        else:
-            if not counts:
-                raise PasteError(f"“{token[:20]}” stands outside the brackets.")
-            counts[-1] += 1
-            depths.add(len(counts))
-            values.append(_read(token, f"Number {len(values) + 1}"))
-    if counts:
-        raise PasteError("A bracket is not closed.")
-    shape = tuple(widths[depth] for depth in sorted(widths))
-    if len(depths) > 1 or len(values) != int(np.prod(shape)):
-        raise PasteError("The brackets don’t make a table: some rows are deeper than others.")
-    return _pack(values, shape)
-
-
-def _pack(values: list[Number], shape: tuple[int, ...]) -> Pasted:
-    if not values:
-        raise PasteError("There are no numbers in it.")
-    table = np.array(values)
-    return Pasted(table[:, 0].reshape(shape), _resolution(table).reshape(shape))
-
-
-def _resolution(table: Array) -> Array:
-    """Half a unit of the last digit that each number was given to: (M,).
-
-    NumPy and Python leave trailing zeros out, so the number with most decimals speaks for
-    all: "0.7" beside "0.66779169" is 0.70000000. Nothing but zeros is exactly that.
-    """
-    values, decimals, exponents, digits = table.T
-    if digits.max() >= EXACT or not values.any():
-        return np.zeros(values.size)
-    halves: Array = 0.5 * 10.0 ** np.maximum(exponents - decimals.max(), -300.0)
-    return halves
-
-
-def _table(text: str) -> Pasted:
-    """Lines of numbers; a first line of names, and a first column that counts, are left out."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    rows = [[c.strip().strip("\"'") for c in _split(line)] for line in lines]
-    # Names, or what pandas writes: an empty corner and column numbers.
-    if rows and (
-        (len(rows[0]) > 1 and not rows[0][0])
-        or not any(_NUMBER.fullmatch(c.replace("−", "-")) for c in rows[0])
-    ):
-        rows = rows[1:]
-        named = True
-    else:
-        named = False
-    if not rows:
-        raise PasteError("There are no numbers in it.")
-    width = len(rows[0])
-    for i, row in enumerate(rows):
-        if len(row) != width:
-            raise PasteError(f"Row {i + 1} has {len(row)} numbers, and row 1 has {width}.")
-    read = [
-        [_read(cell, f"Row {i + 1}, column {j + 1}") for j, cell in enumerate(row)]
-        for i, row in enumerate(rows)
-    ]
-    counting = [row[0][0] for row in read]
-    if named and width > 1 and counting in ([*range(len(rows))], [*range(1, len(rows) + 1)]):
-        read = [row[1:] for row in read]
-        width -= 1
-    return _pack([cell for row in read for cell in row], (len(read), width))
-
-
-def _split(line: str) -> list[str]:
-    for sign in (";", "\t", ","):
-        if sign in line:
-            return line.rstrip(sign).split(sign)
-    return line.split()
-
-
-def parse(text: str) -> Pasted:
-    """The array in a text; PasteError says in a sentence why there is none."""
-    if len(text) > LONGEST:
-        raise PasteError(f"That is too long: the limit is {LONGEST} characters.")
-    text = text.lstrip("\ufeff")
-    if not text.strip():
-        raise PasteError("There is nothing in it yet.")
-    if "..." in text:
-        raise PasteError(
-            "NumPy left numbers out of this print, where it has dots. Print it whole: "
-            "np.set_printoptions(threshold=100000)."
-        )
-    first, last = text.find("["), text.rfind("]")
-    if first < 0 and last < 0:
-        return _table(text)
-    if last < first:
-        raise PasteError("A bracket is not closed.")
-    before, inside, after = text[: max(first, 0)], text[max(first, 0) : last + 1], text[last + 1 :]
-    for around, pattern in ((before, _BEFORE), (after, _AFTER)):
-        if len(around) > _AROUND or not pattern.fullmatch(around):
-            raise PasteError(f"“{around.strip()[:20]}” stands outside the brackets.")
-    return _nested(inside)
-
-
-# ---- What it is ---------------------------------------------------------------------
+__all__ = [
+    "CHECKED",
+    "EXACT",
+    "FAULTS",
+    "LONGEST",
+    "Cause",
+    "Diagnosis",
+    "PasteError",
+    "Pasted",
+    "checkable",
+    "diagnose",
+    "judge",
+    "parse",
+]
 
 CHECKED = ("dx", "dx_hat", "dvar", "dmean", "dgamma", "dbeta", "dweight", "dbias", "da")
+Verdict = Literal["right", "wrong", "unclear"]
+_COARSE_DIGITS, _COARSE_ROUNDING = 0.1, 0.5  # of the right numbers: beyond, nothing is told
 
 
 @dataclass(frozen=True)
 class Diagnosis(Claim):
-    """What is said of a gradient that was handed in, and the mistakes that it matches."""
+    """What is said of numbers that were handed in; holds only where they are right.
 
-    matches: tuple[str, ...] = ()
+    matches: the names of the causes. hidden: the faults that would have passed on these numbers
+    as well. paths: a ∂L/∂x by its three parts. mine: the numbers, in the shape of the term.
+    """
+
+    verdict: Verdict = "wrong"
+    causes: tuple[Cause, ...] = ()
+    hidden: tuple[str, ...] = ()
+    caught_by: str = ""
+    paths: Paths | None = field(default=None, compare=False, repr=False)
+    mine: Array | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def matches(self) -> tuple[str, ...]:
+        """What it is, by name, the simplest first."""
+        return tuple(c.name for c in self.causes)
 
 
 def checkable(t: Trace) -> list[str]:
@@ -197,169 +71,366 @@ def checkable(t: Trace) -> list[str]:
     return [term for term in CHECKED if getattr(t, term) is not None]
 
 
-def _fits(mine: Pasted, other: Array, slack: Array | float) -> bool:
-    """The same numbers, to the digits they were given in and the slack."""
-    if mine.values.shape != other.shape or not np.isfinite(other).all():
-        return False
-    allowed = slack + mine.resolution * (1 + 1e-9) + 1e-12 * np.abs(other)
-    return bool((np.abs(mine.values - other) <= allowed).all())
-
-
-def _shaped(mine: Pasted, shape: tuple[int, ...]) -> Pasted:
-    """The same numbers in the wanted shape, where only axes of length 1 differ."""
-    given = mine.values.shape
-    if given != shape and [n for n in given if n != 1] == [n for n in shape if n != 1]:
-        return Pasted(mine.values.reshape(shape), mine.resolution.reshape(shape))
-    return mine
-
-
-def _size(values: Array) -> float:
-    return float(np.abs(values).max(initial=0.0))
-
-
-def _slack(t: Trace, term: str) -> Array:
-    """What rounding may do to a straightforward program's numbers, entry by entry."""
-    s = t.scenario
-    offset = 1.0 + float((np.abs(s.x).max(axis=0) * t.inv_std).max())
-    slack: Array = 16 * rounding(s.shape[0]) * offset * sizes(t)[term]
-    return slack
-
-
-def _wrongs(t: Trace, term: str, slack: Array) -> dict[str, Array]:
-    """What each mistake makes of the term, where that is something else than the right one."""
-    right = np.asarray(getattr(t, term))
-    found = {}
-    for name in MISTAKES:
-        wrong = np.asarray(getattr(with_mistake(t, name), term))
-        exact = Pasted(wrong, np.zeros(wrong.shape))
-        if np.isfinite(wrong).all() and not _fits(exact, right, slack):
-            found[name] = wrong
-    return found
-
-
-@np.errstate(all="ignore")
-def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
-    """Is it that term of the trace? If not: which mistake, or which slip, does it match?"""
-    right = np.asarray(getattr(t, term))
-    symbol = TERMS[term].symbol
-    mine = _shaped(mine, right.shape)
-    slack = _slack(t, term)
-    wrongs = _wrongs(t, term, slack)
-    names = tuple(
-        name
-        for name, wrong in wrongs.items()
-        if _fits(_shaped(mine, wrong.shape), wrong, float(slack.max()) + 1e-12 * _size(wrong))
-    )
-    half = float(mine.resolution.max())
-    digits = f"half a unit of the last digit given, {number(half)}" if half else "all their digits"
-
-    if _fits(mine, right, slack):
-        real = max(_size(right), float(slack.max()))
-        if half > 0.1 * real:
-            return Diagnosis(
-                f"Your {symbol} has too few digits to tell.",
-                f"It is given to {digits}, and the right numbers are {number(_size(right))} at "
-                "most. Print more digits.",
-                holds=False,
-            )
-        far = float(np.abs(mine.values - right).max())
-        also = f" To so few digits it might also be {_titles(names)}." if names else ""
-        return Diagnosis(
-            f"Your {symbol} is right.",
-            f"The largest difference is {number(far)}; your numbers are compared to {digits}."
-            + also,
-            holds=True,
-        )
-    if names:
-        return _known(symbol, names, f"It fits to {digits}.")
-    if mine.values.shape != right.shape:
-        turned = mine.values.T.shape == right.shape and _fits(_turned(mine), right, slack)
-        return Diagnosis(
-            f"Your {symbol} has another shape.",
-            f"It is {_shape(mine.values)}, and it must be {_shape(right)}"
-            + (": it is transposed." if turned else "."),
-            holds=False,
-        )
-    return _slip(t, symbol, mine, right, float(slack.max()), wrongs)
-
-
-def _titles(names: Sequence[str]) -> str:
-    return " or ".join(f"“{MISTAKES[name].title}”" for name in names)
-
-
-def _known(symbol: str, names: tuple[str, ...], fits: str) -> Diagnosis:
-    line = MISTAKES[names[0]]
-    return Diagnosis(
-        f"Your {symbol} is wrong in a way that is known: {_titles(names)}.",
-        f"{fits} It would come from `{line.wrong}`; right is `{line.right}`.",
-        holds=False,
-        matches=names,
-    )
-
-
-def _turned(mine: Pasted) -> Pasted:
-    return Pasted(mine.values.T, mine.resolution.T)
-
-
 def _shape(values: Array) -> str:
     return "(" + ", ".join(map(str, values.shape)) + ("," if values.ndim == 1 else "") + ")"
 
 
-def _far(mine: Pasted, other: Array) -> float:
-    """How far apart, beyond the digits given, as a share of the other's largest number."""
-    if mine.values.shape != other.shape or not _size(other):
-        return np.inf
-    return float((np.abs(mine.values - other) - mine.resolution).max()) / _size(other)
+@np.errstate(all="ignore")
+def diagnose(t: Trace, term: str, mine: Pasted) -> Diagnosis:
+    """Is it that term of the trace? If not, what went wrong?"""
+    right = np.asarray(getattr(t, term), dtype=np.float64)
+    given, mine = mine, shaped(mine, right.shape)
+    swap = term == "dweight" and mine.values.ndim == 2 and mine.values.T.shape == right.shape
+    if swap and mine.values.shape != right.shape:
+        return _judged(t, term, turned(mine), "It is read in PyTorch’s layout, (k, d).")
+    if mine.values.shape != right.shape:
+        return _other_shape(t, term, mine)
+    found = _judged(t, term, mine, "")
+    if swap and found.verdict == "wrong":
+        other = _judged(t, term, turned(mine), "It is read in PyTorch’s layout, (k, d).")
+        return other if other.holds or (other.causes and not found.causes) else found
+    if (
+        given.values.ndim == 1
+        and right.ndim == 2
+        and found.verdict == "wrong"
+        and min(right.shape) > 1
+    ):
+        # Flat numbers may have been laid out column by column; then nothing else is wrong.
+        columns = replace(
+            given,
+            values=given.values.reshape(right.T.shape).T,
+            resolution=given.resolution.reshape(right.T.shape).T,
+        )
+        other = _judged(t, term, columns, "The flat numbers are read column by column.")
+        return other if other.holds else found
+    return found
 
 
-def _slip(
-    t: Trace,
-    symbol: str,
-    mine: Pasted,
-    right: Array,
-    slack: float,
-    wrongs: Mapping[str, Array],
-) -> Diagnosis:
-    """The right shape and not exactly a mistake: a factor, few digits, or something new."""
-    n = t.x_hat.shape[0]
-    factors = {
-        -1.0: "The sign is turned around: you have −1 times the right numbers.",
-        float(n): f"It is N = {n} times too large: is the loss a mean, and you took its sum?",
-        1.0 / n: f"It is N = {n} times too small: is the loss a sum, and you took its mean?",
-    }
-    for factor, text in factors.items():
-        made = right * factor
-        real = factor != 1 and _size(right) > slack and _size(made) > 10 * mine.resolution.max()
-        if real and _fits(mine, made, max(slack, slack * abs(factor))):
-            return Diagnosis(f"Your {symbol} is off by a factor.", text, holds=False)
+def _judged(t: Trace, term: str, mine: Pasted, note: str) -> Diagnosis:
+    """The verdict on numbers of the right shape."""
+    tried = [(Case(t, term, mine, form), known) for form, known in formats(mine)]
+    right = [(case, known) for case, known in tried if case.fits(case.right)]
+    for case, known in right:
+        if known:
+            return _right(case, note)
+    found = _wrong([case for case, known in tried if known], note)
+    return _maybe(right[0][0]) if right and not found.causes else found
 
-    here = _far(mine, right)
-    near = {name: _far(_shaped(mine, wrong.shape), wrong) for name, wrong in wrongs.items()}
-    best = min(near, key=lambda name: near[name], default="")
-    for share, name in ((2e-6, "float32"), (4e-3, "float16")):
-        if best and near[best] <= share and near[best] < 0.2 * here:
-            return _known(symbol, (best,), f"It fits to {name}, and is further from the right one.")
-        if here <= share:
-            close = tuple(m for m, far in near.items() if far <= 5 * max(here, share / 10))
-            if close:
-                return Diagnosis(
-                    f"Your {symbol} has too few digits to tell.",
-                    f"It is right to {name}; but to so few digits it might also be "
-                    f"{_titles(close)}.",
-                    holds=False,
-                )
-            return Diagnosis(
-                f"Your {symbol} is right to {name}, and no further.",
-                f"The largest difference is {number(float(np.abs(mine.values - right).max()))}, of "
-                f"numbers up to {number(_size(right))}.",
-                holds=True,
-            )
-    difference = np.abs(mine.values - right)
-    worst = tuple(int(i) for i in np.unravel_index(difference.argmax(), right.shape))
-    place = ", ".join(str(i + 1) for i in worst)
-    return Diagnosis(
-        f"Your {symbol} is wrong, and it is none of the known mistakes.",
-        f"It differs most at ({place}), counted from 1: yours is "
-        f"{number(float(mine.values[worst]))}, right is {number(float(right[worst]))}.",
-        holds=False,
+
+# ---- Right --------------------------------------------------------------------------------
+
+
+def _told(case: Case) -> NDArray[np.bool_]:
+    """Of which neurons (entries, where there is one for each) the numbers tell anything, (k,)."""
+    right, mine = case.right, case.mine
+    plain = (
+        case if case.form.name == "float64" else Case(case.t, case.term, mine, FORMATS["float64"])
     )
+
+    def most(values: Array) -> Array:
+        top: Array = np.abs(values).max(axis=0) if values.ndim > 1 else np.abs(values)
+        return top
+
+    def all_of(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray(flags.all(axis=0) if flags.ndim > 1 else flags)
+
+    # A zero by algebra is measured by what was added up to it.
+    zero = most(right) <= 4 * most(plain.bound)
+    base = np.where(zero, most(case.size), most(right))
+    exact = (np.abs(mine.values - right) <= plain.bound) & np.isfinite(plain.bound)
+    fine = (most(mine.resolution) <= _COARSE_DIGITS * base) & (
+        most(case.bound) <= _COARSE_ROUNDING * base
+    )
+    told: NDArray[np.bool_] = fine | all_of(exact)
+    return told
+
+
+def _compared(case: Case) -> str:
+    """What the numbers are compared to."""
+    half = float(case.mine.resolution.max(initial=0.0))
+    if any(case.mine.given):
+        return "what the digits of x, ∂L/∂y and your own explain"
+    if case.form.name != "float64":
+        return f"what {case.form.name} can hold" + (
+            f" and {number(half)}, half a unit of the last digit" if half else ""
+        )
+    return f"half a unit of the last digit given, {number(half)}" if half else "all their digits"
+
+
+def _right(case: Case, note: str) -> Diagnosis:
+    symbol = TERMS[case.term].symbol
+    told = _told(case)
+    size = float(np.abs(case.right).max(initial=0.0))
+    if not told.any():
+        return Diagnosis(
+            f"Your {symbol} has too few digits to tell.",
+            f"It is compared to {_compared(case)}, and the right numbers are {number(size)} at "
+            "most. "
+            "Print more digits"
+            + (", or compute in a finer format." if case.form.name != "float64" else "."),
+            holds=False,
+            verdict="unclear",
+            mine=case.mine.values,
+        )
+    far = float(np.abs(case.mine.values - case.right).max(initial=0.0))
+    coarse = f" to {case.form.name}" if case.form.name != "float64" else ""
+    open_ = [str(int(j) + 1) for j in np.flatnonzero(~told)]
+    word = "input" if case.term == "da" else "neuron"
+    but = f", but at {word} {', '.join(open_[:6])} these digits can’t tell" if open_ else ""
+    same = hidden(case)
+    return Diagnosis(
+        f"Your {symbol} is right{coarse}{but}.",
+        f"The largest difference is {number(far)}, of numbers up to {number(size)}; they are "
+        f"compared to {_compared(case)}." + (f" {note}" if note else ""),
+        holds=True,
+        verdict="right",
+        hidden=same,
+        paths=paths_of(case) if case.term == "dx" else None,
+        mine=case.mine.values,
+    )
+
+
+def hidden(case: Case) -> tuple[str, ...]:
+    """The faults that would have given these numbers as well."""
+    return tuple(wrong.name for wrong in case.every() if case.fits(wrong.value))
+
+
+def _maybe(case: Case) -> Diagnosis:
+    """Right only if the numbers are of a format that nothing proves."""
+    symbol, name = TERMS[case.term].symbol, case.form.name
+    return Diagnosis(
+        f"Your {symbol} has too few digits to tell.",
+        f"If these are numbers of {name}, they are right to its rounding; if not, they are off. "
+        f"Say which by printing the dtype along, or print more digits. {_apart(case)}",
+        holds=False,
+        verdict="unclear",
+        mine=case.mine.values,
+    )
+
+
+# ---- Wrong --------------------------------------------------------------------------------
+
+
+def _apart(case: Case) -> str:
+    """Where the numbers differ most, with as many digits as show it."""
+    mine, right = case.mine.values, case.right
+    room = case.allowed(right) + case.mine.resolution
+    share = np.abs(mine - right) / np.where(room > 0, room, np.finfo(float).tiny)
+    worst = tuple(int(i) for i in np.unravel_index(int(np.abs(share).argmax()), right.shape))
+    place = ", ".join(str(i + 1) for i in worst)
+    axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
+        case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"
+    )
+    yours, theirs = told_apart(float(mine[worst]), float(right[worst]))
+    at = f"{axes} ({place})" if right.ndim == 2 else f"{axes} {place}"
+    return f"It is furthest off at {at}: yours is {yours}, right is {theirs}."
+
+
+def _wrong(tried: list[Case], note: str) -> Diagnosis:
+    case, found = tried[0], causes(tried)
+    symbol = TERMS[case.term].symbol
+    paths = paths_of(tried[-1]) if case.term == "dx" else None
+    extra = f" {note}" if note else ""
+    if not found:
+        return Diagnosis(
+            f"Your {symbol} is wrong, and it is none of the {len(FAULTS)} known mistakes.",
+            f"{_apart(tried[0])} {residual(tried[0])}".strip() + extra,
+            holds=False,
+            verdict="wrong",
+            caught_by=_caught(case),
+            paths=paths,
+            mine=case.mine.values,
+        )
+    return _known(case, found, f"{_apart(case)}{extra}", paths, _caught(case))
+
+
+def _known(case: Case, found: list[Cause], why: str, paths: Paths | None, caught: str) -> Diagnosis:
+    symbol = TERMS[case.term].symbol
+    first, others = found[0], found[1:]
+    also = (
+        " The same numbers would come from: " + "; ".join(f"“{c.title}”" for c in others[:6]) + "."
+        if others
+        else ""
+    )
+    return Diagnosis(
+        f"Your {symbol} is wrong: {first.title}.",
+        why + also,
+        holds=False,
+        verdict="wrong",
+        causes=tuple(found),
+        caught_by=caught,
+        paths=paths,
+        mine=case.mine.values,
+    )
+
+
+def _caught(case: Case) -> str:
+    """The simplest check that these numbers would not have passed."""
+    dx = TERMS["dx"].symbol
+    if case.term == "dx":
+        mine = case.mine.values
+        room = (case.allowed(case.right) + case.mine.resolution).sum(axis=0)
+        x_hat = case.t.x_hat
+        total = np.abs(mine.sum(axis=0)) - 2 * room
+        if (total > 0).any():
+            j = int(np.argmax(total))
+            return (
+                f"Adding up would have caught it: Σ{dx} must be 0, and at neuron {j + 1} it is "
+                f"{number(float(mine[:, j].sum()))}."
+            )
+        # Σ∂L/∂x·x̂ follows from the right gradient's own identity.
+        off = np.abs(((mine - case.right) * x_hat).sum(axis=0)) - 2 * room * np.maximum(
+            np.abs(x_hat).max(axis=0), 1
+        )
+        if (off > 0).any():
+            j = int(np.argmax(off))
+            must, have = (float((v[:, j] * x_hat[:, j]).sum()) for v in (case.right, mine))
+            yours, theirs = number(have), number(must)
+            if yours == theirs:
+                yours, theirs = told_apart(have, must)
+            return (
+                f"Σ{dx} = 0 lets it through. Σ{dx}·x̂ would have caught it: it must be "
+                f"Σ(∂L/∂x̂·x̂)·ε/(σ²+ε)^(3/2), at neuron {j + 1} {theirs}, and it is {yours}."
+            )
+        return (
+            f"Neither Σ{dx} = 0 nor Σ{dx}·x̂ catches it; a gradient check does: move one x, and see "
+            "how the loss follows."
+        )
+    symbol, moved = TERMS[case.term].symbol, TERMS[_MOVED[case.term]].symbol
+    return (
+        f"A gradient check would have caught it: move one entry of {moved}, and see whether the "
+        f"loss follows {symbol}."
+    )
+
+
+_MOVED = {
+    "dx_hat": "x_hat",
+    "dvar": "var",
+    "dmean": "mean",
+    "dgamma": "gamma",
+    "dbeta": "beta",
+    "dweight": "weight",
+    "dbias": "bias",
+    "da": "a",
+}
+
+
+def _other_shape(t: Trace, term: str, mine: Pasted) -> Diagnosis:
+    """Numbers that are no table of the right shape."""
+    right = np.asarray(getattr(t, term), dtype=np.float64)
+    symbol = TERMS[term].symbol
+    tried = [Case(t, term, mine, form) for form, known in formats(mine) if known]
+    caught = (
+        f"Looking at the shape would have caught it: {symbol} has {_shape(right)}, "
+        f"one entry for each of what it belongs to."
+    )
+    for case in tried:
+        found = [cause(wrong.name) for wrong in case.wrongs() if case.fits(wrong.value)]
+        if found:
+            why = f"It is {_shape(mine.values)}, and it must be {_shape(right)}."
+            return _known(case, found, why, None, caught)
+    why = f"It is {_shape(mine.values)}, and it must be {_shape(right)}"
+    if mine.values.T.shape == right.shape:
+        flipped = _judged(t, term, turned(mine), "")
+        why += ": it is transposed" + (", and right but for that." if flipped.holds else ".")
+    elif (
+        mine.values.size == right.shape[0] and right.ndim == 2 and _column(tried, mine) is not None
+    ):
+        j = _column(tried, mine)
+        why += f". These are the numbers of neuron {(j or 0) + 1} alone, and they are right."
+    else:
+        why += f": {mine.values.size} numbers, and there should be {right.size}."
+    return Diagnosis(
+        f"Your {symbol} has another shape.", why, holds=False, verdict="wrong", caught_by=caught
+    )
+
+
+def _column(tried: list[Case], mine: Pasted) -> int | None:
+    """The one neuron that these numbers are right for."""
+    values, half = mine.values.ravel(), mine.resolution.ravel()
+    for case in tried:
+        room = case.allowed(case.right) + half[:, None] * (1 + 1e-9)
+        fits = (np.abs(values[:, None] - case.right) <= room).all(axis=0)
+        if fits.any():
+            return int(np.flatnonzero(fits)[0])
+    return None
+
+
+# ---- From code ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A verdict and its diagnosis; true in a test only where the gradient is right."""
+
+    verdict: Verdict
+    diagnosis: Diagnosis
+
+    def __bool__(self) -> bool:
+        return self.verdict == "right"
+
+    def __str__(self) -> str:
+        d = self.diagnosis
+        sign = {"right": "✓", "wrong": "✗", "unclear": "?"}[self.verdict]
+        lines = [f"{sign} {d.claim}", f"  {d.why}"]
+        for c in d.causes[:4]:
+            lines += [f"  {c.title}:", f"    - {c.wrong}", f"    + {c.right}"]
+        if d.paths is not None and self.verdict == "wrong":
+            for j, row in enumerate(d.paths.rounded()[:8]):
+                sums = " + ".join(f"{c:.4g}·{p}" for c, p in zip(row, "①②③", strict=True))
+                rest = "" if d.paths.exact[j] else " + a rest"
+                lines.append(f"  neuron {j + 1}: {sums}{rest}")
+        if d.caught_by:
+            lines.append(f"  {d.caught_by}")
+        if d.hidden:
+            lines.append(
+                f"  On these numbers {len(d.hidden)} known mistakes would have passed as well:"
+            )
+            lines += [f"    {FAULTS[name].title}" for name in d.hidden[:6]]
+            lines += ["    …"] if len(d.hidden) > 6 else []
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<bnviz.judge: {self.verdict}. {self.diagnosis.claim}>"
+
+
+def judge(
+    x: ArrayLike,
+    dy: ArrayLike,
+    dx: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    eps: float = DEFAULT_EPS,
+    *,
+    a: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    term: str = "dx",
+) -> Judgement:
+    """Is dx the gradient ∂L/∂x of batch norm in training mode? If not, what went wrong?
+
+    x, dy, dx: (N, k), the batch, the upstream gradient and the one to judge; arrays, or tensors
+    that NumPy can read. gamma, beta: (k,) or a number. term: another one of bnviz.terms to judge in
+    the place of ∂L/∂x, such as "dgamma", or "dweight", which needs a (N, d). Prints the verdict and
+    the diagnosis, and returns both. The rounding that is allowed is that of the dtype of dx.
+    Raises ValueError with a sentence that names the argument.
+    """
+    t = trace(x, dy, gamma, beta, eps, a=a, weight=weight)
+    if term not in CHECKED:
+        raise ValueError(f"term must be one of {', '.join(CHECKED)}; it is {term!r}.")
+    if getattr(t, term) is None:
+        raise ValueError(f"term {term!r} needs a" + (" and weight." if term == "da" else "."))
+    for name, value in (("x", t.scenario.x), ("dy", t.scenario.dy)):
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} must be finite to be judged by.")
+    raw = np.asarray(dx)
+    values = real_array("dx", dx)
+    if not np.isfinite(values).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(f"dx must be finite; at index {where} it is {values[where]}.")
+    if values.size == 0:
+        raise ValueError(f"dx must hold numbers; its shape is {values.shape}.")
+    dtype = raw.dtype.name if raw.dtype.name in FORMATS else ""
+    found = diagnose(t, term, Pasted(values, np.zeros(values.shape), dtype))
+    said = Judgement(found.verdict, found)
+    print(said)
+    return said

@@ -81,3 +81,30 @@ def exact(value: float) -> str:
 def plain(value: float) -> float | str:
     """The number for JSON, which has no nan and no inf."""
     return float(value) if math.isfinite(value) else str(float(value))
+
+
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ, three at least.
+
+    >>> told_apart(-1.1328125, -1.1258353163)
+    ('−1.133', '−1.126')
+    >>> told_apart(0.25, 0.25)
+    ('0.250', '0.250')
+    """
+    for digits in range(2, 17):
+        texts = [f"{value:.{digits}e}" for value in (one, other)]
+        if texts[0] != texts[1] or digits == 16:
+            break
+    if one == other:
+        digits = 2
+    size = max(abs(one), abs(other))
+    power = math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 0
+    if -4 <= power < 5:
+        places = max(0, digits - power)
+        shown = [f"{value:.{places}f}" for value in (one, other)]
+    else:
+        shown = [
+            f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e") for value in (one, other)
+        ]
+        shown = [text.replace("e+", "e") for text in shown]
+    return shown[0].replace("-", "−"), shown[1].replace("-", "−")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.inputs.presets import PRESETS
 from bnviz.proof.mistakes import MISTAKES, with_mistake
@@ -150,3 +151,88 @@ def test_a_refused_upload_changes_nothing_and_is_forgotten(app: App, tmp_path: P
     app.page.get_by_text("Precision", exact=True).click()
     expect(app.page.locator("h1")).to_contain_text("every precision")
     expect(app.page.get_by_role("alert")).to_have_count(0)
+
+
+HEADLINE = "h1:not(.bns-claim)"  # of the page, and not of the stage, which may have one
+
+
+def test_a_wrong_gradient_is_explained_and_survives_a_reload(app: App) -> None:
+    page = app.open("/check?proof=3").page
+    wrong = T.dx_direct - T.dx_via_var + T.dx_via_mean
+    paste(app, f"dx: {wrong}")
+    expect(page.locator(HEADLINE)).to_contain_text("The sign of the path through the variance")
+    app.idle()
+    expect(page.get_by_test_id("stCode").first).to_contain_text("as it should be")
+    expect(page.get_by_text("x̂ would have caught it")).to_be_visible()
+    tables_ = table(app)
+    assert ["neuron 1", "1", "−1", "1", "nothing"] in tables_
+    # The person's numbers beside the right ones, sample by sample.
+    beside = [row for row in tables_ if row[0] in {"1", "2", "3", "4", "5", "6"}]
+    assert len(beside) == 6
+    for row, mine, right in zip(beside, wrong[:, 0], T.dx[:, 0], strict=True):
+        yours, theirs = (float(cell.replace("−", "-")) for cell in row[1:3])
+        assert yours == pytest.approx(mine, abs=0.006)
+        assert theirs == pytest.approx(right, abs=0.006)
+        assert row[1] != row[2]
+    page.wait_for_url(re.compile("mine="))
+    page.reload()
+    app.idle()
+    expect(page.locator(HEADLINE)).to_contain_text("The sign of the path through the variance")
+    expect(page.locator("textarea").first).to_have_value(re.compile("1.0539966"))
+
+
+def test_a_right_gradient_says_what_it_cant_show_and_where_it_would(app: App) -> None:
+    s = PRESETS["two"].scenario
+    app.open("/check" + link("two") + "&proof=3")
+    page = app.page
+    paste(app, str(run(s).dx.tolist()))
+    expect(page.locator(HEADLINE)).to_contain_text("✓ Your")
+    expect(page.get_by_text("would have passed as well")).to_be_visible()
+    page.get_by_text("All of them", exact=True).click()
+    expect(page.get_by_text("γ is lost", exact=True)).to_be_visible()
+    app.idle()
+    page.get_by_role("button", name=re.compile("Try a batch on which")).click()
+    expect(page.locator(HEADLINE)).to_contain_text("Is your gradient right?")
+    expect(page.locator("textarea").first).to_have_value("")
+    app.idle()
+    # The numbers to run it on are another batch, with γ and β that show.
+    code = page.get_by_test_id("stCode").last.inner_text()
+    assert re.search(r"gamma = np.array\(\[(?!1\.0)", code)
+    assert "eps = 0.05" in code
+
+
+def test_ones_own_batch_in_three_pastes(app: App) -> None:
+    page = app.open("/check?proof=3").page
+    rng = np.random.default_rng(4)
+    x, dy = rng.normal(2, 1, (5, 2)), rng.normal(0, 1, (5, 2))
+    gamma = np.array([1.5, -0.5])
+    right = run(Scenario(x, dy, gamma, eps=1e-3)).dx
+    page.get_by_role("button", name="Judge it on your own batch").click()
+    boxes = {
+        "x": repr(x),
+        "∂L/∂y": str(dy.tolist()),
+        "your ∂L/∂x": f"tensor({(right * gamma).tolist()}, dtype=torch.float64)",
+    }
+    for label, text in boxes.items():
+        box = page.get_by_label(label, exact=True)
+        box.fill(text)
+        box.press("Control+Enter")
+        app.idle()
+    for label, text in (("γ, one for each", str(gamma)), ("ε (1e-5", "1e-3")):
+        box = page.get_by_label(re.compile(re.escape(label)))
+        box.fill(text)
+        box.press("Enter")
+        app.idle()
+    page.get_by_role("button", name="Judge this batch").click()
+    expect(page.locator(HEADLINE)).to_contain_text("γ counts twice")
+    app.idle()
+    assert "x=" in page.url
+    assert "mine=" in page.url
+
+
+def test_a_print_with_dots_says_how_to_print_all(app: App) -> None:
+    app.open("/check?proof=3")
+    paste(app, "tensor([[ 0.6678, -0.3285],\n        ...,\n        [-0.1000, 0.2000]])")
+    alert = app.page.get_by_test_id("stAlertContainer")
+    expect(alert).to_contain_text("PyTorch left numbers out")
+    expect(alert).to_contain_text("set_printoptions")

@@ -212,3 +212,31 @@ def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool
     rows(app).first.click()
     app.page.wait_for_selector("[data-ledger] tfoot", state="attached")
     app.idle().assert_accessible()
+
+
+def test_a_captured_gradient_gets_the_diagnosis_and_others_can_be_handed_in(
+    app: App, tmp_path: Path
+) -> None:
+    c = read_npz(SHIPPED)
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    wrong = (t.dx_direct + t.dx_via_var * len(c.x) + t.dx_via_mean).astype(np.float32)
+    save_npz(Capture(c.x, c.dy, c.gamma, c.beta, a=c.a, dx=wrong), tmp_path / "n.npz")
+    page = app.open("/layer").page
+    upload(app, tmp_path / "n.npz")
+    expect(page.get_by_text("The path through the variance is not divided by N")).to_be_visible()
+    expect(page.get_by_test_id("stCode").first).to_contain_text("as it should be")
+    app.idle()
+    page.get_by_role("button", name=re.compile("Hand in")).click()
+    box = page.get_by_role("textbox", name="Its numbers, as any print")
+    box.fill(str((2 * t.dgamma).tolist()))
+    box.press("Control+Enter")
+    expect(page.get_by_text(re.compile("γ is wrong: It is twice"))).to_be_visible()
+    app.idle()
+    page.keyboard.press("Escape")
+    rows(app).first.locator("td").nth(2).click()
+    page.wait_for_selector("[data-ledger] tfoot")
+    app.idle()
+    expect(page.get_by_text("not divided by N").first).to_be_visible()
+    expect(page.get_by_role("cell", name="64", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Set these 64 samples in Explore").click()
+    page.wait_for_url(re.compile("mine="))

@@ -42,7 +42,8 @@ def test_the_largest_difference_of_right_numbers(form: str) -> None:
 
 
 def test_the_largest_difference_of_single_precision() -> None:
-    text = written(T.dx * (1 + 3e-7 * np.cos(np.arange(12).reshape(6, 2))), "{!r}")
+    short = (T.dx * (1 + 3e-7 * np.cos(np.arange(12).reshape(6, 2)))).astype(np.float32)
+    text = written(short.astype(np.float64), "{!r}")
     found = diagnose(T, "dx", parse(text))
     assert "float32" in found.claim
     assert stated(found.why, "largest difference is") == pytest.approx(apart(text, T.dx), rel=0.05)

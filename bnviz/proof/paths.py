@@ -1,0 +1,134 @@
+"""Anyone's ∂L/∂x read by its three parts: c₁·① + c₂·② + c₃·③, neuron by neuron.
+
+The right gradient has (1, 1, 1); most wrong ones of real projects have other numbers there,
+and they say which: (1, 0, 1) a path forgotten, (1, −1, 1) a sign, (1, 1, N) a sum for a mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnviz.core.arrays import Array
+from bnviz.core.trace import Trace
+
+PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
+_ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """What a ∂L/∂x is made of. parts: c·①, c·②, c·③ and the rest that none of them explains.
+
+    coefficients (k, 3), and by how much each may be off (k, 3): inf where the numbers leave it
+    open. exact (k,): are these three all of it? unique (k,): is there no other way to make it?
+    """
+
+    coefficients: Array
+    off: Array
+    exact: NDArray[np.bool_]
+    unique: NDArray[np.bool_]
+    direct: Array  # (N, k)
+    via_var: Array
+    via_mean: Array
+    rest: Array
+
+    def rounded(self) -> Array:
+        """The coefficients, (k, 3): a whole number where that is within what they may be off."""
+        whole = np.round(self.coefficients)
+        near = np.abs(self.coefficients - whole) <= np.maximum(self.off, 1e-6)
+        return np.where(near & np.isfinite(self.off), whole, self.coefficients) + 0.0
+
+
+@np.errstate(all="ignore")
+def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
+    """Fit a ∂L/∂x, (N, k), by the three paths. allowed: what digits and rounding explain, (N, k).
+
+    Where the fit isn't unique, it stays as near to (1, 1, 1) as it can.
+    """
+    n, k = t.dx.shape
+    coefficients, off = np.ones((k, 3)), np.full((k, 3), np.inf)
+    exact, unique = np.zeros(k, bool), np.zeros(k, bool)
+    rest = np.zeros((n, k))
+    for j in range(k):
+        parts = np.column_stack([getattr(t, name)[:, j] for name in PARTS])
+        size = np.linalg.norm(parts, axis=0)
+        scaled = parts / np.where(size > 0, size, 1.0)
+        u, values, vt = np.linalg.svd(scaled, full_matrices=False)
+        keep = values > _ALIKE * max(values[0], 1e-300)
+        back = (
+            (vt[keep].T / values[keep]) @ u[:, keep].T / np.where(size > 0, size, np.inf)[:, None]
+        )
+        away = back @ (dx[:, j] - t.dx[:, j])
+        coefficients[j] += away
+        rest[:, j] = dx[:, j] - parts @ coefficients[j]
+        room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
+        exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
+        unique[j] = bool(keep.sum() == 3)
+        # A part is open where a direction was dropped in which it has a share.
+        open_ = (np.abs(vt[~keep]) > 1e-6).any(axis=0) if (~keep).any() else np.zeros(3, bool)
+        bound = np.abs(back) @ np.where(np.isfinite(room), room, 1e300)
+        off[j] = np.where(open_ | (size == 0), np.inf, bound + 1e-10 * np.abs(coefficients[j]))
+    one, two, three = (coefficients[:, i] * getattr(t, name) for i, name in enumerate(PARTS))
+    return Paths(coefficients, off, exact, unique, one, two, three, rest)
+
+
+@np.errstate(all="ignore")
+def factors(t: Trace) -> dict[str, Array]:
+    """What a path may count, by how one would write it: each (k,), the simplest first."""
+    n = float(t.x_hat.shape[0])
+    one, gamma, inv = np.ones(t.x_hat.shape[1]), t.scenario.gamma, t.inv_std
+    found = {
+        "1": one,
+        "0": 0 * one,
+        "−1": -one,
+        "2": 2 * one,
+        "½": one / 2,
+        "N": n * one,
+        "1/N": one / n,
+        "−2": -2 * one,
+        "N/(N − 1)": one * n / (n - 1),
+        "(N − 1)/N": one * (n - 1) / n,
+        "1/γ": 1 / gamma,
+        "γ": gamma,
+        "1/√(σ²+ε)": inv,
+        "√(σ²+ε)": 1 / inv,
+        "1/(σ²+ε)": inv**2,
+        "σ²+ε": inv**-2,
+        "−N": -n * one,
+        "−1/N": -one / n,
+        "2/N": 2 * one / n,
+        "N²": n * n * one,
+        "1/N²": one / n / n,
+        "−½": -one / 2,
+        "4": 4 * one,
+        "3": 3 * one,
+        "¼": one / 4,
+        "2·N": 2 * n * one,
+        "N/2": n / 2 * one,
+        "N·γ": n * gamma,
+        "γ/N": gamma / n,
+        "1/(N·γ)": 1 / gamma / n,
+        "N/γ": n / gamma,
+        "2·γ": 2 * gamma,
+        "−γ": -gamma,
+        "−1/γ": -1 / gamma,
+    }
+    return {name: value for name, value in found.items() if np.isfinite(value).all()}
+
+
+def named(t: Trace, p: Paths) -> tuple[str, str, str] | None:
+    """How the coefficients of all neurons would be written, if they can be."""
+    if not p.exact.all():
+        return None
+    names = []
+    for i in range(3):
+        for name, value in factors(t).items():
+            if (np.abs(p.coefficients[:, i] - value) <= p.off[:, i]).all():
+                names.append(name)
+                break
+        else:
+            return None
+    return names[0], names[1], names[2]
