@@ -59,6 +59,7 @@ OPTIONS = {
     "pass": ("float32-one", re.compile(r"float\d\d-(one|two)", re.ASCII)),
     "norm": ("frozen", _WORD),
     "layer": ("", re.compile(r"digits", re.ASCII)),
+    "which": ("0", re.compile(r"[1-9]\d{0,3}", re.ASCII)),
     "look": ("0", re.compile(r"[1-9]\d{0,4}", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
