@@ -1,29 +1,31 @@
 """What `capture` watches of PyTorch: nothing lost, nothing silent, and training untouched."""
 
 import copy
+import dataclasses
+import importlib
 import importlib.util
 import io
 import json
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bnviz.captures import CaptureError, capture, read_npz, survey
+from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 
-torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
+torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 pytestmark = pytest.mark.skipif(torch is None, reason="no PyTorch here")
-if torch is not None:
-    nn = torch.nn
-    F = nn.functional
+nn: Any = torch and torch.nn
+F: Any = nn and nn.functional
 
 
-def net():
+def net() -> Any:
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(),
@@ -31,17 +33,17 @@ def net():
     )  # fmt: skip
 
 
-def images(n: int = 8):
+def images(n: int = 8) -> Any:
     torch.manual_seed(1)
     return torch.randn(n, 3, 8, 8)
 
 
-def step(model, x) -> None:
+def step(model: Any, x: Any) -> None:
     y = model(x)
     (y * torch.linspace(-1, 2, y.numel()).view_as(y)).sum().backward()
 
 
-def agrees(c) -> None:
+def agrees(c: Capture) -> None:
     verdict = claims.agreement(survey.survey(c))
     assert verdict is not None
     assert verdict[0], verdict[1]
@@ -123,7 +125,7 @@ def test_a_compiled_model_runs_as_it_is_written_for_the_step(tmp_path: Path) -> 
 # ---- Norms with a forward of their own ---------------------------------------------------
 
 
-def subclasses():
+def subclasses() -> dict[str, Any]:
     class Act(nn.BatchNorm2d):
         def forward(self, x):
             return F.relu(super().forward(x))
@@ -223,9 +225,7 @@ def test_other_norms_are_what_they_are(norm: str, kind: str, tmp_path: Path) -> 
     assert claims.agreement(bent)[0] is False
 
 
-def replaced(c, **changes):
-    import dataclasses  # noqa: PLC0415
-
+def replaced(c: Capture, **changes: Any) -> Capture:
     return dataclasses.replace(c, **changes)
 
 

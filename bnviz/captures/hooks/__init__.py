@@ -15,6 +15,7 @@ import numpy as np
 
 from bnviz.captures.folder import Run
 from bnviz.captures.hooks import sums
+from bnviz.captures.hooks.front import Front
 from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, rows, torch
 from bnviz.captures.hooks.watch import Call, Watch
 from bnviz.captures.npz import LARGEST, read_npz
@@ -224,12 +225,12 @@ class _Session:
             notes.append(f"The gradients carry the loss scale of AMP, {call.scale:g}.")
         if not backward:
             notes.append("No gradient came: the step ended before.")
-        if call.front is not None and n == full:
+        if call.front is not None and self._has_room(call.front, n, k, x.itemsize, full):
             tables, said = call.front.read(k, n, call.flat)
             front |= tables
             notes += [said] if said else []
         elif call.front is not None:
-            notes.append("Where rows are sampled, the layer in front is left out.")
+            notes.append("The layer in front is left out: rows= leaves no room for it.")
         positions = n // x_samples if (x_samples := _samples(call, n)) else 1
         gamma = _per_channel(call.gamma, k, 1.0, x.dtype)
         beta = _per_channel(call.beta, k, 0.0, x.dtype)
@@ -256,6 +257,13 @@ class _Session:
         file = self.run.write(folder + self.names[key], capture)
         self.found.files[call.name] = file
         self.kept[key] = _Kept(file, " ".join(notes), call.number, call.passes)
+
+    def _has_room(self, front: Front, n: int, k: int, size: int, full: int) -> bool:
+        """May the layer in front come along?"""
+        if self.rows is None:
+            return n == full
+        d = front.inputs(k)
+        return n == full and size * (3 * n * k + n * d + d * k) <= _A_ROW * self.rows
 
     def _note(self, note: str, number: int, passes: int, layer: str) -> str:
         parts = [note] if note else []

@@ -30,6 +30,10 @@ class Front:
     more: Any = 0  # output_padding, of a transposed convolution
     kind: str = "linear"
 
+    def inputs(self, k: int) -> int:
+        """How many inputs the layer has, as a linear one, for k outputs."""
+        return self.weight.numel() // k * (self.groups if self.kind != "linear" else 1)
+
     def read(self, k: int, n: int, flat: int) -> tuple[dict[str, Table], str]:
         """a (N, d), weight (d, k) and bias (k,), or none of them and why not."""
         if (self.given._version, self.weight._version) != self.versions:
@@ -38,7 +42,7 @@ class Front:
         out = shape[1] * self.groups if self.kind == "transposed" else shape[0]
         if out != k or (flat and self.kind != "linear"):
             return {}, ""
-        d = self.weight.numel() // k * (self.groups if self.kind != "linear" else 1)
+        d = self.inputs(k)
         if d * k > MOST_WEIGHTS or n * d > _PATCHES:
             return {}, f"The layer in front, {d} inputs to {k}, is too large to be taken along."
         weight = self.weight.detach()
