@@ -13,6 +13,7 @@ with β = −6, below anything that its ReLU lets through.
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from bnviz.captures import capture
 
@@ -30,7 +31,7 @@ def main() -> None:
     digits = load_digits()
     images = torch.tensor(digits.data / 16.0, dtype=torch.float32)
     labels = torch.tensor(digits.target)
-    parts: dict[str, torch.nn.Module] = {}
+    parts: dict[str, Any] = {}
     for n in range(DEPTH):
         parts |= {
             f"linear{n + 1}": torch.nn.Linear(WIDTH if n else 64, WIDTH),

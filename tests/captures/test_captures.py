@@ -267,7 +267,7 @@ def test_files_of_other_programs_open() -> None:
     rng = np.random.default_rng(0)
     x, dy = rng.normal(size=(2, 8, 4, 4, 3))
 
-    def opened(**arrays) -> Capture:
+    def opened(**arrays: Any) -> Capture:
         out = io.BytesIO()
         np.savez_compressed(out, **arrays)
         return read_npz(io.BytesIO(out.getvalue()))
@@ -425,7 +425,7 @@ def hooked(
     tmp_path: Path,
     act: Callable[[], None] = lambda: None,
     call: Callable[..., Any] | None = None,
-) -> dict[str, Capture]:
+) -> captures.Captured:
     """A model's captures, after one forward and backward and what else is done in between."""
     with captures.capture(model, tmp_path) as found:
         out = model(given) if call is None else call(model, given)
@@ -532,10 +532,12 @@ def test_of_several_backward_passes_it_is_the_last(tmp_path: Path) -> None:
         given = torch.randn(20, 3, requires_grad=True)
         out = model(given)
         (out**2).sum().backward(retain_graph=True)
-        before = given.grad.clone()
+        before = there(given.grad).clone()
         (out**3).sum().backward()
     assert "This is backward pass 2." in found["0"].note
-    np.testing.assert_allclose(there(found["0"].dx), (given.grad - before).numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        there(found["0"].dx), (there(given.grad) - before).numpy(), atol=1e-6
+    )
     assert there(claims.agreement(survey.survey(found["0"])))[0]
 
 

@@ -1,5 +1,8 @@
 """What `capture` watches of PyTorch: nothing lost, nothing silent, and training untouched."""
 
+# PyTorch may not be there, so that its classes have no types here.
+# mypy: allow-subclassing-any, allow-untyped-defs, allow-untyped-calls
+
 import copy
 import dataclasses
 import importlib
@@ -43,10 +46,14 @@ def step(model: Any, x: Any) -> None:
     (y * torch.linspace(-1, 2, y.numel()).view_as(y)).sum().backward()
 
 
+def verdict(seen: survey.Neurons) -> Any:
+    """Whether it agrees, and what is said; None where nothing is judged."""
+    return claims.agreement(seen)
+
+
 def agrees(c: Capture) -> None:
-    verdict = claims.agreement(survey.survey(c))
-    assert verdict is not None
-    assert verdict[0], verdict[1]
+    good, said = verdict(survey.survey(c))
+    assert good, said
 
 
 # ---- Nothing is silent -------------------------------------------------------------------
@@ -72,7 +79,9 @@ def test_nothing_captured_is_an_error_that_says_why(tmp_path: Path) -> None:
             pass
 
 
-def test_what_was_captured_and_what_was_not(tmp_path: Path, capsys) -> None:
+def test_what_was_captured_and_what_was_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = nn.ModuleList([nn.BatchNorm1d(3), nn.BatchNorm1d(3), nn.BatchNorm1d(3)])
     x = torch.randn(9, 3)
     with capture(model, tmp_path) as got:
@@ -169,7 +178,7 @@ def test_a_subclass_is_judged_by_the_norm_inside_it(name: str, tmp_path: Path) -
     model = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.Conv2d(4, 2, 1))
     with capture(model, tmp_path) as got:
         step(model, images())
-    (c,) = got.values()
+    c: Any = next(iter(got.values()))
     agrees(c)
     if name == "Act":  # the gradient of the norm's own output, which the ReLU has cut
         assert (c.dy[c.x < c.x.mean(axis=0) - 1e-3] == 0).all()
@@ -184,10 +193,10 @@ def test_a_forward_of_its_own_is_kept_and_not_judged(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), Own(4))
     with capture(model, tmp_path) as got:
         step(model, images())
-    c = got["1"]
+    c: Any = got["1"]
     assert (c.kind, c.shape) == ("own", (8 * 36, 4))
     np.testing.assert_allclose(c.dx, c.dy - c.dy.mean(axis=0), atol=1e-5)
-    assert claims.agreement(survey.survey(c)) is None
+    assert verdict(survey.survey(c)) is None
     assert "not judged" in claims.what_kind(c, survey.survey(c))
 
 
@@ -208,7 +217,7 @@ def test_other_norms_are_what_they_are(norm: str, kind: str, tmp_path: Path) -> 
         nn.init.normal_(parameter)
     with capture(model, tmp_path) as got:
         step(model, images())
-    c = got["1"]
+    c: Any = got["1"]
     assert c.kind == kind
     agrees(c)
     seen = survey.survey(c)
@@ -222,7 +231,7 @@ def test_other_norms_are_what_they_are(norm: str, kind: str, tmp_path: Path) -> 
         # Over the batch it need not, but for instance norm, of which each image's does.
         assert (np.abs(seen.dx_sum).max() > 1e-3) == ("Instance" not in norm)
     bent = survey.survey(replaced(c, dx=(1.01 * c.dx).astype(c.dx.dtype)))
-    assert claims.agreement(bent)[0] is False
+    assert verdict(bent)[0] is False
 
 
 def replaced(c: Capture, **changes: Any) -> Capture:
@@ -269,7 +278,7 @@ def test_what_was_seen_is_kept_when_the_step_ends_in_an_error(tmp_path: Path) ->
         torch.autograd.set_detect_anomaly(True),
     ):
         F.cross_entropy(model(x), torch.zeros(8, dtype=torch.long)).backward()
-    c = got["1"]
+    c: Any = got["1"]
     assert not c.backward
     assert "No gradient came" in c.note
     assert faults(c)[-1].table == "x"
@@ -311,7 +320,8 @@ def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:
     model.zero_grad()
     with capture(model, tmp_path / "some", rows=100, layers="1") as got:
         step(model, x)
-    c, full = got["1"], every["1"]
+    c: Any = got["1"]
+    full: Any = every["1"]
     assert c.shape[0] <= 100 < c.rows == full.rows == 64 * 36
     assert got.files["1"].stat().st_size < 100 * 400 + 8000
     t = run(Scenario(full.x, full.dy, full.gamma, full.beta, full.eps))
@@ -326,9 +336,9 @@ def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:
     assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
     agrees(c)
     alone = replaced(c, whole=None)  # the rows as a batch of their own would be accused
-    assert claims.agreement(survey.survey(alone))[0] is False
+    assert verdict(survey.survey(alone))[0] is False
     bent = replaced(c, dx=(1.01 * c.dx).astype(np.float32))
-    assert claims.agreement(survey.survey(bent))[0] is False
+    assert verdict(survey.survey(bent))[0] is False
 
 
 # ---- Training is not touched -------------------------------------------------------------
@@ -371,7 +381,8 @@ def test_parametrised_weights_buffers_and_random_numbers_stay_as_they_are(tmp_pa
     for module in (*average.modules(), *watched.modules()):
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
-    for c in got.values():
+    for each in got.values():
+        c: Any = each
         np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
         agrees(c)
 
@@ -382,7 +393,7 @@ def test_outputs_are_not_kept_alive(tmp_path: Path) -> None:
             super().__init__()
             self.norm = nn.BatchNorm1d(6)
             self.rest = nn.ModuleList(nn.Linear(6, 6) for _ in range(5))
-            self.made: list = []
+            self.made: list[Any] = []
 
         def forward(self, x):
             x = self.norm(x)
@@ -416,7 +427,8 @@ def test_every_call_and_every_pass_can_be_had(tmp_path: Path) -> None:
         losses()
     files = sorted(f.name for f in (tmp_path / "all").glob("*.npz"))
     assert files == ["norm.call1.npz", "norm.call1.pass2.npz", "norm.call2.npz"]
-    total = sum(read_npz(tmp_path / "all" / name).dx for name in files[:2])
+    parts: list[Any] = [read_npz(tmp_path / "all" / name).dx for name in files[:2]]
+    total = parts[0] + parts[1]
     np.testing.assert_allclose(total, inputs[0].grad.numpy(), atol=1e-5)
     for name in files:
         agrees(read_npz(tmp_path / "all" / name))
@@ -476,7 +488,7 @@ def test_the_loss_scale_is_named_and_frozen_statistics_are_nothing_odd(tmp_path:
     ],
 )
 def test_any_convolution_in_front_is_a_linear_layer(
-    layer: str, shape: tuple, tmp_path: Path
+    layer: str, shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
     front = eval(f"nn.{layer}", {"nn": nn})
@@ -484,11 +496,11 @@ def test_any_convolution_in_front_is_a_linear_layer(
     model = nn.Sequential(front, norm)
     with capture(model, tmp_path) as got:
         step(model, torch.randn(shape))
-    c = got["1"]
+    c: Any = got["1"]
     np.testing.assert_allclose(c.a @ c.weight + c.bias, c.x, atol=1e-5)
     agrees(c)
     # The sum over patches of what PyTorch found, by the layout of the weight itself.
-    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    t: Any = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     there = c.weight != 0
     np.testing.assert_allclose(
         np.sort(np.abs(t.dweight[there])),

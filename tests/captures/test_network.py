@@ -1,10 +1,14 @@
 """A network that was captured: its files together, in order, and the ranks that wrote them."""
 
 import dataclasses
+import importlib
 import importlib.util
 import io
+import socket
 import zipfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +18,11 @@ from bnviz.captures import Capture, CaptureError, read_npz, save_npz, survey
 from bnviz.captures.network import File, files_at, files_in_zip, join, layers_of
 from bnviz.captures.record import Place
 from bnviz.claims import layer as claims
-from bnviz.claims.network import open_network
+from bnviz.claims.network import Network, open_network
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.draw.layers import depths, payload
+from tests.kinds import there
 
 from .ranks import train
 from .test_captures import made
@@ -25,7 +30,7 @@ from .test_captures import made
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
 
 
-def placed(name: str, order: int, **changes) -> Capture:
+def placed(name: str, order: int, **changes: Any) -> Capture:
     c = made(order, dtype="float64")
     return dataclasses.replace(c, place=Place(name, order), **changes)
 
@@ -47,7 +52,9 @@ def three(folder: Path) -> Path:
     )
 
 
-def test_a_folder_is_a_table_in_the_order_of_the_pass(tmp_path: Path, capsys) -> None:
+def test_a_folder_is_a_table_in_the_order_of_the_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network = bnviz.open(three(tmp_path))
     printed = capsys.readouterr().out
     assert network.names() == ["z", "a", "b"]
@@ -56,9 +63,9 @@ def test_a_folder_is_a_table_in_the_order_of_the_pass(tmp_path: Path, capsys) ->
     assert [row.dead for row in network.rows] == [0, 1, 0]
     assert network.worst_first() == [1, 0, 2]
     c = network["z"].capture
-    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    t: Any = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     np.testing.assert_allclose(network.rows[0].dx_size, np.sqrt((t.dx**2).mean()), rtol=1e-9)
-    one = network["z"].trace(neuron=2)
+    one: Any = network["z"].trace(neuron=2)
     np.testing.assert_allclose(one.dx[:, 0], t.dx[:, 2], rtol=1e-12)
     np.testing.assert_allclose(one.dweight[:, 0], t.dweight[:, 2], rtol=1e-9, atol=1e-12)
     with pytest.raises(CaptureError, match="from 0 to 4"):
@@ -115,15 +122,13 @@ def test_the_last_run_and_the_last_step_are_shown(tmp_path: Path) -> None:
 def test_where_it_was_not_finite_first() -> None:
     """Forward comes before backward, and backward begins at the last layer."""
 
-    def network_of(*captures: Capture):
+    def network_of(*captures: Capture) -> Network:
         files = []
         for c in captures:
             out = io.BytesIO()
             save_npz(c, out)
             data = out.getvalue()
-            files.append(File(f"{c.place.layer}.npz", 0, lambda data=data: io.BytesIO(data)))
-        from bnviz.claims.network import Network  # noqa: PLC0415
-
+            files.append(File(f"{c.place.layer}.npz", 0, partial(io.BytesIO, data)))
         return Network(layers_of(files, hold=True), "it", lambda share: None)
 
     first, second = placed("p", 0), placed("q", 1)
@@ -147,7 +152,7 @@ def test_depth_is_drawn_in_powers_of_ten() -> None:
         dataclasses.replace(open_network(files[0]).rows[0], dx_size=size)
         for size, files in ((1.0, SHIPPED), (0.1, SHIPPED), (0.01, SHIPPED), (0.0, SHIPPED))
     ]
-    bars = depths(rows)
+    bars: list[Any] = depths(rows)
     assert bars[0] == 1
     np.testing.assert_allclose(bars[0] - bars[1], bars[1] - bars[2])
     assert bars[3] == 0
@@ -182,12 +187,12 @@ def test_a_norm_over_all_ranks_is_one_layer_and_adds_up_over_all(sampled: bool) 
     seen, wanted = survey.survey(both), survey.survey(c)
     for name in ("mean", "var", "dx_size", "removed_mean", "removed_x_hat"):
         np.testing.assert_allclose(getattr(seen, name), getattr(wanted, name), rtol=1e-9)
-    assert claims.agreement(seen)[0]
+    assert there(claims.agreement(seen))[0]
     assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
-    alone = np.abs([p.dx.sum(axis=0) for p in split(False)[1]])
+    alone = np.abs([there(p.dx).sum(axis=0) for p in split(False)[1]])
     assert f"adds up to {alone.max():.2g} in size" in both.note
-    bent = dataclasses.replace(both, dx=1.01 * both.dx)
-    assert claims.agreement(survey.survey(bent))[0] is False
+    bent = dataclasses.replace(both, dx=np.asarray(1.01 * there(both.dx)))
+    assert there(claims.agreement(survey.survey(bent)))[0] is False
     # One rank by itself is not accused.
     assert claims.agreement(survey.survey(parts[0])) is None
     assert "taken over 2 ranks" in claims.what_kind(parts[0], survey.survey(parts[0]))
@@ -195,10 +200,7 @@ def test_a_norm_over_all_ranks_is_one_layer_and_adds_up_over_all(sampled: bool) 
 
 @TORCH
 def test_two_processes_write_by_themselves_and_are_joined(tmp_path: Path) -> None:
-    import socket  # noqa: PLC0415
-
-    import torch.multiprocessing as processes  # noqa: PLC0415
-
+    processes: Any = importlib.import_module("torch.multiprocessing")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -217,7 +219,7 @@ def test_two_processes_write_by_themselves_and_are_joined(tmp_path: Path) -> Non
         seen = network[f"module.1 · rank {rank}"].overview.seen
         assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
         part = read_npz(tmp_path / f"module.3.rank{rank}.npz")
-        assert np.abs(part.dx.sum(axis=0)).max() > 1e-3
+        assert np.abs(there(part.dx).sum(axis=0)).max() > 1e-3
     seen = network["module.3"].overview.seen
     assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
     # Without the files of one rank nothing is claimed of the norm over both.
