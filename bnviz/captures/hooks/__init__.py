@@ -200,10 +200,15 @@ class _Session:
             per = x.numel() // k // n
             chosen = (np.sort(chosen)[:, None] * per + np.arange(per)).ravel()
         else:
-            chosen = np.union1d(chosen[: max(1, room - 4)], _not_finite(x, dy, call.flat))
-        index = torch().as_tensor(chosen, device=getattr(x, "device", None))
+            chosen = np.sort(chosen[: max(1, room - 2)])
         over_rows = call.norm in {"batch", "sync", "own"}  # others are whole in each row or sample
-        return index, sums.whole(x, dy, call.flat) if over_rows else None
+        whole = sums.whole(x, dy, call.flat) if over_rows else None
+        finite = (
+            whole is not None and np.isfinite(whole.mean + whole.dy_dev + whole.dy_square).all()
+        )
+        if not finite and call.norm != "group":
+            chosen = np.union1d(chosen, _not_finite(x, dy, call.flat))
+        return torch().as_tensor(chosen, device=getattr(x, "device", None)), whole
 
     def _write(
         self, call: Call, x: Table, dy: Table, dx: Table | None, whole: Whole | None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.captures.hooks.tensor import Tensor, channels
+from bnviz.captures.hooks.tensor import Tensor, channels, torch
 from bnviz.captures.record import Whole
 
 _BLOCK = 2**19  # numbers
@@ -32,13 +32,12 @@ def whole(x: Tensor, dy: Tensor, last: int) -> Whole:
     rows = 0
     for a, b in zip(_blocks(x, last), _blocks(dy, last), strict=True):
         dev, g = a.double() - near[:, None], b.double()
-        sums[0] += dev.sum(dim=(0, 2))
-        sums[2] += g.sum(dim=(0, 2))
-        sums[1] += (dev * dev).sum(dim=(0, 2))
-        sums[3] += (dev * g).sum(dim=(0, 2))
-        sums[4] += (g * g).sum(dim=(0, 2))
+        for index, (left, right) in enumerate(((dev, dev), (dev, g), (g, g))):
+            sums[index] += torch().linalg.vecdot(left, right).sum(0)
+        sums[3] += dev.sum(2).sum(0)
+        sums[4] += g.sum(2).sum(0)
         rows += a.shape[0] * a.shape[2]
-    away, square, up, up_dev, up_square = (np.asarray(v) for v in sums.cpu().numpy())
+    square, up_dev, up_square, away, up = (np.asarray(v) for v in sums.cpu().numpy())
     with np.errstate(all="ignore"):
         mean = away / rows
         var = np.maximum(square / rows - mean**2, 0.0)
@@ -47,6 +46,6 @@ def whole(x: Tensor, dy: Tensor, last: int) -> Whole:
 
 def total(dx: Tensor, last: int) -> Any:
     """Σ∂L/∂x over all rows, (k,)."""
-    parts = [block.double().sum(dim=(0, 2)) for block in _blocks(dx, last)]
+    parts = [block.sum(2, dtype=torch().float64).sum(0) for block in _blocks(dx, last)]
     added = sum(parts[1:], parts[0])
     return added.cpu().numpy()

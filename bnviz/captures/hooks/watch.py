@@ -8,6 +8,7 @@ with them.
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 import weakref
@@ -113,7 +114,7 @@ class Watch:
         modules = library.nn.modules.module
         with ExitStack() as stack:
             stance = getattr(library.compiler, "set_stance", None)
-            if stance is not None:
+            if stance is not None and "torch._dynamo" in sys.modules:  # else nothing is compiled
                 stack.enter_context(stance("force_eager"))
             stack.enter_context(_unsaid("Using `torch.compile\\(module\\)` when there are global"))
             before = modules.register_module_forward_pre_hook(self._enter)
