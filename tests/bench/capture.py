@@ -1,7 +1,7 @@
 """What watching costs a step of training: `python -m tests.bench.capture`, with PyTorch.
 
 A network with the 53 norms of ResNet-50 and random images, each way in a process of its own.
-Per row: the fastest of the steps, the most memory of the process, both as multiples of the plain step,
+Per row: the fastest of the steps, the most memory of the process, both as multiples of plain ones,
 and what is on disk afterwards. `--size`, `--batch` and `--steps` make it smaller.
 """
 
