@@ -253,14 +253,16 @@ def _of_whole(
 class _Rounding:
     """What rounding explains of a difference, entry by entry.
 
-    Another program holds mean and 1/σ in its format, adds up in it, perhaps one after the
-    other, and rounds to its own format at the end; each term errs in proportion to itself.
+    Another program may hold mean and 1/σ in its own format, adds up in at least float32, perhaps
+    one after the other, and rounds at the end; each term errs in proportion to itself.
     """
 
     def __init__(self, c: Capture, m: _Moments, s: Array, share: Array) -> None:
         self.c, self.m, self.s, self.pull = c, m, s, share
         self.e = float(np.finfo(c.x.dtype).eps)
         self.own = c.precision if c.precision > self.e else 0.0
+        # Below 2⁻¹⁴ float16 counts in steps of 2⁻²⁴.
+        self.step = 2.0**-24 if self.own == float(np.finfo(np.float16).eps) else 0.0
 
     def added(self, n: int) -> float:
         """How far a sum of n numbers is off, as a multiple of the sum of their sizes.
@@ -281,25 +283,26 @@ class _Rounding:
         """
         each = 4 * self.e + 2 * self.own
         bound: Array = (each + self.added(n)) * part.size + self.added(n) * part.means
-        return bound + each * part.moved
+        return bound + each * part.moved + self.step
 
     def over_batch(self, g: Array, dev: Array) -> tuple[Array, Array]:
         """The bound of each entry of ∂L/∂x, and the size of what it is made of; both (n, k)."""
         m, s, c = self.m, self.s, self.c
         size = np.abs(g)
         if c.mode == "eval":
-            bound = (4 * self.e + self.own) * s * size
+            bound = (4 * self.e + 2 * self.own) * s * size
         else:
             n = m.rows
             size = size + np.abs(m.g_sum) / n + np.abs(dev * self.pull)
             sums = m.g_abs / n + np.abs(dev) * s * s * m.g_dev_abs / n
             # A mean that is off moves all deviations: by so much, in units of σ.
             # Where all are alike, as far from 0, roundings fall the same way.
-            moved = self.e * (4 + n / 50) * np.abs(m.mean) * s
+            moved = (self.e * (4 + n / 50) + self.own) * np.abs(m.mean) * s
             off = moved * (np.abs(self.pull) / s + np.abs(dev) * s * m.g_abs / n)
             off = np.where(s > 0, off, 0.0)
-            bound = (4 * self.e + self.own + self.added(n) + moved**2) * size
+            bound = (4 * self.e + 2 * self.own + self.added(n) + moved**2) * size
             bound = s * (bound + self.added(n) * sums + off)
+        bound = bound + self.step
         if c.written:
             bound = bound + written_off(c, c.gamma, s, s * m.g_most)
         return bound, s * size

@@ -476,6 +476,19 @@ def test_the_loss_scale_is_named_and_frozen_statistics_are_nothing_odd(tmp_path:
         assert not any(f.words for f in claims.findings(c, survey.survey(c)))
 
 
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64"])
+def test_a_model_in_any_format_is_judged_by_that_format(kind: str, tmp_path: Path) -> None:
+    model, x = net().to(getattr(torch, kind)), images(16).to(getattr(torch, kind))
+    with capture(model, tmp_path) as got:
+        F.cross_entropy(model(x).float(), torch.arange(16) % 2).backward()
+    for each in got.values():
+        c: Any = each
+        agrees(c)
+        for factor in (1.2, 0.0, -1.0):
+            bent = replaced(c, dx=(factor * c.dx).astype(c.dx.dtype))
+            assert verdict(survey.survey(bent))[0] is False
+
+
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
