@@ -32,7 +32,7 @@ LIBRARIES = {
     "pandas": ("screen/",),
     "segno": ("screen/sharing.py",),
     "latex2mathml": ("words/formula.py",),
-    "torch": ("captures/hooks.py",),
+    "torch": ("captures/hooks/",),
     "numpy": (
         "core/",
         "inputs/",
@@ -129,7 +129,7 @@ def test_each_rule_is_noticed_when_it_is_broken(name: str, source: str) -> None:
     [
         ("claims/x.py", "from bnviz.study import neighbours\nfrom bnviz.core.trace import run"),
         ("draw/figures/x.py", "import plotly.graph_objects as go"),
-        ("captures/hooks.py", "def f():\n    import torch"),
+        ("captures/hooks/", "def f():\n    import torch"),
         ("components/x/__init__.py", "from bnviz.components.register import component"),
         ("core/x.py", "from . import linear"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.captures.record import Capture, CaptureError, Terms, checked
+from bnviz.captures.record import Capture, CaptureError, Terms, checked, faults
 
 _LONGEST, _MOST_COLUMNS, _MOST_OF_A_KIND = 2**25, 20_000, 9999
 _WIDEST = 25  # characters of a number: -1.2345678901234567e-100 and a comma
@@ -41,6 +41,7 @@ def save_csv(capture: Capture, terms: Terms | None = None) -> str:
 def holds_in_csv(capture: Capture) -> bool:
     """Would a CSV of it, with its terms, open again as the same? It has no room for modes."""
     plain = capture.mode == "train" and capture.precision == np.finfo(capture.x.dtype).eps
+    plain = plain and capture.kind == "batch" and capture.whole is None and not faults(capture)
     n, k = capture.shape
     d = 0 if capture.a is None else capture.a.shape[1]
     columns = 13 * k + d + 1  # x, dy, dx, gamma, beta, eight terms; a; eps
@@ -115,9 +116,7 @@ def read_csv(text: str) -> Capture:
         short = {name: values.astype(np.float32) for name, values in found.items()}
     if all(np.array_equal(short[name], values) for name, values in found.items()):
         found = dict(short)  # numbers of float32, written out
-    return replace(
-        checked(found, {"eps": float(eps[0]), "roundoff": 0.0}, "train", ""), written=written
-    )
+    return replace(checked(found, {"eps": float(eps[0]), "roundoff": 0.0}, {}), written=written)
 
 
 def _cell(text: str, line: int, head: str) -> float:

@@ -13,27 +13,60 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.captures.record import ARRAYS, Capture, CaptureError, Terms, checked, working_type
+from bnviz.captures.record import (
+    ARRAYS,
+    WHOLE,
+    Capture,
+    CaptureError,
+    Terms,
+    checked,
+    working_type,
+)
 
 LARGEST = 2 * 1024**3  # bytes, unpacked
-_RATIO = 1000  # a member that unpacks to more is no array of measured numbers
-_TEXTS = ("mode", "note")
-_NUMBERS = {"eps": 1e-5, "roundoff": 0.0}
+_RATIO, _FREE = 1000, 2**28  # beyond, a member that unpacks to so much more must be smaller
+_TEXTS = ("mode", "note", "norm", "at_layer")
+_NUMBERS = {
+    "eps": 1e-5,
+    "roundoff": 0.0,
+    "groups": 1.0,
+    "positions": 1.0,
+    "whole_rows": 0.0,
+    "backward": 1.0,
+    "at_order": 0.0,
+    "at_step": 0.0,
+    "at_rank": 0.0,
+    "at_ranks": 1.0,
+}
 _PIECE = 2**24  # bytes read at a time
-_MOST_MEMBERS = 100
+_MOST_MEMBERS, _AXES = 100, 5
 _TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
 
 
 def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | None = None) -> None:
     """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term."""
+    plain = Capture(capture.x, capture.dy, capture.gamma, capture.beta)
+    said: dict[str, Any] = {
+        **{name: getattr(capture, name) for name in ("norm", "groups", "positions", "backward")},
+        **{f"at_{name}": value for name, value in vars(capture.place).items()},
+    }
+    usual = {name: getattr(plain, name, None) for name in said}
+    usual |= {f"at_{name}": value for name, value in vars(plain.place).items()}
     arrays: dict[str, NDArray[Any]] = {
         "eps": np.array(capture.eps),
         "roundoff": np.array(capture.roundoff),
         "mode": np.array(capture.mode),
         "note": np.array(capture.note),
+        **{name: np.array(v) for name, v in said.items() if v != usual[name]},
         **capture.arrays(),
         **{f"term_{name}": values for name, values in (terms or {}).items()},
     }
+    if not capture.backward:
+        del arrays["dy"]
+        arrays["backward"] = np.array(0)
+    if capture.whole is not None:
+        sums = {f"whole_{name}": v for name, v in vars(capture.whole).items() if v is not None}
+        arrays |= {name: np.asarray(v) for name, v in sums.items()}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, values in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -58,10 +91,11 @@ def _member(
             shape, fortran, dtype = reader(file, max_header_size=4096)
         except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
             raise CaptureError(f"{name} in the file is no NumPy array.") from error
-        if dtype.hasobject or dtype.kind not in "fiuU" or dtype.itemsize > 4096:
+        if dtype.hasobject or dtype.kind not in "fiuUb" or dtype.itemsize > 4096:
             raise CaptureError(f"{name} must hold numbers; it holds {str(dtype)[:40]}.")
         count = math.prod(int(length) for length in shape)
-        if count * dtype.itemsize > info.file_size or len(shape) > 2 or min(shape, default=0) < 0:
+        ends = file.tell() + count * dtype.itemsize
+        if ends != info.file_size or len(shape) > _AXES or min(shape, default=0) < 0:
             raise CaptureError(
                 f"{name} says that its shape is {str(shape)[:40]}, and the file is another."
             )
@@ -86,21 +120,26 @@ def read_npz(
     try:
         _check_count(source)
         with zipfile.ZipFile(source) as archive:
-            found = _members(archive, progress)
+            found, left = _members(archive, progress)
     except CaptureError:
         raise
     except Exception as error:  # damaged files raise errors of zipfile, zlib, struct, …
         raise CaptureError("This is no .npz file, or it is damaged.") from error
-    texts = dict.fromkeys(_TEXTS, "")
-    for name in set(_TEXTS) & set(found):
-        texts[name] = _text(found.pop(name))
+    texts = {name: _text(found.pop(name)) for name in set(_TEXTS) & set(found)}
+    if left:
+        texts["note"] = f"{texts.get('note', '')} Not read: {', '.join(left)}.".strip()
     numbers = {}
     for name, default in _NUMBERS.items():
         value = found.pop(name, np.array(default))
-        if value.size != 1 or value.dtype.kind not in "fiu":
+        if value.size != 1 or value.dtype.kind not in "fiub":
             raise CaptureError(f"{name} must be one number.")
         numbers[name] = float(value.reshape(-1)[0])
-    return checked(found, numbers, texts["mode"] or "train", texts["note"])
+    try:
+        return checked(found, numbers, texts)
+    except CaptureError as error:
+        if left and "has no" in str(error):
+            raise CaptureError(f"{error} Not read: {', '.join(left)}.") from error
+        raise
 
 
 def _check_count(source: str | Path | IO[bytes]) -> None:
@@ -131,18 +170,27 @@ def _text(array: NDArray[Any]) -> str:
 
 def _members(
     archive: zipfile.ZipFile, progress: Callable[[float], None]
-) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz that a capture may have, by name."""
-    known = {f"{name}.npy": name for name in (*ARRAYS, *_TEXTS, *_NUMBERS)}
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The arrays of an .npz that a capture may have, by name; and what else it holds."""
+    known = {f"{name}.npy": name for name in (*ARRAYS, *WHOLE, *_TEXTS, *_NUMBERS)}
     members = [info for info in archive.infolist() if not _TERM.fullmatch(info.filename)]
+    if any(info.filename.endswith("data.pkl") for info in members):
+        raise CaptureError("The file was written by torch.save; numpy.savez writes what opens.")
     strange = [info.filename for info in members if info.filename not in known]
-    if strange:
-        raise CaptureError(f"The file holds “{strange[0][:40]}”, which no capture has.")
+    for name in strange:
+        if not name.endswith(".npy"):
+            raise CaptureError(f"The file holds “{name[:40]}”, which no capture has.")
+    members = [info for info in members if info.filename in known]
     if len({info.filename for info in members}) < len(members):
         raise CaptureError("The file holds an array twice.")
     whole = sum(info.file_size for info in members)
     if whole > LARGEST:
         raise CaptureError(f"The file unpacks to {whole} bytes; the limit is {LARGEST}.")
+    tight = [m for m in members if m.file_size > _RATIO * max(m.compress_size, 1024)]
+    if sum(info.file_size for info in tight) > _FREE:
+        raise CaptureError(
+            f"{tight[0].filename} unpacks to over {_RATIO} times its size; save it uncompressed."
+        )
     done = 0
 
     def told(read: int) -> None:
@@ -153,10 +201,9 @@ def _members(
     found = {}
     unpacked = 0
     for info in members:
-        if info.file_size > _RATIO * max(info.compress_size, 1024):
-            raise CaptureError(f"{info.filename} unpacks to far more than it can hold.")
         values = found[known[info.filename]] = _member(archive, info, told)
         unpacked += values.size * working_type(values.dtype).itemsize
         if unpacked > LARGEST:
             raise CaptureError(f"Unpacked, the numbers take more than {LARGEST} bytes.")
-    return found
+    left = ["".join(c for c in name[:-4] if c.isprintable())[:20] for name in strange[:5]]
+    return found, left

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnviz.captures.record import Capture
+from bnviz.captures.record import Capture, Fault, faults
 from bnviz.captures.survey import Neurons, by_running, rounding_share, survey, written_off
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import Scenario
@@ -20,6 +20,7 @@ from bnviz.words.numbers import number
 TINY = 100  # a variance below so many ε is ruled by ε
 STEEP = 100.0
 REMOVED = 0.99
+BATCH = ("batch", "sync")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,16 @@ class Finding:
 def findings(c: Capture, seen: Neurons) -> list[Finding]:
     """Every neuron, the worst first; in plain words, each true of its numbers."""
     found = []
+    bad = _not_finite(c)
     for j in range(c.shape[1]):
         words: list[tuple[float, str]] = []
+        if j in bad:
+            words.append((20, bad[j]))
+            found.append(Finding(j, (bad[j],), 20))
+            continue
+        if not c.backward:
+            found.append(Finding(j, (), 0))
+            continue
         if seen.far is not None and seen.bound is not None and not seen.far[j] <= seen.bound[j]:
             words.append((9, f"∂L/∂x differs from the captured one by {number(seen.far[j])}"))
         if seen.g_size[j] == 0:
@@ -43,22 +52,106 @@ def findings(c: Capture, seen: Neurons) -> list[Finding]:
             words.append(
                 (5, "dead: nothing comes from upstream" if dead else "γ is 0: nothing passes")
             )
-        elif seen.var[j] == 0:
+        elif seen.var[j] == 0 and c.kind in BATCH:
             words.append((8, "constant: every x is the same"))
-        elif c.mode == "train" and seen.var[j] < TINY * c.eps:
+        elif c.mode == "train" and c.kind in BATCH and seen.var[j] < TINY * c.eps:
             words.append((6, f"tiny variance, {number(seen.var[j])}: ε has a say"))
-        if seen.inv_std[j] > STEEP and seen.dx_size[j] > 0.1 * STEEP * seen.g_size[j] > 0:
+        if (
+            c.kind in BATCH
+            and seen.inv_std[j] > STEEP
+            and seen.dx_size[j] > 0.1 * STEEP * seen.g_size[j] > 0
+        ):
             words.append((7, f"1/σ is {number(seen.inv_std[j])}: gradients explode"))
         if seen.removed_x_hat[j] > REMOVED:
             words.append((4, "upstream along x̂: nearly all of it is taken away"))
         elif seen.removed_mean[j] + seen.removed_x_hat[j] > REMOVED and seen.g_size[j] > 0:
             words.append((3, "nearly all of the upstream is taken away"))
-        if c.mode == "eval" and abs(seen.dx_sum[j]) > seen.sum_bound[j]:
-            words.append((1, f"frozen statistics: Σ∂L/∂x is {number(seen.dx_sum[j])}"))
         words.sort(reverse=True)
         found.append(Finding(j, tuple(text for _, text in words), sum(w for w, _ in words)))
-    size = seen.dx_size
+    size = np.nan_to_num(seen.dx_size, nan=0.0)
     return sorted(found, key=lambda f: (-f.severity, -float(size[f.neuron]), f.neuron))
+
+
+def _not_finite(c: Capture) -> dict[int, str]:
+    """Each neuron with a number that is not finite: its first one, in the order of a step."""
+    found: dict[int, str] = {}
+    for name in ("weight", "bias", "x", "gamma", "beta", "running_mean", "running_var", "dy", "dx"):
+        values = getattr(c, name)
+        if values is None or (not c.backward and name == "dy"):
+            continue
+        bad = ~np.isfinite(values)
+        for j in np.flatnonzero(bad if bad.ndim == 1 else bad.any(axis=0)):
+            if int(j) not in found:
+                row = int(bad[:, j].argmax()) if bad.ndim == 2 else None
+                value = values[j] if row is None else values[row, j]
+                found[int(j)] = f"not finite: {_place(name, row)} is {number(float(value))}"
+    return found
+
+
+_CALLED = {
+    "a": "a", "weight": "W", "bias": "the bias", "x": "x", "gamma": "γ", "beta": "β",
+    "running_mean": "the running mean", "running_var": "the running variance",
+    "dy": "∂L/∂y", "dx": "the captured ∂L/∂x",
+}  # fmt: skip
+
+
+def _place(name: str, row: int | None) -> str:
+    called = _CALLED[name]
+    if row is None:
+        return called
+    return f"{called} of {'input' if name == 'weight' else 'row'} {row + 1}"
+
+
+def first_fault(c: Capture) -> str:
+    """Where a layer first holds a number that is not finite, in a sentence; or nothing."""
+    found = faults(c)
+    return said_of(found[0]) if found else ""
+
+
+def said_of(f: Fault) -> str:
+    """Where it is, and what is there."""
+    at = "" if f.neuron is None else f", {'input' if f.table == 'a' else 'neuron'} {f.neuron + 1},"
+    return f"Not finite first: {_place(f.table, f.row)}{at} is {number(f.value)}."
+
+
+def what_kind(c: Capture, seen: Neurons) -> str:
+    """What a norm that is no batch norm is, and over what its gradients add up to 0."""
+    if c.kind == "own":
+        why = (
+            f"It is taken over {c.place.ranks} ranks, and this is one: open the folder of all."
+            if c.norm == "sync"
+            else "Its forward is its own."
+        )
+        return f"This layer is not judged. {why} Shown is the gradient as it was captured."
+    if c.kind == "rms":
+        return "This is RMS norm: it takes no mean away, so no sum of ∂L/∂x has to be 0."
+    if c.kind in BATCH or seen.groups is None or not c.backward:
+        return ""
+    over = (
+        "the features of a sample"
+        if c.kind == "layer"
+        else f"the positions of a sample and {c.shape[1] // c.groups} of its channels"
+    )
+    name = "layer norm" if c.kind == "layer" else "instance norm" if c.groups == c.shape[1] else ""
+    value, bound = seen.groups
+    zero = value <= bound
+    return (
+        f"This is {name or 'group norm'}: over {over} ∂L/∂x adds up to "
+        + (f"0, but for rounding ({number(value)}); over the batch it need not." if zero
+           else f"{number(value)}, where rounding explains {number(bound)}.")
+    )  # fmt: skip
+
+
+def no_ledger(c: Capture, neuron: int) -> str:
+    """Why no ledger of a neuron can be drawn; nothing where one can."""
+    values = [c.x[:, neuron], c.dy[:, neuron], c.gamma[neuron], c.beta[neuron]]
+    if not c.backward:
+        return "No gradient came, so there is no ledger"
+    if c.a is not None:
+        values.append(c.a)
+    if not all(np.isfinite(v).all() for v in values):
+        return "Numbers that are not finite leave no ledger to draw"
+    return ""
 
 
 def furthest(far: Array, bound: Array) -> int:
@@ -73,6 +166,8 @@ def agreement(seen: Neurons) -> tuple[bool | None, str] | None:
     """
     if seen.far is None or seen.bound is None:
         return None
+    if not np.isfinite(seen.far).all():
+        return None, "Where numbers are not finite, no gradient can be judged."
     j = furthest(seen.far, seen.bound)
     far, bound = float(seen.far[j]), number(float(seen.bound[j]))
     if not seen.far[j] <= seen.bound[j]:
@@ -80,7 +175,7 @@ def agreement(seen: Neurons) -> tuple[bool | None, str] | None:
             f"∂L/∂x differs from the captured one: at neuron {j + 1} by {number(far)}, where "
             f"rounding explains {bound}."
         )
-    coarse = np.divide(seen.bound, seen.scale, out=np.zeros(seen.far.size), where=seen.scale > 0)
+    coarse = np.zeros(seen.far.size) if seen.coarse is None else seen.coarse
     worst = int(np.argmax(coarse))
     if coarse[worst] > 0.5:
         return None, (
@@ -135,7 +230,7 @@ def _format(c: Capture) -> str:
 
 def explain(c: Capture, neuron: int) -> tuple[str, Diagnosis | None]:
     """Which known mistake or mode gives the captured ∂L/∂x of a neuron; and the judge’s words."""
-    if c.dx is None:
+    if c.dx is None or c.kind != "batch" or c.whole is not None:
         return "", None
     if c.mode == "eval":
         found = judged(c, [neuron])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.claims.layer import Finding, Overview
+from bnviz.claims.layer import BATCH, Finding, Overview
 from bnviz.core.arrays import Array
 from bnviz.words.formula import mathml
 from bnviz.words.glossary import TERMS
@@ -53,7 +53,7 @@ def payload(o: Overview) -> dict[str, Any]:
 
     def row(finding: Finding) -> dict[str, Any]:
         j = finding.neuron
-        zero = bool(abs(seen.dx_sum[j]) <= seen.sum_bound[j])
+        zero = c.kind in BATCH and bool(abs(seen.dx_sum[j]) <= seen.sum_bound[j])
         values = {
             "mean": seen.mean[j],
             "std": np.sqrt(var[j]),

@@ -1,35 +1,35 @@
-"""Your layer: numbers captured from a real network, neuron by neuron."""
+"""Your layer: a network that was captured, layer by layer and neuron by neuron."""
 
 from __future__ import annotations
 
 import gc
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
+import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from bnviz.captures import (
-    Capture,
-    CaptureError,
-    holds_in_csv,
-    read_csv,
-    read_npz,
-    save_csv,
-    save_npz,
-)
+from bnviz.captures import Capture, CaptureError, holds_in_csv, save_csv, save_npz
 from bnviz.captures import excerpt as excerpts
+from bnviz.captures.network import File, files_in_zip, layers_of
+from bnviz.captures.npz import LARGEST
 from bnviz.claims import layer as claims
 from bnviz.claims.layer import Overview
 from bnviz.claims.ledger import tell
+from bnviz.claims.network import KINDS, Network, open_network
 from bnviz.components import neurons, stage
 from bnviz.components.stage import Reply, Show
+from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, columns
 from bnviz.core.scenario import MAX_ROWS
 from bnviz.core.trace import run
 from bnviz.core.view import View
+from bnviz.draw import layers
+from bnviz.draw import neurons as table
 from bnviz.proof import judge
 from bnviz.screen import handed, mycode, session
 from bnviz.screen.parts import escaped
@@ -37,7 +37,7 @@ from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
-_SHIPPED = Path(__file__).parents[1] / "captures" / "digits.npz"
+_SHIPPED = Path(__file__).parents[1] / "captures" / "digits.zip"
 _LARGEST = 1024  # MB
 _DX = TERMS["dx"].symbol
 _HOW = """from bnviz.captures import capture
@@ -48,16 +48,25 @@ with capture(model, "captures"):  # one .npz a layer
 
 
 @st.cache_resource(show_spinner=False)
-def _shipped() -> Overview:
-    return claims.look_over(read_npz(_SHIPPED))
+def _shipped() -> Network:
+    return open_network(_SHIPPED)
 
 
-def _here() -> tuple[str, Overview] | None:
-    """The layer on the page and what it is called: the one that ships, or what was opened."""
-    if session.option("layer"):
-        return "a layer of a network that reads digits", _shipped()
-    opened: tuple[str, Overview] | None = st.session_state.get("opened")
+def _here() -> tuple[str, Network]:
+    """The network on the page and what it is called: what was opened, or the one that ships."""
+    opened: tuple[str, Network] | None = st.session_state.get("opened")
+    if session.option("layer") or opened is None:
+        return "a network that reads digits", _shipped()
     return opened
+
+
+def _overview(network: Network, index: int) -> Overview:
+    """One layer, looked over once for as long as it is on the page."""
+    kept: tuple[Network, int, Overview] | None = st.session_state.get("layer_on_page")
+    if kept is None or kept[0] is not network or kept[1] != index:
+        kept = network, index, network.at(index).overview
+        st.session_state.layer_on_page = kept
+    return kept[2]
 
 
 # ---- Opening -----------------------------------------------------------------------------
@@ -65,20 +74,21 @@ def _here() -> tuple[str, Overview] | None:
 
 def _open_shipped() -> None:
     session.choose("layer", "digits")
+    session.choose("which", 0)
     session.choose("look", 0)
 
 
-def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None:
-    """Read a capture and look it over; what was there before goes only when that is done."""
+def _open(name: str, files: Callable[[], list[File]]) -> None:
+    """Read captures and look them over; what was there before goes only when that is done."""
     gc.collect()  # of what was opened before, hundreds of megabytes may wait for it
     bar = st.progress(0.0, f"Reading {escaped(name)}")
 
     def show(share: float, what: str) -> None:
-        bar.progress(share, what)
+        bar.progress(min(1.0, share), what)
 
     try:
-        capture = read(lambda share: show(0.4 * share, f"Reading {escaped(name)}"))
-        look = claims.look_over(capture, lambda share: show(0.4 + 0.6 * share, "Surveying it"))
+        found = layers_of(files(), True, lambda s: show(0.4 * s, f"Reading {escaped(name)}"))
+        network = Network(found, name, lambda s: show(0.4 + 0.6 * s, "Surveying it"))
     except CaptureError as error:
         session.say(f"{name}: {error}")
         return
@@ -87,31 +97,46 @@ def _open(name: str, read: Callable[[Callable[[float], None]], Capture]) -> None
         return
     finally:
         bar.empty()
-    st.session_state.opened = (name, look)
+    st.session_state.opened = (name, network)
     st.session_state.files = _files() + 1
     session.choose("layer", "")
+    session.choose("which", 0)
     session.choose("look", 0)
 
 
-def _open_upload() -> None:
-    upload = st.session_state[_upload_key()]
-    if upload is not None:
-        csv = upload.name.lower().endswith(".csv")
-        _open(upload.name, lambda told: _read_text(upload) if csv else read_npz(upload, told))
+def _as_it_is(upload: IO[bytes]) -> IO[bytes]:
+    """An upload, from its beginning."""
+    upload.seek(0)
+    return upload
+
+
+def _open_upload(key: str) -> None:
+    uploads = st.session_state[key]
+    if not uploads:
+        return
+    name = uploads[0].name if len(uploads) == 1 else f"{len(uploads)} files"
+
+    def files() -> list[File]:
+        found: list[File] = []
+        for upload in uploads:
+            if upload.name.lower().endswith(".zip"):
+                found += files_in_zip(upload)
+            else:
+                found.append(File(upload.name, upload.size, partial(_as_it_is, upload)))
+        if sum(file.size for file in found) > LARGEST:
+            raise CaptureError(f"Together they hold more than {LARGEST} bytes; open fewer.")
+        return found
+
+    _open(name, files)
+    for upload in uploads:
         _let_go(upload.file_id)
-
-
-def _read_text(file: IO[bytes]) -> Capture:
-    try:
-        return read_csv(file.read().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise CaptureError("this is not a text file.") from error
 
 
 def _open_pasted() -> None:
     text = st.session_state.capture_text or ""
     if text.strip():
-        _open("The pasted table", lambda _: read_csv(text))
+        data = text.encode()
+        _open("The pasted table", lambda: [File("pasted.csv", len(data), lambda: io.BytesIO(data))])
 
 
 def _files() -> int:
@@ -119,8 +144,8 @@ def _files() -> int:
     return int(st.session_state.get("files", 0))
 
 
-def _upload_key() -> str:
-    return f"capture-file-{_files()}"
+def _upload_key(what: str) -> str:
+    return f"capture-{what}-{_files()}"
 
 
 def _let_go(file_id: str) -> None:
@@ -132,21 +157,36 @@ def _let_go(file_id: str) -> None:
 
 
 def _ways_in() -> None:
-    st.button("Open the example layer", on_click=session.callback(_open_shipped))
+    if session.option("layer") or st.session_state.get("opened"):
+        st.button("Open the example", on_click=session.callback(_open_shipped))
     # With a name of its own after each file, so that it closes and forgets what was sent.
-    with st.popover("Open a file, or paste a table", key=f"ways-in-{_files()}"):
-        st.file_uploader(
-            "A capture: .npz, or CSV with columns x_1 …, dy_1 …, a_1 …, dx_1 …",
-            type=["npz", "csv"],
-            key=_upload_key(),
-            max_upload_size=_LARGEST,
-            on_change=session.callback(_open_upload),
+    with st.popover("Open your own", key=f"ways-in-{_files()}"):
+        ways: tuple[tuple[str, str, bool | Literal["directory"]], ...] = (
+            ("file", "Captures: .npz files, a .zip of them, or CSV", True),
+            ("folder", "Or a folder that `capture` has written", "directory"),
         )
+        for what, label, several in ways:
+            key = _upload_key(what)
+            st.file_uploader(
+                label,
+                type=["npz", "csv", "zip", "json"],
+                key=key,
+                accept_multiple_files=several,
+                max_upload_size=_LARGEST,
+                on_change=session.callback(_open_upload),
+                args=(key,),
+            )
         st.text_area(
-            "Or the CSV itself",
+            "Or the CSV itself: columns x_1 …, dy_1 …, a_1 …, dx_1 …",
             key="capture_text",
             max_chars=1_000_000,
             on_change=session.callback(_open_pasted),
+        )
+        st.markdown("A capture is one step of training, watched:")
+        st.code(_HOW, None, wrap_lines=True)
+        st.markdown(
+            "Files stay on this server and are forgotten with the window; they are read as "
+            "numbers, and nothing in them is executed."
         )
 
 
@@ -170,6 +210,51 @@ def _ways_out(capture: Capture) -> None:
         )
 
 
+# ---- The network -------------------------------------------------------------------------
+
+
+def _on_layer() -> None:
+    """A layer was chosen in the table; anything that isn't one is ignored."""
+    index = st.session_state[neurons.KEY].look
+    if isinstance(index, int) and 0 <= index < len(_here()[1]):
+        _go_to(index)
+
+
+def _go_to(index: int | None) -> None:
+    session.choose("which", 0 if index is None else index + 1)
+    session.choose("look", 0)
+
+
+def _network(name: str, network: Network) -> None:
+    rows = network.rows
+    sick = [row for row in rows if row.words]
+    first = rows[network.worst_first()[0]]
+    have = "has" if len(sick) == 1 else "have"
+    found = f"{len(sick)} of {len(rows)} layers {have} neurons that stand out"
+    st.markdown(
+        f"# {escaped(f'{found}; look at {first.name} first.')}"
+        if sick
+        else f"# No neuron stands out in these {len(rows)} layers."
+    )
+    kinds = ", ".join(dict.fromkeys(KINDS[row.kind] for row in rows))
+    st.markdown(escaped(f"This is {name}: {len(rows)} layers, {kinds}. {network.found.said}"))
+    for said in (network.first_fault(), network.not_captured()):
+        if said:
+            st.markdown(f":orange[{escaped(said)}]")
+    worst = st.toggle("Worst first", key="layers_worst_first")
+    inputs = _shipped_images() if network is _shipped() else None
+    neurons.neurons(layers.payload(network, worst, inputs), on_look=session.callback(_on_layer))
+    with st.container(horizontal=True, key="ways"):
+        _ways_in()
+
+
+@st.cache_resource(show_spinner=False)
+def _shipped_images() -> Array | None:
+    """What goes into the network that comes along, (N, 64): digits of 8 × 8 pixels."""
+    a = _shipped().at(0).capture.a
+    return None if a is None else a.astype(np.float64)
+
+
 # ---- The layer ---------------------------------------------------------------------------
 
 
@@ -180,21 +265,51 @@ def _look(neuron: int) -> None:
 def _on_look() -> None:
     """A neuron was chosen in the table; anything that isn't one is ignored."""
     neuron = st.session_state[neurons.KEY].look
-    here = _here()
+    here = _layer_here()
     if here and isinstance(neuron, int) and 0 <= neuron < here[1].capture.shape[1]:
         _look(neuron)
 
 
+def _layer_here() -> tuple[str, Overview] | None:
+    """The layer on the page and what it is called; None on the page of all layers."""
+    name, network = _here()
+    index = 0 if len(network) == 1 else int(session.option("which")) - 1
+    if not 0 <= index < len(network):
+        return None
+    if len(network) > 1:
+        name = f"{network.rows[index].name} of {name}"
+    return name, _overview(network, index)
+
+
+def _walk_layers() -> None:
+    """From layer to layer, in the order of the forward pass."""
+    network = _here()[1]
+    if len(network) == 1:
+        return
+    index = int(session.option("which")) - 1
+    with st.container(horizontal=True, key="walk-layers"):
+        for label, to, where in (
+            ("‹ All layers", None, True),
+            ("Layer before", index - 1, index > 0),
+            ("Layer after", index + 1, index + 1 < len(network)),
+        ):
+            st.button(label, on_click=session.callback(_go_to), args=(to,), disabled=not where)
+
+
 def _all_neurons(name: str, o: Overview) -> None:
     c = o.capture
-    n, k = c.shape
+    n, k = c.rows, c.shape[1]
     bad = sum(bool(finding.words) for finding in o.order)
     verb = "stands" if bad == 1 else "stand"
+    _walk_layers()
     st.markdown(
         f"# {bad} of {k} neurons {verb} out." if bad else f"# None of the {k} neurons stands out."
     )
     mode = "training" if c.mode == "train" else "evaluation"
     st.markdown(escaped(f"This is {name}: {n} rows, {k} neurons, in {mode} mode. {c.note}"))
+    for said in (claims.first_fault(c), claims.what_kind(c, o.seen)):
+        if said:
+            st.markdown(escaped(said))
     agrees = claims.agreement(o.seen)
     if agrees is not None:
         good, said = agrees
@@ -202,12 +317,15 @@ def _all_neurons(name: str, o: Overview) -> None:
         st.markdown(f":{colour}[{sign} {escaped(said)}] {escaped(o.why)}")
     if o.found is not None and o.found.causes:
         mycode.show_lines(o.found)
-    neurons.neurons(o, on_look=session.callback(_on_look))
+    neurons.neurons(table.payload(o), on_look=session.callback(_on_look))
     st.markdown(
         escaped(
             f"Training takes away what of {TERMS['dx_hat'].symbol} lies along 1, its mean, and, as "
             f"far as ε allows, what lies along {TERMS['x_hat'].symbol}; the shares are of its "
             "square. Choose a neuron to see its ledger."
+            if c.mode == "train" and c.kind in claims.BATCH
+            else f"By neuron, nothing of {TERMS['dx_hat'].symbol} is taken away here. Choose a "
+            "neuron to see its ledger."
             if c.mode == "train"
             else f"In evaluation mode nothing of {TERMS['dx_hat'].symbol} is taken away. Choose a "
             "neuron to see its ledger."
@@ -272,6 +390,18 @@ def _headline(o: Overview, neuron: int, seen: Columns) -> Claim:
             f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
             f"training would do with the same numbers. {found}",
         )
+    shown, rows = c.shape[0], c.rows
+    if c.kind not in claims.BATCH:
+        return Claim(
+            "The ledger shows what batch norm would do with these numbers.",
+            f"{claims.what_kind(c, o.seen)} {found}".strip(),
+        )
+    if shown < rows:
+        return Claim(
+            f"These are {shown} of {rows} rows, as a batch of their own.",
+            f"The ledger takes their own mean and variance; the table of neurons counts all "
+            f"{rows}. {found}".strip(),
+        )
     story = tell(seen)
     return Claim(story.claim, f"{found} {story.why}".strip())
 
@@ -284,7 +414,7 @@ def _on_stage_event() -> None:
 
 
 def _into_explore(neuron: int) -> None:
-    here = _here()
+    here = _layer_here()
     if here:
         session.change(
             excerpts.excerpt(here[1].capture, here[1].seen, neuron)[0], view=View(), opened=True
@@ -314,6 +444,12 @@ def _one_neuron(o: Overview, neuron: int) -> None:
         ):
             st.button(label, on_click=session.callback(_look), args=(to,), disabled=to is None)
         st.markdown(called.replace("/∂", "/\u2060∂"))
+    why = claims.no_ledger(c, neuron)
+    if why:
+        words = next(f.words for f in o.order if f.neuron == neuron)
+        st.markdown(f"# {escaped('; '.join(words) or why)}.")
+        st.markdown(f"{escaped(why)}.")
+        return
     seen = columns(run(excerpts.whole(o.capture, o.seen, neuron)), View())
     seen_as = View(neuron, inputs[0] if inputs else 0)
     stage.stage(
@@ -356,29 +492,16 @@ def _page() -> None:
     with st.container(key="notice"):
         if session.notice():
             st.error(escaped(session.notice()))
-    here = _here()
-    if here is not None:
-        name, o = here
-        neuron = int(session.option("look")) - 1
-        if 0 <= neuron < o.capture.shape[1]:
-            _one_neuron(o, neuron)
-        else:
-            _all_neurons(name, o)
+    here = _layer_here()
+    if here is None:
+        _network(*_here())
         return
-    st.markdown("# Look at a layer of your own network.")
-    st.markdown(
-        "It doesn’t learn, or your backward pass is wrong? Capture what went through a batch norm, "
-        "open it here, and see neuron by neuron where the gradient goes."
-    )
-    with st.container(horizontal=True, key="ways"):
-        _ways_in()
-    st.markdown("A capture is one step of training, watched:")
-    st.code(_HOW, None, wrap_lines=True)
-    st.markdown(
-        "A file stays on this server and is forgotten with the window; it is read as numbers, and "
-        "nothing of it is executed. Of a large batch, the ledger shows the samples with the "
-        "largest gradients; sums are always of all."
-    )
+    name, o = here
+    neuron = int(session.option("look")) - 1
+    if 0 <= neuron < o.capture.shape[1]:
+        _one_neuron(o, neuron)
+    else:
+        _all_neurons(name, o)
 
 
 _page()

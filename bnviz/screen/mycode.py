@@ -180,7 +180,7 @@ def _open_own() -> None:
         halves[name] = float(mine.resolution.max())
     try:
         eps = float((state.get("own_eps") or "1e-5").replace("−", "-"))
-        capture = checked(found, {"eps": eps, "roundoff": 0.0}, "train", "")
+        capture = checked(found, {"eps": eps, "roundoff": 0.0}, {"mode": "train"})
     except (CaptureError, ValueError) as error:
         text = str(error) if isinstance(error, CaptureError) else "ε is not a number."
         session.say(f"Your batch can’t be judged: {text}")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bnviz.core.arrays import TINY, Array
 from bnviz.core.batchnorm import batchnorm
 from bnviz.core.identities import rounding
+from bnviz.core.rms import inverse_root, rms_norm
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 
@@ -97,18 +98,9 @@ def _centred(s: Scenario, labels: Labels) -> tuple[Array, Array, Array]:
     return s.gamma * back(norm.x_hat) + s.beta, back(norm.dx), inv_std
 
 
-def _inverse_root(total: Array) -> Array:
-    """1/√total; 0 where there is nothing to divide by, as in batch norm."""
-    roots: Array = np.divide(1.0, np.sqrt(total), out=np.zeros_like(total), where=total > 0)
-    return roots
-
-
 def _rms(s: Scenario, labels: Labels) -> tuple[Array, Array, Array]:
     """x over its root mean square, a sample at a time; no mean is taken away."""
-    inv_rms = _inverse_root(np.square(s.x).mean(axis=1, keepdims=True) + s.eps)
-    x_hat = s.x * inv_rms
-    g = s.gamma * s.dy
-    dx = inv_rms * (g - x_hat * (g * x_hat).mean(axis=1, keepdims=True))
+    x_hat, dx, inv_rms = rms_norm(s.x, s.gamma * s.dy, s.eps)
     return s.gamma * x_hat + s.beta, dx, np.broadcast_to(inv_rms, s.shape)
 
 
@@ -127,7 +119,7 @@ def running(s: Scenario) -> tuple[Array, Array]:
 
 
 def _fixed(s: Scenario, mean: Array, var: Array) -> tuple[Array, Array, Array]:
-    inv_std = _inverse_root(var + s.eps)
+    inv_std = inverse_root(var + s.eps)
     y = s.gamma * ((s.x - mean) * inv_std) + s.beta
     return y, s.gamma * s.dy * inv_std, np.broadcast_to(inv_std, s.shape)
 

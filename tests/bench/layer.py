@@ -83,10 +83,10 @@ def main() -> None:
             alone = time.perf_counter() - start
             page = chromium.new_page()
             app = App(page, f"http://localhost:{port}").open("/layer")
-            page.get_by_role("button", name="Open a file, or paste a table").click()
+            page.get_by_role("button", name="Open your own").click()
             with watched(process.pid) as memory:
                 start = time.perf_counter()
-                page.locator("input[type=file]").set_input_files(file)
+                page.locator("input[type=file]").first.set_input_files(file)
                 page.wait_for_selector("[data-neurons] tbody tr", timeout=120_000)
                 took = time.perf_counter() - start
                 app.idle()

@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from bnviz import captures
-from bnviz.captures import Capture, read_npz, save_npz
+from bnviz.captures import Capture, save_npz
+from bnviz.captures.record import Place
+from bnviz.claims.network import open_network
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.words.numbers import number
@@ -20,19 +22,27 @@ from tests.captures.network import Network
 
 from .conftest import WINDOWS, App
 
-SHIPPED = Path(captures.__file__).with_name("digits.npz")
+SHIPPED = Path(captures.__file__).with_name("digits.zip")
+NETWORK = "/layer?layer=digits"
+FIRST = f"{NETWORK}&which=1"
+
+
+def first_layer() -> Capture:
+    """The first norm of the network that ships."""
+    return open_network(SHIPPED).at(0).capture
 
 
 def open_shipped(app: App) -> App:
-    app.page.get_by_role("button", name="Open the example layer").click()
+    """From the network that the page opens with into its first layer."""
+    app.page.get_by_role("button", name="Layer norm1: open its neurons").click()
     expect(app.page.locator("h1")).to_contain_text("32 neurons")
     return app.idle()
 
 
 def upload(app: App, file: Path) -> None:
     if not app.page.locator("input[type=file]").count():
-        app.page.get_by_role("button", name="Open a file, or paste a table").click()
-    app.page.locator("input[type=file]").set_input_files(file)
+        app.page.get_by_role("button", name="Open your own").click()
+    app.page.locator("input[type=file]").nth(1 if file.is_dir() else 0).set_input_files(file)
 
 
 def rows(app: App) -> Locator:
@@ -49,10 +59,10 @@ def table(app: App) -> str:
     return re.sub(r"rounding \S+|exactly 0", "", app.page.locator("[data-neurons]").inner_text())
 
 
-def test_the_shipped_layer_opens_with_one_click(app: App) -> None:
+def test_a_layer_of_the_shipped_network_opens_with_one_click(app: App) -> None:
     page = app.follow("Your layer").page
     open_shipped(app)
-    c = read_npz(SHIPPED)
+    c = first_layer()
     expect(page.get_by_text(re.compile("✓ ∂L.*agrees with the captured one"))).to_be_visible()
     expect(rows(app)).to_have_count(12)
     page.get_by_role("button", name="Show all 32").click()
@@ -76,7 +86,7 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
     rows(app).first.locator("td").nth(2).click()  # anywhere in the row
     page.wait_for_selector("[data-ledger] tfoot")
     app.idle()
-    c = read_npz(SHIPPED)
+    c = first_layer()
     j = int(app.number("neuron"))
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     assert t.dweight is not None
@@ -113,7 +123,7 @@ def test_from_a_neuron_into_its_ledger_and_into_explore(app: App) -> None:
 
 
 def test_by_keyboard_alone(app: App) -> None:
-    page = app.open("/layer?layer=digits").page
+    page = app.open(FIRST).page
     button = page.get_by_role("button", name="Neuron 10: open its ledger")
     button.focus()
     button.press("Enter")
@@ -123,7 +133,7 @@ def test_by_keyboard_alone(app: App) -> None:
 def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
     app: App, tmp_path: Path
 ) -> None:
-    c = read_npz(SHIPPED)
+    c = first_layer()
     x = c.x.astype(np.float64)
     s = 1 / np.sqrt(x.var(axis=0) + c.eps)
     wrong = Capture(c.x, c.dy, c.gamma, c.beta, dx=(c.gamma * c.dy * s).astype(np.float32))
@@ -134,24 +144,24 @@ def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
     expect(app.page.get_by_text("Mean and variance taken for constants")).to_be_visible()
     expect(app.page.locator("[data-neurons]")).to_contain_text("differs from the captured one")
     app.idle()
-    (tmp_path / "bad.npz").write_bytes(SHIPPED.read_bytes()[:5000])
+    (tmp_path / "bad.npz").write_bytes((tmp_path / "wrong.npz").read_bytes()[:5000])
     upload(app, tmp_path / "bad.npz")
     expect(app.page.get_by_role("alert").first).to_contain_text("bad.npz: This is no .npz file")
     expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
     # What was opened stays beside what ships, for as long as the window is open.
     app.page.reload()
     app.idle()
-    expect(app.page.locator("h1")).to_contain_text("Look at a layer")
+    expect(app.page.locator("h1")).to_contain_text("look at norm3 first")
 
 
 def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -> None:
-    c = read_npz(SHIPPED)
+    c = first_layer()
     running = {"running_mean": c.x.mean(axis=0), "running_var": np.full(32, 4.0, np.float32)}
     frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", **running)
     save_npz(frozen, tmp_path / "eval.npz")
     app.open("/layer")
     upload(app, tmp_path / "eval.npz")
-    expect(app.page.locator("h1")).to_contain_text("32 of 32 neurons stand out.")
+    expect(app.page.locator("h1")).to_contain_text("None of the 32 neurons stands out.")
     expect(app.page.get_by_text("32 neurons, in evaluation mode")).to_be_visible()
     row = app.idle().page.locator("[data-neurons] tr[data-neuron='4']")
     own = float((c.gamma[4] * c.dy[:, 4].astype(float)).sum() / np.sqrt(4 + c.eps))
@@ -162,7 +172,7 @@ def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -
 
 
 def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
-    page = app.open("/layer?layer=digits").page
+    page = app.open(FIRST).page
     before = table(app)
     for label in ("All terms, .npz", "All terms, CSV"):
         with page.expect_download() as waiting:
@@ -176,6 +186,60 @@ def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
         expect(other.page.get_by_text(f"This is {file.name}")).to_be_visible()
         expect(other.page.get_by_text(re.compile("✓ ∂L.*agrees with the captured"))).to_be_visible()
         assert table(other) == before
+
+
+def test_twelve_layers_of_a_folder_lead_to_the_sick_neuron_in_three_clicks(
+    app: App, tmp_path: Path
+) -> None:
+    """Open your own, the layer, the neuron."""
+    c = first_layer()
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        dy = rng.normal(size=c.dy.shape).astype(np.float32) * 2.0**n
+        if n == 7:
+            dy[:, 19] = 0
+        place = Place(f"blocks.{n}.norm", n)
+        layer = Capture(c.x, dy, c.gamma, c.beta, place=place)
+        save_npz(layer, tmp_path / f"{place.layer}.npz")
+    page = app.open("/layer").page
+    upload(app, tmp_path)
+    expect(page.locator("h1")).to_contain_text("1 of 12 layers")
+    expect(page.locator("h1")).to_contain_text("look at blocks.7.norm first")
+    expect(rows(app)).to_have_count(12)
+    expect(rows(app).first).to_contain_text("blocks.0.norm")
+    bars = page.locator("[data-neurons] td[data-column=dx] .bnn-bar")
+    widths = [bar.bounding_box()["width"] for bar in bars.all()]
+    assert widths == sorted(widths)
+    app.idle()
+    page.get_by_role("button", name="Layer blocks.7.norm: open its neurons").click()
+    expect(page.locator("h1")).to_contain_text("1 of 32 neurons stands out.")
+    app.idle()
+    rows(app).first.click()
+    expect(page.locator("[data-ledger][data-neuron='19']")).to_be_visible()
+    expect(page.get_by_text("dead: nothing comes from upstream")).to_be_visible()
+    app.idle()
+    page.get_by_role("button", name="All neurons").click()
+    page.get_by_role("button", name="All layers").click()
+    expect(rows(app)).to_have_count(12)
+    app.idle()
+    page.get_by_text("Worst first").click()
+    expect(rows(app).first).to_contain_text("blocks.7.norm")
+
+
+def test_where_it_was_not_finite_is_said_first(app: App, tmp_path: Path) -> None:
+    c = first_layer()
+    x = c.x.copy()
+    x[4, 11] = np.inf
+    save_npz(Capture(x, c.dy, c.gamma, c.beta, dx=c.dx), tmp_path / "bad.npz")
+    app.open("/layer")
+    upload(app, tmp_path / "bad.npz")
+    said = "Not finite first: x of row 5, neuron 12, is ∞."
+    expect(app.page.get_by_text(said)).to_be_visible()
+    expect(app.page.locator("h1")).to_contain_text("1 of 32 neurons stands out.")
+    app.idle()
+    rows(app).first.click()
+    expect(app.page.locator("h1")).to_contain_text("not finite: x of row 5 is ∞.")
+    expect(app.page.locator("[data-ledger]")).to_have_count(0)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
@@ -194,8 +258,8 @@ def test_a_network_in_training_agrees_with_pytorch(app: App, tmp_path: Path) -> 
 
 def test_a_pasted_table(app: App) -> None:
     app.open("/layer")
-    app.page.get_by_role("button", name="Open a file, or paste a table").click()
-    box = app.page.get_by_role("textbox", name="Or the CSV itself")
+    app.page.get_by_role("button", name="Open your own").click()
+    box = app.page.get_by_role("textbox", name=re.compile("Or the CSV itself"))
     box.fill("x_1,dy_1\n1,=2\n")
     box.press("Control+Enter")
     expect(app.page.get_by_role("alert").first).to_contain_text("Line 2, dy_1: “=2”")
@@ -207,7 +271,8 @@ def test_a_pasted_table(app: App) -> None:
 @pytest.mark.parametrize(("width", "dark"), WINDOWS)
 def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool) -> None:
     app = new_app(width, dark=dark).open("/layer")
-    app.assert_accessible()
+    expect(rows(app)).to_have_count(4)
+    app.idle().assert_accessible()
     open_shipped(app).assert_accessible()
     rows(app).first.click()
     app.page.wait_for_selector("[data-ledger] tfoot", state="attached")
@@ -217,7 +282,7 @@ def test_everyone_can_use_it(new_app: Callable[..., App], width: int, dark: bool
 def test_a_captured_gradient_gets_the_diagnosis_and_others_can_be_handed_in(
     app: App, tmp_path: Path
 ) -> None:
-    c = read_npz(SHIPPED)
+    c = first_layer()
     t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
     wrong = (t.dx_direct + t.dx_via_var * len(c.x) + t.dx_via_mean).astype(np.float32)
     save_npz(Capture(c.x, c.dy, c.gamma, c.beta, a=c.a, dx=wrong), tmp_path / "n.npz")

@@ -1,21 +1,25 @@
-"""Records bnviz/digits.npz: a layer of a small network in mid-training, on real digits.
+"""Records bnviz/captures/digits.zip: a small network in mid-training, on real digits.
 
 PyTorch and scikit-learn are needed here only:
 
     pip install torch==2.13.0 scikit-learn
-    python -m tests.record_digits
+    python -m tests.captures.record_digits
 
-64 inputs (8 × 8 pixels) → Linear 32 → BatchNorm → ReLU → Linear 10; 100 plain steps with
-batches of 64, and then one more step watched.
+64 inputs (8 × 8 pixels) → four times Linear 32 → BatchNorm → ReLU, then Linear 10; 100 plain
+steps with batches of 64, and then one more step watched. One neuron of the third norm was started
+with β = −6, below anything that its ReLU lets through.
 """
 
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
-from bnviz.captures import capture, save_npz
+from bnviz.captures import capture
 
-OUTPUT = Path(__file__).parents[2] / "bnviz" / "captures" / "digits.npz"
-STEPS, BATCH = 100, 64
+OUTPUT = Path(__file__).parents[2] / "bnviz" / "captures" / "digits.zip"
+STEPS, BATCH, WIDTH, DEPTH = 100, 64, 32, 4
+SICK_LAYER, SICK_NEURON, BETA = 2, 20, -6.0
 
 
 def main() -> None:
@@ -27,12 +31,19 @@ def main() -> None:
     digits = load_digits()
     images = torch.tensor(digits.data / 16.0, dtype=torch.float32)
     labels = torch.tensor(digits.target)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(64, 32),
-        torch.nn.BatchNorm1d(32),
-        torch.nn.ReLU(),
-        torch.nn.Linear(32, 10),
-    )
+    parts: dict[str, Any] = {}
+    for n in range(DEPTH):
+        parts |= {
+            f"linear{n + 1}": torch.nn.Linear(WIDTH if n else 64, WIDTH),
+            f"norm{n + 1}": torch.nn.BatchNorm1d(WIDTH),
+            f"relu{n + 1}": torch.nn.ReLU(),
+        }
+    parts["last"] = torch.nn.Linear(WIDTH, 10)
+    model = torch.nn.Sequential()
+    for name, part in parts.items():
+        model.add_module(name, part)
+    with torch.no_grad():
+        parts[f"norm{SICK_LAYER + 1}"].bias[SICK_NEURON] = BETA
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
     loss_of = torch.nn.CrossEntropyLoss()
     order = torch.randperm(len(images))
@@ -42,9 +53,15 @@ def main() -> None:
         loss_of(model(images[batch]), labels[batch]).backward()
         optimiser.step()
     batch = order[-BATCH:]
-    with tempfile.TemporaryDirectory() as folder, capture(model, folder) as found:
-        loss_of(model(images[batch]), labels[batch]).backward()
-    save_npz(found["1"], OUTPUT)
+    with tempfile.TemporaryDirectory() as folder:
+        with capture(model, folder) as found:
+            loss_of(model(images[batch]), labels[batch]).backward()
+        with zipfile.ZipFile(OUTPUT, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in found.files.values():
+                # A date of its own would make each recording another file.
+                archive.writestr(
+                    zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED
+                )
 
 
 if __name__ == "__main__":

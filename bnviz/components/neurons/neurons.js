@@ -1,6 +1,6 @@
-// The neurons of a layer, a row each: places what Python surveyed, and says which one is chosen.
+// The neurons of a layer, or the layers of a network, a row each: places what Python surveyed, and says which one is chosen.
 
-import { make, setMath, unbroken } from "../bnviz.common/dom.js";
+import { draw, make, setMath, unbroken } from "../bnviz.common/dom.js";
 
 const tables = new WeakMap();
 
@@ -18,7 +18,6 @@ class Neurons {
   constructor(parent) {
     this.root = make("section", "bnn", parent);
     this.root.setAttribute("data-neurons", "");
-    this.root.setAttribute("aria-label", "Neurons of the layer");
     this.box = make("div", "", this.root);
     this.more = make("button", "bnn-more", this.root);
     this.more.type = "button";
@@ -34,6 +33,9 @@ class Neurons {
     if (text === this.text) return;
     this.text = text;
     this.data = JSON.parse(text);
+    this.what = this.data.what ?? "Neuron";
+    this.root.setAttribute("data-neurons", this.what);
+    this.root.setAttribute("aria-label", `A row for each ${this.what.toLowerCase()}`);
     this.shown = Math.min(this.data.first, this.data.rows.length);
     this.draw();
   }
@@ -41,10 +43,11 @@ class Neurons {
   draw() {
     const { heads, rows, count, order } = this.data;
     this.box.replaceChildren();
+    if (this.data.images) this.images(this.data.images);
     const table = make("table", "", this.box);
-    make("caption", "bnn-hidden", table, `A row for each neuron, ${order}.`);
+    make("caption", "bnn-hidden", table, `A row for each ${this.what.toLowerCase()}, ${order}.`);
     const top = make("tr", "", make("thead", "", table));
-    this.head(top, unbroken(order), "name").textContent = "Neuron";
+    this.head(top, unbroken(order), "name").textContent = this.what;
     for (const { m, short, name } of heads) setMath(this.head(top, short, name), m);
     const body = make("tbody", "", table);
     for (const row of rows.slice(0, this.shown)) this.row(body, row);
@@ -53,6 +56,20 @@ class Neurons {
       rows.length < count
         ? `Show the ${rows.length} of ${count} that stand out most`
         : `Show all ${rows.length}`;
+  }
+
+  images({ side, ink, caption }) {
+    const figure = make("figure", "bnn-images", this.box);
+    const space = side + 2;
+    const viewBox = `0 0 ${space * ink.length} ${side}`;
+    const svg = draw("svg", { viewBox, role: "img", "aria-label": caption }, figure);
+    ink.forEach((pixels, n) => {
+      for (const [x, y, opacity] of pixels) {
+        const place = { x: n * space + x, y, width: 1, height: 1 };
+        draw("rect", { ...place, opacity, fill: "currentColor" }, svg);
+      }
+    });
+    make("figcaption", "bnn-small", figure, caption);
   }
 
   head(tr, short, name) {
@@ -69,9 +86,9 @@ class Neurons {
     tr.dataset.neuron = row.neuron;
     const th = make("th", "", tr);
     th.scope = "row";
-    const button = make("button", "bnn-name", th, String(row.neuron + 1));
+    const button = make("button", "bnn-name", th, row.name ?? String(row.neuron + 1));
     button.type = "button";
-    button.setAttribute("aria-label", `Neuron ${row.neuron + 1}: open its ledger`);
+    button.setAttribute("aria-label", row.called ?? `Neuron ${row.neuron + 1}: open its ledger`);
     tr.onclick = () => this.look(row.neuron);
     for (const { name, kind } of this.data.heads) {
       const td = make("td", "", tr);

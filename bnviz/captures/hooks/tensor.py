@@ -1,0 +1,97 @@
+"""What is used of PyTorch's tensors and modules, and how a tensor becomes rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from bnviz.captures.record import Table
+
+
+def torch() -> ModuleType:
+    """PyTorch itself, which only the hooks need."""
+    return import_module("torch")
+
+
+class Handle(Protocol):
+    """What takes a hook away again."""
+
+    def remove(self) -> None: ...
+
+
+class Tensor(Protocol):
+    """The little of `torch.Tensor` that is used here."""
+
+    dtype: Any
+    requires_grad: bool
+    _version: int
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+    def __getitem__(self, index: Any) -> Tensor: ...
+    def dim(self) -> int: ...
+    def numel(self) -> int: ...
+    def element_size(self) -> int: ...
+    def flatten(self, start: int) -> Tensor: ...
+    def detach(self) -> Tensor: ...
+    def clone(self) -> Tensor: ...
+    def data_ptr(self) -> int: ...
+    def cpu(self) -> Tensor: ...
+    def float(self) -> Tensor: ...
+    def double(self) -> Tensor: ...
+    def numpy(self) -> Table: ...
+    def movedim(self, source: int, target: int) -> Tensor: ...
+    def reshape(self, *shape: int) -> Tensor: ...
+    def view_as(self, other: Tensor) -> Tensor: ...
+    def is_inference(self) -> bool: ...
+    def requires_grad_(self) -> Tensor: ...
+    def register_hook(self, hook: Callable[[Tensor], None]) -> Handle: ...
+
+
+class Module(Protocol):
+    """The little of `torch.nn.Module` that is used here."""
+
+    training: bool
+    _parameters: dict[str, Tensor | None]
+    _buffers: dict[str, Tensor | None]
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]: ...
+    def parameters(self) -> Iterable[Tensor]: ...
+
+
+def copied(tensor: Tensor | None) -> Table | None:
+    """The tensor's numbers; formats that NumPy hasn't, or has no speed in, as float32."""
+    if tensor is None:
+        return None
+    short = tensor.element_size() < 4
+    given = tensor.detach()
+    return (given.float() if short else given.clone()).cpu().numpy()
+
+
+def channels(tensor: Tensor, last: int) -> Tensor:
+    """As (rows, channels): (N, C, …) a row for each position, or `last` numbers a row."""
+    given = tensor.detach()
+    if last:
+        return given.reshape(-1, last)
+    moved = given.movedim(1, -1)
+    return moved.reshape(-1, moved.shape[-1])
+
+
+def rows(tensor: Tensor, last: int, chosen: Any) -> Table:
+    """The rows of a tensor as a table of their own; only the chosen ones, where there are."""
+    if chosen is None:
+        laid = channels(tensor, last)
+        own = laid.data_ptr() != tensor.data_ptr() and laid.element_size() >= 4
+        table = laid.cpu().numpy() if own else copied(laid)  # laid out anew, it is a copy
+    elif last or tensor.dim() == 2:
+        table = copied(channels(tensor, last)[chosen])
+    else:  # by sample and position, since to lay all of it out anew takes as long as a layer
+        given: Any = tensor.detach().flatten(2)
+        positions = given.shape[2]
+        table = copied(given[chosen // positions, :, chosen % positions])
+    assert table is not None
+    return np.ascontiguousarray(table)

@@ -1,0 +1,429 @@
+"""A model watched while it trains: every norm that is called, without a hook on the model.
+
+Calls are seen as functions (`torch.nn.functional.batch_norm` and its kin), with what they are
+really given: so a subclass may do what it likes before and after. Which layer called is known
+from hooks on all modules that are nobody's attribute: nothing is pickled, copied or compiled
+with them.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from bnviz.captures.hooks.front import Front, Fronts
+from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, torch
+from bnviz.captures.record import Table
+
+Args = tuple[Any, ...]
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a norm: what it was given, and what came back.
+
+    flat: how many numbers are normalised together in a row, for norms over a sample; else 0,
+    and the second axis is that of the channels.
+    """
+
+    name: str
+    norm: str
+    x: Tensor | None
+    version: int
+    gamma: Table | None
+    beta: Table | None
+    eps: float
+    mode: str = "train"
+    mean: Table | None = None
+    var: Table | None = None
+    groups: int = 1
+    flat: int = 0
+    front: Front | None = None
+    number: int = 0
+    order: int = 0
+    step: int = 0
+    passes: int = 0
+    scale: float = 1.0
+    again: Callable[[], Tensor | None] = field(default=lambda: None)
+
+
+@dataclass
+class _Inside:
+    """A module whose forward is running."""
+
+    module: Module
+    events: int = 0
+    x: Tensor | None = None
+
+
+class Watch:
+    """What is going on in a model: `called` is told of each norm's call, and of its gradients.
+
+    on_call(call): may it be watched, and under what number. on_gradient(call, dy), then
+    on_done(call, dx): of one and the same backward pass.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        front: bool,
+        wanted: Callable[[str], bool],
+        on_call: Callable[[Call], bool],
+        on_gradient: Callable[[Call, Tensor], None],
+        on_done: Callable[[Call, Tensor | None], None],
+    ) -> None:
+        self.names = {
+            id(module): name.replace("_orig_mod.", "").removesuffix("_orig_mod")
+            for name, module in model.named_modules()
+        }
+        self.modules = [module for _, module in model.named_modules()]  # so that ids stay theirs
+        self.wanted, self.on_call = wanted, on_call
+        self.on_gradient, self.on_done = on_gradient, on_done
+        self.fronts = Fronts() if front else None
+        self.live: weakref.WeakSet[Call] = weakref.WeakSet()  # called, without a gradient so far
+        self.called: set[str] = set()
+        self.still: set[str] = set()  # called, and no gradient can come
+        self.failed: dict[str, str] = {}
+        self.scale = 1.0
+        self._here = threading.local()
+        self._norms = _norms()
+
+    def norms(self) -> dict[str, Module]:
+        """The norms that the model has, by name."""
+        nn = torch().nn
+        kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+        names = ("BatchNorm", "InstanceNorm", "GroupNorm", "LayerNorm", "RMSNorm")
+        found = {}
+        for module in self.modules:
+            scripted = str(getattr(module, "original_name", ""))
+            if isinstance(module, kinds) or scripted.startswith(names):
+                found[self.names[id(module)] or "norm"] = module
+        return found
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watch, in this thread; compiled parts run as they are written."""
+        library = torch()
+        modules = library.nn.modules.module
+        with ExitStack() as stack:
+            stance = getattr(library.compiler, "set_stance", None)
+            if stance is not None and "torch._dynamo" in sys.modules:  # else nothing is compiled
+                stack.enter_context(stance("force_eager"))
+            stack.enter_context(_unsaid("Using `torch.compile\\(module\\)` when there are global"))
+            before = modules.register_module_forward_pre_hook(self._enter)
+            stack.callback(before.remove)
+            after = modules.register_module_forward_hook(self._leave, always_call=True)
+            stack.callback(after.remove)
+            stack.enter_context(_scales(self))
+            stack.enter_context(_mode(self._function))
+            yield
+
+    # ---- Which module is running ---------------------------------------------------------
+
+    @property
+    def _inside(self) -> list[_Inside]:
+        here: list[_Inside] | None = getattr(self._here, "stack", None)
+        if here is None:
+            here = self._here.stack = []
+        return here
+
+    def _enter(self, module: Any, args: Args) -> Args | None:
+        if id(module) not in self.names:
+            return None
+        inside = _Inside(module)
+        self._inside.append(inside)
+        if not self._own(module) or not args or not torch().is_grad_enabled():
+            return None
+        if not isinstance(args[0], torch().Tensor) or not args[0].requires_grad:
+            return None
+        inside.x = args[0].view_as(args[0])
+        return inside.x, *args[1:]
+
+    def _leave(self, module: Any, args: Args, output: Any) -> None:
+        here = self._inside
+        if not here or here[-1].module is not module:
+            return
+        inside = here.pop()
+        if here:
+            here[-1].events += inside.events
+        if self._own(module) and not inside.events and output is not None:
+            self._own_call(module, inside.x, output)
+
+    def _own(self, module: Any) -> bool:
+        """A norm whose forward is its own, or goes over several processes."""
+        nn = torch().nn
+        plain = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+        kinds = (*plain, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+        if not isinstance(module, kinds) or self._scripted(module):
+            return False
+        return type(module).forward not in {kind.forward for kind in kinds}
+
+    def _scripted(self, module: Any) -> bool:
+        return isinstance(module, torch().jit.ScriptModule)
+
+    def _name(self, norm: str, given: Iterable[Any]) -> str | None:
+        """The layer that is calling; None where it is no part of the model.
+
+        A module that is no norm may call several, which their parameters tell apart.
+        """
+        if not self._inside:
+            return None
+        module: Any = self._inside[-1].module
+        name = self.names[id(module)]
+        if hasattr(module, "eps"):
+            return name or "norm"
+        called = f"{name}.{norm}_norm".lstrip(".")
+        owned = {
+            id(p): n for n, p in (module._parameters | module._buffers).items() if p is not None
+        }
+        mine = next((owned[id(v)] for v in given if id(v) in owned), "")
+        return f"{called}.{mine}" if mine else called
+
+    # ---- What is called ------------------------------------------------------------------
+
+    def _function(self, func: Any, args: Args, named: dict[str, Any]) -> Any:
+        if self.fronts is not None and self.fronts.knows(func):
+            output = func(*args, **named)
+            if torch().is_grad_enabled() and not output.is_inference():
+                self.attempt("", partial(self.fronts.add, func, output, args, named))
+            return output
+        read = self._norms.get(func)
+        name = self._name(read[0], (*args, *named.values())) if read else None
+        if read is None or name is None:
+            return func(*args, **named)
+        for inside in self._inside[-1:]:
+            inside.events += 1
+        call = self.attempt(name, lambda: self._call(name, read[1](*args, **named)))
+        if call is None:
+            return func(*args, **named)
+        x = self._alone(call, args[0] if args else named["input"])
+        if x is not None:
+            if args:
+                args = (x, *args[1:])
+            else:
+                named = named | {"input": x}
+        output = func(*args, **named)
+        self.attempt(name, lambda: self._follow(call, x, output))
+        return output
+
+    def _call(self, name: str, call: Call) -> Call | None:
+        """Take the call up, if it is wanted and a gradient can come."""
+        call.name = name
+        if not self.wanted(name):
+            return None
+        self.called.add(name)
+        if not self.on_call(call) or not torch().is_grad_enabled():
+            return None
+        if self.fronts is not None and call.x is not None:
+            call.front = self.fronts.before(call.x)
+        if call.x is not None:
+            call.version = call.x._version
+            call.x = call.x.detach()
+        return call
+
+    def _own_call(self, module: Any, x: Any, output: Any) -> None:
+        """A norm that called none of the functions: kept, not judged."""
+        name = self.names[id(module)] or "norm"
+        if not self.wanted(name):
+            return
+        self.called.add(name)
+        same = isinstance(output, torch().Tensor) and x is not None and output.shape == x.shape
+        if not torch().is_grad_enabled():
+            return
+        k = getattr(module, "num_features", None)
+        if not same or x.dim() < 2 or k not in (None, x.shape[1], x.shape[-1]):
+            self.failed[name] = "its forward is its own, and not one table in and one out"
+            return
+        scattered = isinstance(module, torch().nn.SyncBatchNorm) and _world() > 1
+        flat = 0 if k in (None, x.shape[1]) else int(k)
+        values = {n: v for n, v in module._parameters.items() if v is not None}
+        channel = flat or x.shape[1]
+        gamma, beta = (values.get(n) for n in ("weight", "bias"))
+        right = [v if v is not None and v.numel() == channel else None for v in (gamma, beta)]
+        call = Call(
+            name,
+            "sync" if scattered else "own",
+            x,
+            x._version,
+            copied(right[0]),
+            copied(right[1]),
+            float(getattr(module, "eps", 0.0) or 0.0),
+            flat=flat,
+        )
+        taken = self.attempt(name, lambda: self._call(name, call))
+        if taken is not None:
+            self.attempt(name, lambda: self._follow(call, x, output))
+
+    def _alone(self, call: Call, x: Any) -> Any:
+        """x under a name that this call alone uses; None where nothing may change.
+
+        Where x goes elsewhere too, as beside a skip connection, its own gradient is of all uses.
+        """
+        if x.requires_grad:
+            return x.view_as(x)
+        names = self._inside[-1].module
+        if any(p.requires_grad for p in names.parameters()):
+            return x.detach().requires_grad_()
+        return None  # nothing here gets a gradient, and nothing may change that
+
+    def _follow(self, call: Call, x: Any, output: Any) -> None:
+        """Watch the gradients of one call; only the graph keeps it alive."""
+        if not output.requires_grad or output.is_inference():
+            self.still.add(call.name)
+            return
+        self.live.add(call)
+        pair = x is not None and x.requires_grad
+        if x is not None:
+            call.again = weakref.ref(x)
+
+        def on_output(dy: Any) -> None:
+            call.scale = self.scale
+            self.attempt(call.name, lambda: self._came(call, dy, pair))
+
+        def on_input(dx: Any) -> None:
+            self.attempt(call.name, lambda: self.on_done(call, dx))
+
+        output.register_hook(on_output)
+        if pair:
+            x.register_hook(on_input)
+
+    def _came(self, call: Call, dy: Any, pair: bool) -> None:
+        self.live.discard(call)
+        call.passes += 1
+        self.on_gradient(call, dy)
+        if not pair:
+            self.on_done(call, None)
+
+    def attempt(self, name: str, act: Callable[[], Any]) -> Any:
+        """Whatever goes wrong in watching, training goes on."""
+        try:
+            with torch()._C.DisableTorchFunction():
+                return act()
+        except Exception as error:
+            if name:
+                self.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            return None
+
+
+def _world() -> int:
+    """How many processes train together."""
+    spread = torch().distributed
+    return int(spread.get_world_size()) if spread.is_available() and spread.is_initialized() else 1
+
+
+def _mode(act: Callable[[Any, Args, dict[str, Any]], Any]) -> Any:
+    """A context in which every function of PyTorch goes through `act`."""
+
+    def function(
+        self: Any, func: Any, types: Any, args: Args = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return act(func, args, kwargs or {})
+
+    base = torch().overrides.TorchFunctionMode
+    return type("Watched", (base,), {"__torch_function__": function})()
+
+
+@contextmanager
+def _unsaid(warning: str) -> Iterator[None]:
+    """Without one warning, which is about these very hooks; any other filter stays as it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", warning)
+        mine = warnings.filters[0]
+    warnings.filters.insert(0, mine)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if mine in warnings.filters:
+            warnings.filters.remove(mine)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _scales(watch: Watch) -> Iterator[None]:
+    """Know by what a GradScaler multiplies the loss."""
+    scaler = torch().amp.GradScaler
+    plain = scaler.scale
+
+    def scale(self: Any, outputs: Any) -> Any:
+        scaled = plain(self, outputs)
+        watch.scale = float(self.get_scale()) if self.is_enabled() else 1.0
+        return scaled
+
+    scaler.scale = scale
+    try:
+        yield
+    finally:
+        scaler.scale = plain
+
+
+def _norms() -> dict[Any, tuple[str, Callable[..., Call]]]:
+    """What each function of a norm was given, by the function."""
+    nn = torch().nn.functional
+
+    def batch(
+        input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+        bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+    ) -> Call:  # fmt: skip
+        return Call(
+            "", "batch", input, 0, copied(weight), copied(bias), float(eps),
+            "train" if training else "eval", copied(running_mean), copied(running_var),
+        )  # fmt: skip
+
+    def builtin(
+        input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
+        momentum: float, eps: float, cudnn_enabled: bool = True,
+    ) -> Call:  # fmt: skip
+        return batch(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+    def instance(
+        input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+        bias: Any = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+    ) -> Call:  # fmt: skip
+        if not use_input_stats:
+            return batch(input, running_mean, running_var, weight, bias, False, momentum, eps)
+        return group(input, input.shape[1], weight, bias, eps)
+
+    def group(
+        input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    ) -> Call:
+        return Call(
+            "", "group", input, 0, copied(weight), copied(bias), float(eps), groups=int(num_groups)
+        )
+
+    def layer(
+        input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    ) -> Call:
+        return over_sample("layer", input, normalized_shape, weight, bias, float(eps))
+
+    def rms(
+        input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+    ) -> Call:
+        usual = float(torch().finfo(input.dtype).eps)
+        return over_sample(
+            "rms", input, normalized_shape, weight, None, usual if eps is None else eps
+        )
+
+    def over_sample(norm: str, input: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Call:
+        flat = 1
+        for length in shape:
+            flat *= int(length)
+        g, b = (None if v is None else v.reshape(-1) for v in (weight, bias))
+        return Call("", norm, input, 0, copied(g), copied(b), eps, flat=flat)
+
+    return {
+        nn.batch_norm: ("batch", batch),
+        torch().batch_norm: ("batch", builtin),
+        nn.instance_norm: ("instance", instance),
+        nn.group_norm: ("group", group),
+        nn.layer_norm: ("layer", layer),
+        nn.rms_norm: ("rms", rms),
+    }
+
+
+__all__ = ["Call", "Watch", "channels"]
