@@ -144,6 +144,12 @@ def test_each_file_says_what_it_does_in_its_first_line(file: Path) -> None:
     assert first.endswith((".", ":")) or len(first) > 30
 
 
+def test_the_readmes_table_of_places_is_the_listing_of_the_house() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"^\| `bnviz/([\w.]+)/?` \|", readme, re.MULTILINE))
+    assert said == {*FLOOR, "terms.py"}
+
+
 def modules(folder: str) -> list[str]:
     """All modules of a folder, by their full names."""
     parts = [
