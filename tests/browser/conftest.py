@@ -172,6 +172,33 @@ class App:
         self._page.goto(self.server + query)
         return self.idle()
 
+    def count_messages(self) -> list[str | bytes]:
+        """A list that grows with every message that the page sends, once it has been opened."""
+        sent: list[str | bytes] = []
+        self._page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+        return sent
+
+    def take(self, handle: Locator) -> tuple[float, float]:
+        """Put the mouse on the middle of something, press it down, and say where that is."""
+        handle.scroll_into_view_if_needed()
+        at = box(handle)
+        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        return x, y
+
+    def swipe(self, handle: Locator, *ways: tuple[float, float]) -> None:
+        """Put a finger on something, move it by each of these ways, and lift it."""
+        handle.scroll_into_view_if_needed()
+        at = box(handle)
+        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        finger = self.page.context.new_cdp_session(self.page)
+        kinds = ["touchStart", *["touchMove"] * len(ways), "touchEnd"]
+        for kind, (right, down) in zip(kinds, [(0, 0), *ways, (0, 0)], strict=True):
+            points = [] if kind == "touchEnd" else [{"x": x + right, "y": y + down}]
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self.idle()
+
     def open_saved(self, file: Path) -> Page:
         """A page from the disk, without a network."""
         self._opened = True
