@@ -24,6 +24,7 @@ from playwright.sync_api import (
     FloatRect,
     Locator,
     Page,
+    WebSocket,
     expect,
     sync_playwright,
 )
@@ -150,7 +151,9 @@ class App:
         self._opened = False
         self.server = server
         self.errors: list[str] = []
+        self.sent: list[str | bytes] = []  # every message to the server
         page.on("pageerror", self._note)
+        page.on("websocket", self._listen)
 
     @property
     def page(self) -> Page:
@@ -162,21 +165,22 @@ class App:
     def _note(self, error: Error) -> None:
         self.errors.append(str(error))
 
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._hear)
+
+    def _hear(self, message: str | bytes) -> None:
+        self.sent.append(message)
+
     def leave(self) -> None:
         """Hear no more of this window: another journey takes it."""
         self._page.remove_listener("pageerror", self._note)
+        self._page.remove_listener("websocket", self._listen)
 
     def open(self, query: str = "") -> App:
         """Go to the app, with a path and a query if there are."""
         self._opened = True
         self._page.goto(self.server + query)
         return self.idle()
-
-    def count_messages(self) -> list[str | bytes]:
-        """A list that grows with every message that the page sends, once it has been opened."""
-        sent: list[str | bytes] = []
-        self._page.on("websocket", lambda socket: socket.on("framesent", sent.append))
-        return sent
 
     def take(self, handle: Locator) -> tuple[float, float]:
         """Put the mouse on the middle of something, press it down, and say where that is."""

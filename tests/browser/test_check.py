@@ -17,6 +17,7 @@ from bnviz.proof.mistakes import MISTAKES, with_mistake
 from .conftest import App, link
 
 T = run(PRESETS["puzzle"].scenario)
+NOTICE = "[data-stage] [role=alert]"
 
 
 def headline(app: App) -> str:
@@ -111,9 +112,7 @@ def test_an_upload(app: App, tmp_path: Path) -> None:
     expect(app.page.locator("h1")).to_contain_text("is right.")
     app.idle()
     upload.set_input_files(bad)
-    expect(app.page.get_by_test_id("stAlertContainer").first).to_contain_text(
-        "dx.txt is not a text file"
-    )
+    expect(app.page.locator(NOTICE)).to_contain_text("dx.txt is not a text file")
     expect(app.page.locator("h1")).to_contain_text("is right.")
 
 
@@ -145,14 +144,14 @@ def test_a_refused_upload_changes_nothing_and_is_forgotten(app: App, tmp_path: P
     long.write_text("1,2\n" * 60_000)
     app.page.get_by_role("button", name="Upload a file instead").click()
     app.page.locator("input[type=file]").set_input_files(long)
-    notice = app.page.get_by_test_id("stAlertContainer").first
+    notice = app.page.locator(NOTICE)
     expect(notice).to_contain_text("a**b**.csv is too long")
     expect(app.page.locator("h1")).to_contain_text("is right.")
     app.idle()
     app.page.keyboard.press("Escape")
     app.page.get_by_text("Precision", exact=True).click()
     expect(app.page.locator("h1")).to_contain_text("every precision")
-    expect(app.page.get_by_test_id("stAlertContainer")).to_have_count(0)
+    expect(notice).to_be_empty()
 
 
 HEADLINE = "h1:not(.bns-claim)"  # of the page, and not of the stage, which may have one

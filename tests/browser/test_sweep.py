@@ -56,15 +56,12 @@ def _of_knob(app: App) -> tuple[Locator, float]:
     ],
 )
 def test_every_step_of_a_drag_is_what_the_core_says(
-    new_app: Callable[..., App],
+    app: App,
     find: Callable[[App], tuple[Locator, float]],
     at: Callable[[int], Scenario],
 ) -> None:
-    app = new_app()
-    sent = app.count_messages()
-    app.open()
     what, step = find(app)
-    before = len(sent)
+    before = len(app.sent)
     x, y = app.take(what)
     app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
     app.page.evaluate(FRAME)
@@ -87,7 +84,7 @@ def test_every_step_of_a_drag_is_what_the_core_says(
     after = seen(app)
     assert after == {**held, "busy": False}
     assert app.page.evaluate(WRITTEN) == written, "to the last digit"
-    assert len(sent) - before <= 4, f"{len(visited)} steps"
+    assert len(app.sent) - before <= 4, f"{len(visited)} steps"
 
 
 FLOOD = """slider => new Promise(done => {
@@ -108,19 +105,16 @@ FLOOD = """slider => new Promise(done => {
 })"""
 
 
-def test_a_flood_ends_on_its_last_numbers_without_a_queue(new_app: Callable[..., App]) -> None:
-    app = new_app()
-    sent = app.count_messages()
-    app.open()
+def test_a_flood_ends_on_its_last_numbers_without_a_queue(app: App) -> None:
     events, net = app.slider("x", 2).evaluate(FLOOD)
-    at_end = len(sent)
+    at_end = len(app.sent)
     ends = float(f"{-0.4 + net / 10:.12g}")
     expect(app.cell("x", 2)).to_have_attribute("data-value", str(ends))
     app.page.wait_for_url(re.compile("check="))
     app.idle()
     assert events > 60
-    assert len(sent) - at_end <= 4, "what was under way, the last step and the end"
-    assert len(sent) < events / 2
+    assert len(app.sent) - at_end <= 4, "what was under way, the last step and the end"
+    assert at_end < events / 2
     assert app.column("x")[2] == ends
     assert_one_truth(seen(app))
     expect(app.cell("x", 2).locator(".bns-number")).to_have_text(
