@@ -68,7 +68,8 @@ def _core(cells: Table, gamma: float, eps: float) -> dict[str, np.ndarray]:
     given = {term: np.array(list(cells[term].values()))[:, None] for term in ("x", "dy", "a")}
     t = bnviz.trace(given["x"], given["dy"], gamma, eps=eps, a=given["a"])
     terms = ("dy", "dx_direct", "dx_via_var", "dx_via_mean", "dx", "x_hat", "dx_hat")
-    found = {term: given.get(term, getattr(t, term, None))[:, 0] for term in terms}
+    whole = given | {term: getattr(t, term) for term in terms if term != "dy"}
+    found: dict[str, np.ndarray] = {term: whole[term][:, 0] for term in terms}
     found["after_var"] = found["dx_direct"] + found["dx_via_var"]
     assert t.dweight_per_sample is not None
     found["dweight"] = t.dweight_per_sample[:, 0, 0]
@@ -95,8 +96,13 @@ def assert_one_truth(found: Seen) -> dict[str, np.ndarray]:
     # A phone has no room for what σ² and μ change of the sum.
     wanted = {*LEVELS} - {"dweight"}
     assert wanted <= set(sums) <= wanted | {"dx_via_var", "dx_via_mean"}
-    for term, value in sums.items():
-        assert value[""] == pytest.approx(core[term].sum(), rel=1e-11, abs=size), term
+    for term, added in (sums | table(found["totals"])).items():
+        known = core.get(term, np.array(list(cells.get(term, {}).values())))
+        assert added[""] == pytest.approx(known.sum(), rel=1e-11, abs=size), term
+    strands = table(found["strands"])
+    for term in ("dx_via_var", "dx_via_mean"):
+        large = np.abs(core[term]) > 0.02 * np.abs(core["dx_direct"]).max()
+        assert set(np.flatnonzero(large)) <= {int(row) for row in strands.get(term, {})}, term
     for pile, blocks in table(found["piles"]).items():
         assert blocks == {row: value for row, value in lanes[pile].items() if value}, pile
     weight = f"{core['dweight'].sum():+.2f}".replace("-", "−")
