@@ -14,7 +14,7 @@ from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.words import formula
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number, plain
+from bnviz.words.numbers import is_exact, number, plain
 
 Json = dict[str, Any]
 
@@ -73,16 +73,21 @@ class Numbers:
         return "0" if total.vanishes else number(total.value, signed=True)
 
     def formula(self, latex: str, **numbers: float) -> list[Json]:
-        """A formula, factor by factor, with its numbers.
+        """A formula, factor by factor, with its numbers; ≈ between them where one is rounded.
 
         numbers: those of the parts that are not the chosen sample's own.
         """
+        pieces = formula.factors(latex)
+        parts = {piece.part for piece in pieces if piece.part and not piece.operator}
+        values = {
+            part: float(numbers[part] if part in numbers else self.one(part)) for part in parts
+        }
+        equals = "=" if all(is_exact(number(v), v) for v in values.values()) else "≈"
 
         def under(piece: formula.Piece) -> str:
-            if piece.operator or not piece.part:
-                return piece.text if piece.operator else ""
-            known = numbers.get(piece.part)
-            return number(self.one(piece.part) if known is None else float(known))
+            if piece.operator:
+                return equals if piece.text == "=" else piece.text
+            return number(values[piece.part]) if piece.part else ""
 
         return [
             {
@@ -92,7 +97,7 @@ class Numbers:
                 "k": piece.part,
                 "op": piece.operator,
             }
-            for piece in formula.factors(latex)
+            for piece in pieces
         ]
 
     def equation(self, name: str, **numbers: float) -> list[Json]:

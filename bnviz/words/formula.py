@@ -60,10 +60,12 @@ def short(name: str, *, inline: bool = False) -> str:
 def worked(name: str) -> str:
     """The same in letters and in numbers, which are slots to fill; "" without terms in it.
 
-    x − μ is one number: of two large ones the difference would not be seen.
+    x − μ is one number: of two large ones the difference would not be seen. After a digit it
+    needs its ·, for 2 beside 1.95 reads as 21.95.
     """
     rule = TERMS[name].rule
-    numbers = rule.replace(r"(\term{x} - \term{mean})", r"\slot{deviation}")
+    numbers = rule.replace(r"2 (\term{x}", r"2 \cdot (\term{x}")
+    numbers = numbers.replace(r"(\term{x} - \term{mean})", r"\slot{deviation}")
     numbers = re.sub(r"\\term\{(\w+)\}", r"\\slot{\1}", numbers)
     if numbers == rule:
         return ""

@@ -48,6 +48,15 @@ def number(value: float, signed: bool = False, places: int = 2) -> str:
     return (sign + text).replace("-", "−")
 
 
+def is_exact(text: str, value: float) -> bool:
+    """Is the text all of the number? Then an equals sign may stand before it.
+
+    >>> is_exact("0.50", 0.5), is_exact("−0.33", -1 / 3)
+    (True, False)
+    """
+    return math.isfinite(value) and Decimal(text.replace("−", "-")) == Decimal(repr(float(value)))
+
+
 def places_for(scale: float) -> int:
     """The decimals of a column whose largest number is about so large: three digits of it.
 

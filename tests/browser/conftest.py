@@ -24,6 +24,7 @@ from playwright.sync_api import (
     FloatRect,
     Locator,
     Page,
+    WebSocket,
     expect,
     sync_playwright,
 )
@@ -150,7 +151,9 @@ class App:
         self._opened = False
         self.server = server
         self.errors: list[str] = []
+        self.sent: list[str | bytes] = []  # every message to the server
         page.on("pageerror", self._note)
+        page.on("websocket", self._listen)
 
     @property
     def page(self) -> Page:
@@ -162,15 +165,43 @@ class App:
     def _note(self, error: Error) -> None:
         self.errors.append(str(error))
 
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._hear)
+
+    def _hear(self, message: str | bytes) -> None:
+        self.sent.append(message)
+
     def leave(self) -> None:
         """Hear no more of this window: another journey takes it."""
         self._page.remove_listener("pageerror", self._note)
+        self._page.remove_listener("websocket", self._listen)
 
     def open(self, query: str = "") -> App:
         """Go to the app, with a path and a query if there are."""
         self._opened = True
         self._page.goto(self.server + query)
         return self.idle()
+
+    def take(self, handle: Locator) -> tuple[float, float]:
+        """Put the mouse on the middle of something, press it down, and say where that is."""
+        handle.scroll_into_view_if_needed()
+        at = box(handle)
+        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        return x, y
+
+    def swipe(self, handle: Locator, *ways: tuple[float, float]) -> None:
+        """Put a finger on something, move it by each of these ways, and lift it."""
+        handle.scroll_into_view_if_needed()
+        at = box(handle)
+        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        finger = self.page.context.new_cdp_session(self.page)
+        kinds = ["touchStart", *["touchMove"] * len(ways), "touchEnd"]
+        for kind, (right, down) in zip(kinds, [(0, 0), *ways, (0, 0)], strict=True):
+            points = [] if kind == "touchEnd" else [{"x": x + right, "y": y + down}]
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self.idle()
 
     def open_saved(self, file: Path) -> Page:
         """A page from the disk, without a network."""

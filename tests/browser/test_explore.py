@@ -45,16 +45,16 @@ def type_into_table(app: App, column: int, text: str) -> None:
 def test_the_first_screen_tells_the_story(app: App) -> None:
     assert app.claim == "The gradients add up to 0, and the weight learns all the same."
     app.assert_consistent()
-    assert in_sight(app, "td[data-sum=dx]")
-    assert in_sight(app, "td[data-sum=dweight]")
+    assert in_sight(app, "[data-stage] h1")
+    for card in ("0 for the bias", "+2.78 for the weight"):
+        assert in_sight(app, f"[data-river] .bnr-card:text-is('{card}')")
     expect(app.sum_cell("dx")).to_contain_text("Σ = 0")
-    expect(app.sum_cell("dx")).to_contain_text("bound")
-    expect(app.sum_cell("dweight")).to_contain_text("Σ = +0.29")
+    expect(app.sum_cell("dweight")).to_contain_text("Σ = +2.78")
     expect(app.sum_cell("dweight")).to_contain_text("= ∂L/∂W ≠ 0")
     expect(app.page.locator("[data-plot] figcaption")).to_have_text(
         [
             "Added up, ∂L/∂x comes back to 0",
-            "Weighted by a, it ends at ∂L/∂W = +0.29",
+            "Weighted by a, it ends at ∂L/∂W = +2.78",
             "All of ∂L/∂W, shape (3, 2)",
         ]
     )
@@ -67,7 +67,7 @@ def test_a_number_typed_into_the_table_changes_both_sums(app: App) -> None:
     app.idle()
     app.assert_consistent()
     assert abs(app.total("dweight") - before) > 0.1
-    expect(app.page.locator("[data-plot] figcaption").nth(1)).not_to_contain_text("+0.29")
+    expect(app.page.locator("[data-plot] figcaption").nth(1)).not_to_contain_text("+2.78")
 
 
 def test_a_number_typed_into_the_ledger_changes_both_sums(app: App) -> None:
@@ -81,7 +81,7 @@ def test_a_number_typed_into_the_ledger_changes_both_sums(app: App) -> None:
 
 
 def test_presets_open_and_say_their_surprise(app: App) -> None:
-    app.page.get_by_label("Scenario").select_option(label="One sample")
+    app.page.get_by_role("combobox", name="Scenario").select_option(label="One sample")
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-n", "1")
     app.idle()
     assert app.claim == "A batch of one gets no gradient, whatever the loss sends."
@@ -169,7 +169,7 @@ def test_a_bad_cell_in_the_table_is_named(app: App) -> None:
     )
     a = PRESETS["puzzle"].scenario.a
     assert a is not None
-    np.testing.assert_array_equal(app.idle().column("a"), a[:, 0])
+    np.testing.assert_array_equal(app.idle().column("a"), a[:, 1])
 
 
 @pytest.mark.parametrize("query", ["?x=1_2", "?x=%3Cscript%3E&check=00000000", "?eps=nan&dy=1"])

