@@ -25,6 +25,7 @@ class Said:
     turned: Lines
     bias: Claim
     weight: Claim | None
+    rule: Lines  # what the weight gets in general
 
 
 def _signed(value: float, places: int = 2) -> str:
@@ -79,7 +80,7 @@ def _var(c: Columns, places: int) -> Lines:
     # Scaling x about its mean changes no y but by what ε has to say.
     t, j = c.trace, c.view.neuron
     ruled = t.scenario.eps * float(t.inv_std[j]) ** 2
-    return (*said, "stretch all x, and hardly any y moves") if ruled < _HARDLY else said
+    return (*said, "why: stretch all x, and hardly any y moves") if ruled < _HARDLY else said
 
 
 def _mean(c: Columns, places: int) -> Lines:
@@ -95,8 +96,8 @@ def _mean(c: Columns, places: int) -> Lines:
     each = _signed(float(via_mean[0]), places)
     n = via_mean.size
     return (
-        "move all x together, and no y moves:",
-        "so the sum must be 0",
+        "move all x together: μ goes along,",
+        "no y moves, so the sum must be 0",
         f"{total} over {n} samples ≈ {each} each" if n > 1 else f"{total} for the only sample",
     )
 
@@ -152,6 +153,14 @@ def _weight(c: Columns, places: int) -> Claim | None:
     )
 
 
+def _rule(c: Columns) -> Lines:
+    """That it is no luck: with equal inputs the weight would get 0 as well."""
+    weight = c.sums.get("dweight")
+    if weight is None or weight.vanishes or not c.sums["dx"].vanishes:
+        return ()
+    return ("were every a the same,", "it would be 0 as well")
+
+
 def say(c: Columns) -> Said:
     """Every sentence of the river, true of these columns."""
     paths = max(float(np.abs(c.values[name]).max()) for name in ("dx_direct", "dx"))
@@ -163,6 +172,7 @@ def say(c: Columns) -> Said:
         turned=_turned(c),
         bias=_bias(c, places),
         weight=_weight(c, places),
+        rule=_rule(c),
     )
 
 

@@ -13,8 +13,14 @@ DEFAULT_EPS = 1e-5
 TINY = float(np.finfo(np.float64).tiny)  # below this, numbers no longer keep their digits
 
 
+def within(value: Array | float, bound: Array | float) -> NDArray[np.bool_]:
+    """Is it zero but for rounding? Entry by entry, and never true of a nan."""
+    verdict: NDArray[np.bool_] = np.abs(value) <= bound
+    return verdict
+
+
 def real_array(name: str, value: ArrayLike) -> Array:
-    """The value as a float64 array, or ValueError that names the argument."""
+    """The value as a float64 array. Raises ValueError that names the argument."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -30,7 +36,10 @@ def real_array(name: str, value: ArrayLike) -> Array:
 
 
 def table(name: str, value: ArrayLike, rows: str, columns: str) -> Array:
-    """The value as a float64 array with two axes, neither of them empty."""
+    """The value as a float64 array with two axes, neither of them empty.
+
+    Raises ValueError that names the argument, what it was and what it must be.
+    """
     array = real_array(name, value)
     if array.ndim != 2:
         raise ValueError(
@@ -44,7 +53,7 @@ def table(name: str, value: ArrayLike, rows: str, columns: str) -> Array:
 
 
 def eps_value(value: Any) -> float:
-    """ε as a float: finite and not negative."""
+    """ε as a float. Raises ValueError unless it is one finite number, zero or more."""
     array = real_array("eps", value)
     if array.ndim != 0 or not np.isfinite(array) or array < 0:
         raise ValueError(f"eps must be one finite number, zero or more; it is {value!r}.")
@@ -52,7 +61,10 @@ def eps_value(value: Any) -> float:
 
 
 def per_neuron(name: str, value: ArrayLike | None, k: int, default: float) -> Array:
-    """One finite number for each neuron, shape (k,); a single number serves all."""
+    """One finite number for each neuron, shape (k,); a single number serves all.
+
+    Raises ValueError that names the argument.
+    """
     array = real_array(name, default if value is None else value)
     if array.shape not in [(), (k,)]:
         raise ValueError(

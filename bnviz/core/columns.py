@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnviz.core.arrays import TINY, Array
+from bnviz.core.arrays import TINY, Array, within
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
@@ -36,7 +36,7 @@ class Sum:
     @property
     def vanishes(self) -> bool:
         """Zero within its bound for these numbers, whatever the reason."""
-        return abs(self.value) <= self.bound
+        return bool(within(self.value, self.bound))
 
 
 @dataclass(frozen=True, eq=False)

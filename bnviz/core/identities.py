@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.core.arrays import TINY, Array
+from bnviz.core.arrays import TINY, Array, within
 from bnviz.core.trace import Trace
 
 
@@ -32,8 +32,7 @@ class Check:
     @property
     def holds(self) -> NDArray[np.bool_]:
         """Entry by entry; never true of a nan."""
-        verdict: NDArray[np.bool_] = np.abs(self.value) <= self.bound
-        return verdict
+        return within(self.value, self.bound)
 
 
 def gradient_scale(t: Trace) -> Array:

@@ -131,6 +131,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
             "var": said.var,
             "mean": said.mean,
             "turned": said.turned,
+            "rule": said.rule,
             "bias": {"claim": said.bias.claim, "zero": said.bias.holds, "why": said.bias.why},
             "weight": said.weight
             and {"claim": said.weight.claim, "alive": said.weight.holds, "why": said.weight.why},

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.core.arrays import TINY, Array
+from bnviz.core.arrays import TINY, Array, within
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace
@@ -77,7 +77,7 @@ class Comparison:
     @property
     def holds(self) -> bool:
         """Every entry within its bound; never true of a nan."""
-        return bool((self.difference <= self.bound).all())
+        return bool(within(self.difference, self.bound).all())
 
     @property
     def decided_by(self) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from bnviz.core.arrays import TINY, Array
+from bnviz.core.arrays import TINY, Array, within
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import Trace
 
@@ -106,7 +106,7 @@ class Line:
     @property
     def holds(self) -> bool:
         """Never true of a nan."""
-        return self.difference <= self.bound
+        return bool(within(self.difference, self.bound))
 
 
 def names(t: Trace, neuron: int) -> dict[str, Array | float]:

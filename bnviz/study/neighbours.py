@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.core.arrays import TINY, Array
+from bnviz.core.arrays import TINY, Array, within
 from bnviz.core.batchnorm import batchnorm
 from bnviz.core.identities import rounding
 from bnviz.core.rms import inverse_root, rms_norm
@@ -209,7 +209,7 @@ class GroupSum:
     @property
     def vanishes(self) -> bool:
         """All of these sums are 0 within rounding; never true of a nan."""
-        return abs(self.value) <= self.bound
+        return bool(within(self.value, self.bound))
 
 
 @np.errstate(all="ignore")

@@ -414,7 +414,6 @@ export class River {
     }
     if (g.narrow) return;
     this.math("forward", 0, g.first - 20, "bnr-tight bnr-muted", "start");
-    quiet(84, g.first - 15, "goes in, y comes out", "start");
   }
 
   // The numbers at the heads, and the gate that one takes hold of.
@@ -505,9 +504,10 @@ export class River {
   gauge(lane) {
     const { g } = this;
     const most = Math.max(...this.list.map((other) => Math.abs(other.deviation ?? 0))) || 1;
-    const y = lane.y + (lane.v.after_var < 0 ? -9 : 9);
+    const y = lane.y + 9;
     const way = (lane.deviation / most) * (g.band.var - 6);
     const group = draw("g", { class: "bnr-gauge" }, this.layers.words);
+    draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way bnr-way-paper" }, group);
     draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
     draw("line", { x1: g.x.var, x2: g.x.var, y1: y - 4, y2: y + 4, class: "bnr-tick" }, group);
     draw("circle", { cx: g.x.var + way, cy: y, r: 3.2, class: "bnr-dot" }, group);
@@ -523,6 +523,7 @@ export class River {
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
       this.lines(g.x.mean - 6, y, said.mean, 2);
       this.lines(0, 216, said.turned, 2, "start");
+      said.rule.forEach((line, i) => this.text(182, g.base + 64 + i * 17, line, "bnr-small bnr-quiet", "start"));
       this.key(g.w - 150, y - 2, 8, "plus: above, solid");
       this.key(g.w - 150, y + 18, -8, "minus: below, hatched");
     }
@@ -543,6 +544,7 @@ export class River {
     put("σ² ", said.var);
     put("μ: ", said.mean);
     put("", said.turned);
+    put("", said.rule);
     make("span", "bnr-note", this.notes, "Plus is solid, above its line; minus is hatched, below it.");
   }
 
