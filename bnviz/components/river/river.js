@@ -413,7 +413,7 @@ export class River {
       this.math("dweight", 38, 9, "bnr-tight", "start");
     }
     if (g.narrow) return;
-    this.math("forward", 0, g.first - 20, "bnr-tight bnr-muted", "start");
+    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
   }
 
   // The numbers at the heads, and the gate that one takes hold of.
