@@ -92,8 +92,8 @@ def test_every_symbol_is_set_from_its_mathml(new_app: Callable[..., App]) -> Non
 @pytest.mark.parametrize(
     ("name", "numbers", "text"),
     [
-        ("x_hat", {"x": "−1.20", "mean": "+0.15", "inv_std": "0.88"}, "(−1.20−0.15)·0.88"),
-        ("x_hat", {"x": "+1.20", "mean": "−0.15", "inv_std": "0.88"}, "(1.20−(−0.15))·0.88"),
+        ("x_hat", {"deviation": "−1.35", "inv_std": "0.88"}, "=−1.35·0.88="),
+        ("dx_via_var", {"dvar": "0.43", "deviation": "−0.55", "n": "6"}, "=0.43·2·(−0.55)6="),
         ("dx_hat", {"gamma": "−1.20", "dy": "−0.90"}, "−1.20·(−0.90)"),
         ("dx", {"dx_direct": "0.95", "dx_via_var": "−0.19"}, "0.95+(−0.19)+"),
     ],

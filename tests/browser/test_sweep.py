@@ -122,6 +122,21 @@ def test_a_flood_ends_on_its_last_numbers_without_a_queue(app: App) -> None:
     )
 
 
+def test_what_is_taken_again_goes_on_from_where_it_was_let_go(app: App) -> None:
+    """Before Python has answered: four runs of keys, each let go of at once."""
+    app.slider("x", 2).evaluate(
+        """slider => {
+            for (const key of ['ArrowRight', 'ArrowRight', 'ArrowLeft', 'ArrowRight']) {
+                slider.focus();
+                slider.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+                slider.blur();
+            }
+        }"""
+    )
+    app.settled(app.cell("x", 2), "-0.2")
+    assert_one_truth(seen(app))
+
+
 # What is compressed comes no sooner than the test wants it.
 LATE = """() => {
     const Real = DecompressionStream;

@@ -109,7 +109,10 @@ export class Hold {
   begin(spec, at) {
     this.settle();
     clearTimeout(this.resting);
-    const value = Number(spec.value());
+    // What was just let go of goes on from there, though its answer has not come yet.
+    const { gesture } = this;
+    const same = gesture && gesture.term === spec.term && gesture.row === spec.row;
+    const value = same ? gesture.value : Number(spec.value());
     // Step and scale stand while it is held, whatever becomes of the numbers beside it.
     const held = { step: spec.step(), scale: spec.scale(), value, start: value, at, moved: false };
     this.gesture = { term: spec.term, row: spec.row, spec, ...held };
@@ -186,6 +189,7 @@ export class Hold {
     clearTimeout(this.timer);
     gesture.done = true;
     gesture.drawn = false;
+    gesture.value = gesture.start;
     if (gesture.moved) this.stage.send({ kind: "cancel" });
     else {
       this.gesture = null;
