@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from types import TracebackType
 
 CHUNK = 1 << 16
 
@@ -33,23 +32,28 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.cut()
-        self._loop.call_soon_threadsafe(self._server.close)
+    def __exit__(self, *_error: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._close()
+
+    def _close(self) -> None:
+        for writer in self._writers:
+            writer.close()
 
     def cut(self) -> None:
         """Close every connection, and every new one at once, until mended."""
-
-        def close() -> None:
-            self._open = False
-            for writer in self._writers:
-                writer.close()
-
-        self._loop.call_soon_threadsafe(close)
+        self._open = False
+        self._loop.call_soon_threadsafe(self._close)
 
     def mend(self) -> None:
         """Let new connections through again."""
