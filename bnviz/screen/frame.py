@@ -22,8 +22,9 @@ def show(current: Page, pages: Sequence[Page]) -> None:
     st.html(Path(__file__).with_name("frame.css"))
     if "pages" not in session.hidden():
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pages"):
+            link = session.link()
             for page in pages:
-                st.page_link(page, query_params=session.link())
+                st.page_link(page, query_params=link)
             sharing()
     current.run()
     session.save()
