@@ -455,7 +455,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     stage.stage(
         seen,
         Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
-        reply=Reply(st.session_state.get("answered")),
+        reply=Reply(st.session_state.get("answered"), back=session.back()),
         headline=_headline(o, neuron, seen),
         on_event=session.callback(_on_stage_event),
     )

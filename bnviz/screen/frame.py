@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from bnviz.components.line import line
 from bnviz.screen import session
 from bnviz.screen.sharing import sharing
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 def show(current: Page, pages: Sequence[Page]) -> None:
     """Run the current page, under links that take the scenario along."""
-    session.start()
+    session.start(line())
     st.html(Path(__file__).with_name("frame.css"))
     if "pages" not in session.hidden():
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key="pages"):
+            link = session.link()
             for page in pages:
-                st.page_link(page, query_params=session.link())
+                st.page_link(page, query_params=link)
             sharing()
     current.run()
     session.save()

@@ -8,7 +8,7 @@ changed from outside: a link, a reload, the back button.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -104,10 +104,25 @@ def redraw_tables() -> None:
     st.session_state.revision += 1
 
 
-def start() -> None:
-    """Once a run, first of all: take what the URL says, unless a widget has just spoken."""
+def back() -> int | None:
+    """The token of the browser's last return to the server; see `bnviz.components.line`."""
+    token: int | None = st.session_state.get("back")
+    return token
+
+
+def start(returned: Mapping[str, Any] | None = None) -> None:
+    """Once a run, first of all: take what the URL says, unless a widget has just spoken.
+
+    returned: what the browser says that comes back to a server. Where that has lost the
+    session, the link in it leads: the URL may be older.
+    """
     state = st.session_state
     here = own(st.query_params.to_dict())
+    if returned is not None:
+        token, kept = returned.get("token"), returned.get("link")
+        state.back = token if isinstance(token, int) else None
+        if "scenario" not in state and isinstance(kept, dict):
+            here = {key: str(value) for key, value in own(kept).items()}
     touched = state.get("touched", False)
     if "scenario" in state and (touched or here == state.link):
         return

@@ -118,8 +118,11 @@ def _on_event() -> None:
     event = state[component.KEY].event
     if not isinstance(event, dict):
         return
-    state.answered = event.get("seq")
-    kind = event.get("kind")
+    kind, seq = event.get("kind"), event.get("seq")
+    # Sent again over a new line, for want of an answer: undo must not go two steps.
+    if kind not in _WHILE_HELD and seq == state.get("answered"):
+        return
+    state.answered = seq
     state.settled = kind not in _WHILE_HELD
     try:
         if kind in _WHILE_HELD:
@@ -166,7 +169,12 @@ def stage(show: Show, headline: Claim | None = None) -> None:
         shown,
         take=_taken(s, view, shown, headline),
         reply=Reply(
-            state.get("answered"), session.notice(), session.can_undo(), session.can_redo()
+            state.get("answered"),
+            session.notice(),
+            session.can_undo(),
+            session.can_redo(),
+            link=session.link() if held is None else None,
+            back=session.back(),
         ),
         rows=None if held is None else shown_rows(run(held), view),
         headline=_told(c, shown, headline),

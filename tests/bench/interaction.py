@@ -9,6 +9,7 @@ configuration can carry.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import statistics
@@ -27,9 +28,10 @@ from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
 from tests.browser.conftest import FLAGS, ROOT, find_browser, free_port, served
+from tests.browser.proxy import Proxy
 
-REPEATS, ROUNDS = 80, 8
-LOADS = 9
+REPEATS, ROUNDS = 60, 6
+LOADS = 7
 
 STOCK = """
 import streamlit as st
@@ -78,20 +80,35 @@ WATCH = """
 }
 """
 
-# The ledger has answered when nothing is awaited any more.
-WATCH_LEDGER = """
-() => {
-  const root = document.querySelector('[data-ledger]');
+# From an event to the paint of the frame in which everything that was awaited has changed: a
+# text that the page's own script sets, or the weight gradient in the ledger and in the river.
+WATCH_PAINT = """
+(selectors) => {
+  const roots = selectors.map((selector) => document.querySelector(selector));
+  const changed = new Set();
   window.asked = window.answered = 0;
-  addEventListener('pointermove', () => {
-    window.asked = performance.now();
+  addEventListener('pointermove', (event) => {
+    changed.clear();
+    window.asked = event.timeStamp;
     window.answered = 0;
+    if (roots[0].dataset.floor) roots[0].textContent = event.clientX;
   }, true);
-  new MutationObserver(() => {
-    if (!root.hasAttribute('data-busy')) window.answered = performance.now();
-  }).observe(root, { attributes: true, attributeFilter: ['data-busy'] });
+  roots.forEach((root, i) => new MutationObserver(() => {
+    changed.add(i);
+    if (changed.size < roots.length) return;
+    const mine = window.asked;
+    requestAnimationFrame(() => {
+      const after = new MessageChannel();
+      after.port1.onmessage = () => {
+        if (mine === window.asked) window.answered ||= performance.now();
+      };
+      after.port2.postMessage(0);
+    });
+  }).observe(root, { attributes: true, attributeFilter: ['data-value', 'd'], childList: true,
+                     characterData: true, subtree: true }));
 }
 """
+IDLE = "!document.querySelector('[data-busy]')"
 
 # Before a page loads: note when a selector first has a text.
 FIRST_TEXT = """
@@ -205,47 +222,106 @@ class Smallest:
         self.page.mouse.move(self.x + 2 * i, self.y)
 
 
-class Ledger:
-    """The ledger with a bar of x held: a pointer event is answered by all numbers."""
+class Floor:
+    """A page that only sets a text in the event itself: what this browser needs for a frame."""
 
-    def __init__(self, browser: Browser, address: str, n: int) -> None:
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.page = open_page(browser, address, "[data-testid=stMarkdown]")
+        self.page.evaluate(
+            "document.querySelector('[data-testid=stMarkdown]').dataset.floor = 'true'"
+        )
+        self.page.evaluate(WATCH_PAINT, ["[data-testid=stMarkdown]"])
+
+    def step(self, i: int) -> None:
+        """One move of the pointer."""
+        self.page.mouse.move(300 + (20 if i % 2 else 12), 300)
+
+
+class Stage:
+    """River and ledger with a bar of x held: a pointer event is answered by all numbers."""
+
+    def __init__(self, browser: Browser, address: str, n: int, still: bool = False) -> None:
         self.page = open_page(browser, address + "/" + query(n), "[data-ledger] [data-sum]")
+        if still:
+            self.page.emulate_media(reduced_motion="reduce")
         self.page.wait_for_selector("[data-plot] .plot-container", timeout=60_000)
-        self.page.wait_for_timeout(1000)
-        self.page.evaluate(WATCH_LEDGER)
-        box = self.page.locator("td[data-term=x][data-row='2'] [role=slider]").bounding_box()
+        self.page.wait_for_timeout(3000)  # the river has come to rest
+        self.page.evaluate(WATCH_PAINT, ["td[data-sum=dweight]", "[data-river]"])
+        self.frames: list[int] = []
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Network.enable")
+
+        def frame(event: dict[str, Any], way: int) -> None:
+            data, code = event["response"]["payloadData"], event["response"]["opcode"]
+            self.frames.append(way * (len(data) * 3 // 4 if code == 2 else len(data)))
+
+        session.on("Network.webSocketFrameSent", lambda event: frame(event, -1))
+        session.on("Network.webSocketFrameReceived", lambda event: frame(event, 1))
+        bar = self.page.locator("td[data-term=x][data-row='2'] [role=slider]")
+        bar.scroll_into_view_if_needed()
+        box = bar.bounding_box()
         assert box
         self.x, self.y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def grab(self) -> float:
+        """Take the bar, which nobody has pointed at, and move it at once; until the numbers do."""
         self.page.mouse.move(self.x, self.y)
         self.page.mouse.down()
-        self.page.mouse.move(self.x + 5, self.y)
-        self.page.wait_for_timeout(300)
+        self.step(0)
+        first = answer_time(self.page)
+        self.page.wait_for_function(IDLE)
+        self.page.wait_for_timeout(700)
+        return first
 
     def step(self, i: int) -> None:
         """One move of the pointer, far enough to change the number."""
         self.page.mouse.move(self.x + (20 if i % 2 else 12), self.y)
 
-    def bytes_per_step(self) -> float:
-        """What goes over the socket for one step, both ways."""
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Network.enable")
-        total = [0]
+    def drag(self) -> None:
+        """Two seconds of it, thirty moves a second, and letting go."""
+        self.page.mouse.move(self.x, self.y)
+        self.page.wait_for_timeout(250)
+        self.page.mouse.down()
+        for i in range(60):
+            self.page.mouse.move(self.x + 20 * math.sin(i / 9) + 4, self.y)
+            self.page.wait_for_timeout(1000 / 30)
 
-        def frame(event: dict[str, Any]) -> None:
-            data, code = event["response"]["payloadData"], event["response"]["opcode"]
-            total[0] += len(data) * 3 // 4 if code == 2 else len(data)
-
-        session.on("Network.webSocketFrameReceived", frame)
-        session.on("Network.webSocketFrameSent", frame)
-        for i in range(10):
-            self.step(i)
-            answer_time(self.page)
-        return total[0] / 10
+    def let_go(self) -> None:
+        """Until the page has followed."""
+        self.page.mouse.up()
+        self.page.wait_for_timeout(1500)
 
 
-def answer_times(pages: Mapping[str, Slider | Smallest | Ledger]) -> dict[str, list[float]]:
+def cpu(process: subprocess.Popen[bytes]) -> float:
+    """Milliseconds of processor that a process has used; Linux says it."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def drag_costs(stage: Stage, process: subprocess.Popen[bytes]) -> dict[str, float]:
+    """A drag of two seconds from the first touch: messages, the sweep, and the server's time."""
+    stage.page.mouse.up()
+    stage.page.wait_for_timeout(1500)
+    stage.frames.clear()
+    start = cpu(process)
+    stage.drag()
+    held = cpu(process)
+    asked = sum(size < 0 for size in stage.frames)
+    sweep = max(stage.frames)
+    stage.let_go()
+    all_asked = sum(size < 0 for size in stage.frames)
+    return {
+        "messages": all_asked,
+        "messages held": asked,
+        "sweep KB": sweep / 1024,
+        "CPU of the drag": held - start,
+        "CPU of letting go": cpu(process) - held,
+    }
+
+
+def answer_times(pages: Mapping[Any, Slider | Smallest | Floor | Stage]) -> dict[Any, list[float]]:
     """All pages in turns, so that a slow moment of the machine meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in pages}
+    times: dict[Any, list[float]] = {name: [] for name in pages}
     for _ in range(ROUNDS):
         for name, page in pages.items():
             for i in range(REPEATS // ROUNDS):
@@ -319,53 +395,69 @@ def main() -> None:
         port = free_port()
         app = f"http://localhost:{port}"
         with (
-            served(port, Path(name) / "log.txt"),
+            served(port, Path(name) / "log.txt") as process,
             stock_server(STOCK, plain=True) as stock,
             stock_server(SMALLEST, plain=False) as smallest,
+            Proxy(port, 0.05) as near,
+            Proxy(port, 0.15) as far,
         ):
-            ledgers = {str(n): Ledger(browser, app, n) for n in (6, 16)}
-            pages: dict[str, Slider | Smallest | Ledger] = {
+            networks = {0: app, 50: f"http://localhost:{near.port}"}
+            networks[150] = f"http://localhost:{far.port}"
+            stages = {
+                (n, delay): Stage(browser, networks[delay], n)
+                for n, delay in ((6, 0), (6, 50), (6, 150), (16, 0), (16, 150))
+            }
+            stages[6, -1] = Stage(browser, app, 6, still=True)
+            cold = {key: stage.grab() for key, stage in stages.items()}
+            pages: dict[Any, Slider | Smallest | Floor | Stage] = {
                 "slider": Slider(browser, stock),
                 "smallest": Smallest(browser, smallest),
-                **ledgers,
+                "floor": Floor(browser, stock),
+                **stages,
             }
             times = answer_times(pages)
-            sizes = {n: ledger.bytes_per_step() / 1024 for n, ledger in ledgers.items()}
+            costs = {n: drag_costs(stages[n, 0], process) for n in (6, 16)}
             for page in pages.values():
                 page.page.context.close()
             loads = load_times(
                 browser,
                 {
                     "empty page": (stock, "[data-testid=stMarkdown]"),
-                    "ledger": (app, "td[data-sum=dweight]"),
+                    "river": (app, "[data-river] text"),
                 },
             )
             events, exact = flood(browser, app)
         browser.close()
 
-    def row(label: str, times: list[float], ratios: str) -> None:
-        median = statistics.median(times)
-        print(f"| {label} | {median:.0f} ms | {p95(times):.0f} ms | {ratios} |")
+    base, floor = (statistics.median(times[key]) for key in ("slider", "floor"))
 
-    base, least = (statistics.median(times[name]) for name in ("slider", "smallest"))
+    def row(label: str, key: Any) -> None:
+        median = statistics.median(times[key])
+        ratios = f"{median / base:.2f} × 1, {median / floor:.2f} × floor"
+        print(f"| {label} | {median:.0f} ms | {p95(times[key]):.0f} ms | {ratios} |")
+
     print("\n| measured | median | p95 | ratio |")
     print("| --- | --- | --- | --- |")
-    row("1. stock Streamlit, one slider: key to text", times["slider"], "1")
-    row("2. smallest component, this configuration", times["smallest"], f"{least / base:.2f} × 1")
-    for n in ("6", "16"):
-        median = statistics.median(times[n])
-        row(
-            f"3. ledger, N = {n}: pointer to every number",
-            times[n],
-            f"{median / base:.2f} × 1, {median / least:.2f} × 2; "
-            f"p95 {p95(times[n]) / median:.1f} × median",
+    row("1. stock Streamlit, one slider: key to text", "slider")
+    row("2. smallest component, this configuration", "smallest")
+    row("floor: a text that the page sets by itself", "floor")
+    for n, delay in ((6, 0), (6, 50), (6, 150), (16, 0), (16, 150)):
+        row(f"3. drag, N = {n}, {delay} ms of round trip", (n, delay))
+    row("3. drag, N = 6, without the river's motion", (6, -1))
+    empty, full = (statistics.median(loads[key]) for key in ("empty page", "river"))
+    print(f"| 4. empty page: navigation to its text | {empty:.0f} ms | | 1 |")
+    print(
+        f"| 4. navigation to the river's numbers | {full:.0f} ms | | {full / empty:.2f} × empty |"
+    )
+    for n, delay in ((6, 0), (6, 50), (6, 150), (16, 150)):
+        print(
+            f"| 5. first step of a cold grab, N = {n}, {delay} ms | {cold[n, delay]:.0f} ms | | |"
         )
-    empty = statistics.median(loads["empty page"])
-    row("4. empty page: navigation to its text", loads["empty page"], "1")
-    full = statistics.median(loads["ledger"])
-    row("4. navigation to the ledger’s numbers", loads["ledger"], f"{full / empty:.2f} × empty")
-    print(f"| 5. socket, one drag step | {sizes['6']:.1f} KB | N = 16: {sizes['16']:.1f} KB | |")
-    print(f"| 6. {events} events in 5 s: ends on the last one’s numbers | {exact} | | |")
+    for what in costs[6]:
+        print(
+            f"| 6. two seconds, {what} | {costs[6][what]:.0f} | N = 16: {costs[16][what]:.0f} | |"
+        )
+    print(f"| 7. {events} events in 5 s: ends on the last one's numbers | {exact} | | |")
 
 
 if __name__ == "__main__":

@@ -71,13 +71,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(port: int, log: Path) -> subprocess.Popen[bytes]:
+def start_server(port: int, log: Path, *options: str) -> subprocess.Popen[bytes]:
     """`streamlit run app.py`, ready to answer; it ends with the process that started it."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-c", SERVE, "run", "app.py"),
-                *("--server.headless", "true", "--server.port", str(port)),
+                *("--server.headless", "true", "--server.port", str(port), *options),
             ],
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -231,7 +231,7 @@ class App:
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
-                          + '[data-keys]'))
+                          + '[data-keys], [data-line]'))
                  && document.querySelectorAll('[data-plot] .plot-container').length ===
                     document.querySelectorAll('[data-plot]').length""",
             polling=50,

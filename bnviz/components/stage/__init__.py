@@ -27,12 +27,18 @@ KEY = "stage"
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes to the browser with the numbers: the event it answers, and what went wrong."""
+    """What goes to the browser with the numbers: the event it answers, and what went wrong.
+
+    link: the query that brings all of it back; None while a number is held. back: the token of
+    the browser's last return; see `bnviz.components.line`.
+    """
 
     seq: int | None
     notice: str = ""
     undo: bool = False
     redo: bool = False
+    link: dict[str, str] | None = None
+    back: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 // Python from here, one question at a time. It computes nothing of the gradient.
 
 import { make, onKeys, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
+import { line } from "../bnviz.common/line.js";
 import { Ledger } from "../bnviz.ledger/ledger.js";
 import { River } from "../bnviz.river/river.js";
 import { Toolbar } from "../bnviz.toolbar/toolbar.js";
 import { Hold } from "./hold.js";
 import { unfold, unpack } from "./sweep.js";
 
-const LOST_MS = 5000; // an answer later than this is not waited for
+const LOST_MS = 5000; // an answer later than this is asked for again
+const AWAY_MS = 1000; // a line that is back sooner is not worth a word
+const AWAY = "The server does not answer. What you set is kept here until it does.";
 
 const stages = new WeakMap();
 
@@ -38,9 +41,11 @@ class Stage {
     this.ledger = new Ledger(this);
     this.parts = [this.toolbar, this.river, this.ledger];
     this.queue = [];
-    this.waiting = 0;
+    this.sent = null; // what Python has not answered yet
     this.seq = Date.now(); // never an older page's number
     onKeys(this.root, (event) => this.globalKey(event));
+    line.listen(() => this.root.isConnected && this.lineChanged());
+    if (!line.up) this.lineChanged();
   }
 
   // ---- Python ------------------------------------------------------------------
@@ -68,36 +73,81 @@ class Stage {
     }
   }
 
+  // The number of the event whose answer is awaited, or 0.
+  get waiting() {
+    return this.sent?.seq ?? 0;
+  }
+
   flush() {
     this.busy = true;
-    if (this.waiting) return;
+    if (this.sent) return;
     const event = this.queue.shift();
     if (!event) {
       this.busy = false;
       return;
     }
-    this.waiting = this.seq += 1;
+    this.seq += 1;
+    this.sent = { ...event, seq: this.seq };
+    this.patience = LOST_MS;
+    this.ask();
+  }
+
+  // While the line is down, or its session not yet back, what is to be sent waits.
+  ask() {
+    if (!line.up || this.returning) return;
+    this.post(this.sent);
+    this.expect();
+  }
+
+  expect() {
     clearTimeout(this.lostTimer);
     this.lostTimer = setTimeout(() => {
-      this.waiting = 0;
-      this.flush();
-    }, LOST_MS);
-    this.post({ ...event, seq: this.waiting });
+      if (!line.up) return;
+      this.patience *= 2; // the server may merely be slow
+      this.returning = true;
+      this.away(true);
+      line.again();
+      this.expect();
+    }, this.patience);
+  }
+
+  // The line broke, fell silent or is there again.
+  lineChanged() {
+    if (!line.up) this.returning = true;
+    else if (this.returning) {
+      this.patience = LOST_MS;
+      this.expect();
+    }
+    clearTimeout(this.awayTimer);
+    const gone = () => this.away(!line.up || line.silent);
+    if (!line.up) this.awayTimer = setTimeout(gone, AWAY_MS);
+    else if (line.silent || !this.returning) gone();
+  }
+
+  away(away) {
+    clearTimeout(this.awayTimer);
+    this.isAway = away;
+    setText(this.notice, away ? AWAY : (this.data?.reply.notice ?? ""));
   }
 
   // An answer from Python: the numbers, and where something was taken, its sweep.
   receive({ scene, packed }) {
-    const answered = this.waiting && scene.reply.seq === this.waiting;
-    if (answered) {
-      this.waiting = 0;
-      clearTimeout(this.lostTimer);
-    }
+    const { reply } = scene;
+    const returned = this.returning && reply.back === line.token;
+    const answered = this.sent !== null && reply.seq === this.sent.seq;
+    if (returned) this.returning = false;
+    if (answered) this.sent = null;
+    if (returned || (answered && !this.returning)) clearTimeout(this.lostTimer);
+    if (this.isAway && !this.returning) this.away(false);
+    if (reply.link) line.keep(reply.link);
     this.hold.answered(answered && !this.queue.length, packed.length > 0);
-    // While the browser draws by itself, an answer that was under way is of an older position.
-    if (!this.hold.draws) this.update(scene);
+    // While the browser draws by itself, an answer that was under way is of an older position;
+    // and what is held when the server comes back is newer than anything it knows.
+    if (!this.hold.draws && !(returned && this.hold.gesture)) this.update(scene);
     const { era } = this.hold;
     if (packed.length) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep, era));
-    if (answered) this.flush();
+    if (returned && this.sent) this.ask();
+    else if (answered) this.flush();
   }
 
   update(scene) {
@@ -116,7 +166,7 @@ class Stage {
       setText(this.claim, unbroken(headline.claim));
       setText(this.why, unbroken(headline.why));
     }
-    setText(this.notice, reply.notice ?? "");
+    if (!this.isAway) setText(this.notice, reply.notice ?? "");
     for (const part of this.parts) part.update(this.data);
   }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
-from bnviz.draw.figures.style import NEUTRAL, Picture, plain_layout
+from bnviz.draw.figures.style import CLEAR, NEUTRAL, Figure, Picture, plain_layout
 from bnviz.draw.palette import sample_colors
 from bnviz.words.numbers import number
 
@@ -21,12 +22,13 @@ def _shown(first: Array, second: Array) -> list[int]:
     return sorted(int(i) for i in np.argsort(-apart, kind="stable")[:MAX_SHOWN])
 
 
-def _make_room(figure: go.Figure) -> None:
+def _make_room(figure: Figure) -> None:
     """Room for the numbers at the ends of the bars."""
-    ends = [0.0, *(x for bar in figure.data for x in bar.x if x is not None)]
+    ends = [0.0, *(x for bar in figure["data"] for x in bar["x"] if x is not None)]
     low, high = min(ends), max(ends)
     room = 0.2 * (high - low) or 1.0
-    figure.update_xaxes(range=[low - (room if low < 0 else 0), high + (room if high > 0 else 0)])
+    ends = [low - (room if low < 0 else 0), high + (room if high > 0 else 0)]
+    figure["layout"]["xaxis"]["range"] = ends
 
 
 def beside(
@@ -40,22 +42,23 @@ def beside(
     rows = _shown(first, second)
     labels = [f"sample {i + 1}" for i in rows] + ["Σ"]
     colors = [sample_colors(n)[i] for i in rows] + [NEUTRAL]
-    figure = go.Figure()
+    figure = Figure()
     for values, name, pattern in zip((first, second), names, ("", "/"), strict=True):
         with np.errstate(all="ignore"):
             bars = [*values[rows].tolist(), float(values.sum())]
-        figure.add_bar(
+        look = {"shape": pattern, "fgcolor": colors, "bgcolor": CLEAR}
+        striped: dict[str, Any] = {"pattern": look} if pattern else {}
+        figure.trace(
+            "bar",
             orientation="h",
             y=labels,
             x=[v if np.isfinite(v) else None for v in bars],
             name=name,
             marker={
                 "color": colors,
-                "pattern": {"shape": pattern, "fgcolor": colors, "bgcolor": "rgba(0,0,0,0)"}
-                if pattern
-                else {},
                 "line": {"color": colors, "width": 1.5},
-            },
+            }
+            | striped,
             text=[number(v, signed=True) for v in bars],
             textposition="outside",
             cliponaxis=False,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.columns import column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
-from bnviz.draw.figures.style import NEUTRAL, Picture, fading, plain_layout
+from bnviz.draw.figures.style import NEUTRAL, Figure, Picture, fading, plain_layout
 from bnviz.draw.palette import sample_colors
 from bnviz.study.weight_gradient import contributions, inputs
 from bnviz.words.glossary import TERMS
@@ -25,10 +24,10 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
     areas = contributions(t, view.neuron, view.input, centred=centred)
     colors = sample_colors(n)
     largest = np.argsort(-np.abs(areas), kind="stable")[: n if n <= MAX_NAMED else 8]
-    figure = go.Figure()
+    figure = Figure()
     for i in range(n):
-        figure.add_shape(
-            type="rect",
+        figure.shape(
+            "rect",
             x0=origin,
             x1=float(a[i]),
             y0=0,
@@ -38,7 +37,8 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
             fillcolor=fading(colors[i], 0.3 if areas[i] >= 0 else 0.12),
             line={"color": colors[i], "width": 2, "dash": "solid" if areas[i] >= 0 else "dot"},
         )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=a.tolist(),
         y=dx.tolist(),
         mode="markers+text",
@@ -49,7 +49,7 @@ def rectangles(t: Trace, view: View, *, centred: bool) -> Picture:
         customdata=[[i + 1, number(float(v), signed=True)] for i, v in enumerate(areas)],
         hovertemplate="sample %{customdata[0]}: adds %{customdata[1]}<extra></extra>",
     )
-    figure.add_vline(x=origin, line={"color": NEUTRAL, "width": 1.5})
+    figure.across("x", origin, line={"color": NEUTRAL, "width": 1.5})
     total = column_sums(t, view.neuron, view.input)["dweight"]
     whole = "0" if total.vanishes else number(total.value, signed=True)
     name = "a − mean a" if centred else "a"
@@ -80,20 +80,18 @@ def shares(t: Trace, view: View, *, centred: bool) -> Picture:
     whole = 0.0 if total.vanishes else total.value
     n = areas.size
     samples = [str(i + 1) for i in range(n)]
-    figure = go.Figure(
-        go.Bar(
-            x=[*samples, "Σ"],
-            y=[*areas.tolist(), whole],
-            marker_color=[*sample_colors(n), NEUTRAL],
-            text=[number(float(v), signed=True) for v in [*areas, whole]]
-            if n <= MAX_LABELS
-            else None,
-            textposition="outside",
-            textangle=0,
-            constraintext="none",
-            cliponaxis=False,
-            hovertemplate="%{x}: %{y:.4g}<extra></extra>",
-        )
+    figure = Figure()
+    figure.trace(
+        "bar",
+        x=[*samples, "Σ"],
+        y=[*areas.tolist(), whole],
+        marker={"color": [*sample_colors(n), NEUTRAL]},
+        text=[number(float(v), signed=True) for v in [*areas, whole]] if n <= MAX_LABELS else None,
+        textposition="outside",
+        textangle=0,
+        constraintext="none",
+        cliponaxis=False,
+        hovertemplate="%{x}: %{y:.4g}<extra></extra>",
     )
     plain_layout(
         figure,

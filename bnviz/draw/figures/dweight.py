@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.columns import column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
+from bnviz.draw.figures.style import Picture
 from bnviz.draw.figures.table import table
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 
-def dweight_bars(t: Trace, view: View) -> tuple[go.Figure, str, str]:
+def dweight_bars(t: Trace, view: View) -> Picture:
     """The table, its title and its alt text; it needs a."""
     assert t.dweight is not None
     d, k = t.dweight.shape

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
-from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Picture, fading, plain_layout
+from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Figure, Picture, fading, plain_layout
 from bnviz.draw.figures.table import table
 from bnviz.draw.palette import sample_colors
 from bnviz.study.geometry import eigenvalues, jacobian, spectrum, split
@@ -37,16 +36,16 @@ def energy(t: Trace, neuron: int) -> Picture:
         if key in exist
     ]
     names, heights, colors, patterns = zip(*bars, strict=True)
-    figure = go.Figure(
-        go.Bar(
-            x=names,
-            y=heights,
-            marker={"color": colors, "pattern": {"shape": patterns}},
-            text=[f"{100 * share:.1f}%" for share in heights],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{text}<extra></extra>",
-        )
+    figure = Figure()
+    figure.trace(
+        "bar",
+        x=names,
+        y=heights,
+        marker={"color": colors, "pattern": {"shape": patterns}},
+        text=[f"{100 * share:.1f}%" for share in heights],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{text}<extra></extra>",
     )
     plain_layout(
         figure,
@@ -89,7 +88,7 @@ def matrix(t: Trace, neuron: int) -> Picture:
     )
 
 
-def _small_matrix(values: Array, limit: float) -> go.Figure:
+def _small_matrix(values: Array, limit: float) -> Figure:
     """Bars and numbers."""
     samples = [str(i + 1) for i in range(values.shape[0])]
     texts = [[number(float(v)) for v in row] for row in values]
@@ -103,25 +102,26 @@ def _small_matrix(values: Array, limit: float) -> go.Figure:
         limit=limit,
         hover="∂x̂{row}/∂x{column} = {text}",
     )
-    return figure.update_layout(margin={"l": 30})
+    figure["layout"]["margin"]["l"] = 30
+    return figure
 
 
-def _large_matrix(values: Array, limit: float) -> go.Figure:
+def _large_matrix(values: Array, limit: float) -> Figure:
     """Too many for numbers: ink for plus, another for minus, and where it is 0 the bare page."""
     n = values.shape[0]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.tolist(),
-            x=list(range(1, n + 1)),
-            y=list(range(1, n + 1)),
-            colorscale=[[0, SECOND], [0.5, fading(SECOND)], [0.5, fading(ACCENT)], [1, ACCENT]],
-            zmin=-limit,
-            zmax=limit,
-            xgap=0 if n > 16 else 1,
-            ygap=0 if n > 16 else 1,
-            showscale=False,
-            hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
-        )
+    figure = Figure()
+    figure.trace(
+        "heatmap",
+        z=values.tolist(),
+        x=list(range(1, n + 1)),
+        y=list(range(1, n + 1)),
+        colorscale=[[0, SECOND], [0.5, fading(SECOND)], [0.5, fading(ACCENT)], [1, ACCENT]],
+        zmin=-limit,
+        zmax=limit,
+        xgap=0 if n > 16 else 1,
+        ygap=0 if n > 16 else 1,
+        showscale=False,
+        hovertemplate="∂x̂%{y}/∂x%{x} = %{z:.3g}<extra></extra>",
     )
     # The same samples are named on both sides.
     side = {
@@ -151,7 +151,7 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
     powers = [float(10.0**p) for p in EPS_POWERS]
     found = [spectrum(run(s.edit(eps=eps)), neuron) for eps in powers]
     here = spectrum(run(s), neuron)
-    figure = go.Figure()
+    figure = Figure()
     # Where both meet, one label stands above its line and the other below.
     for key, name, color, dash, shift in (
         ("s", "the rest: s", ACCENT, "solid", 14),
@@ -160,7 +160,8 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
         if key not in found[0]:
             continue
         values = [eigenvalues[key] for eigenvalues in found]
-        figure.add_scatter(
+        figure.trace(
+            "scatter",
             x=powers,
             y=values,
             mode="lines",
@@ -168,26 +169,24 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             hovertemplate=f"{name} = %{{y:.3g}}<extra></extra>",
         )
         if s.eps > 0 and here.get(key, 0) > 0:
-            figure.add_scatter(
+            figure.trace(
+                "scatter",
                 x=[s.eps],
                 y=[here[key]],
                 mode="markers",
                 marker={"size": 13, "color": color, "symbol": "diamond"},
                 hovertemplate=f"here {name} = %{{y:.3g}}<extra></extra>",
             )
-        figure.add_annotation(
+        figure.note(
             x=-9,
             y=float(np.log10(values[6])) if values[6] > 0 else 0,
             text=name,
-            showarrow=False,
             yshift=shift,
             font={"size": 14},
             xanchor="left",
         )
-    if not figure.data:
-        figure.add_annotation(
-            xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text="0 for every ε"
-        )
+    if not figure["data"]:
+        figure.note(xref="paper", yref="paper", x=0.5, y=0.5, text="0 for every ε")
     plain_layout(
         figure,
         "over-eps",
@@ -198,7 +197,7 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             "exponentformat": "power",
             "nticks": 7,
             "range": [-12.3, 0.3],
-            "visible": bool(figure.data),
+            "visible": bool(figure["data"]),
         },
         yaxis={
             "type": "log",
@@ -206,7 +205,7 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             "exponentformat": "power",
             "nticks": 6,
             "automargin": True,
-            "visible": bool(figure.data),
+            "visible": bool(figure["data"]),
         },
     )
     said = ", ".join(
@@ -231,13 +230,14 @@ def space(t: Trace, neuron: int) -> Picture:
     one = np.ones(3) / np.sqrt(3.0)
     size = float(np.linalg.norm(x_hat))
     reach = max(float(np.linalg.norm(g)), 1e-12)
-    figure = go.Figure()
+    figure = Figure()
     if size > 0:
         unit = x_hat / size
         left = np.cross(one, unit)
         corners = np.array([p * unit + q * left for p, q in ((1, 1), (1, -1), (-1, -1), (-1, 1))])
         corners = corners * reach * 1.1
-        figure.add_mesh3d(
+        figure.trace(
+            "mesh3d",
             x=corners[:, 0].tolist(),
             y=corners[:, 1].tolist(),
             z=corners[:, 2].tolist(),
@@ -292,7 +292,7 @@ def space(t: Trace, neuron: int) -> Picture:
 
 
 def _arrow(
-    figure: go.Figure,
+    figure: Figure,
     tip: Array,
     name: str,
     color: str,
@@ -301,7 +301,8 @@ def _arrow(
     place: str = "top center",
     named: bool = True,
 ) -> None:
-    figure.add_scatter3d(
+    figure.trace(
+        "scatter3d",
         x=[0, float(tip[0])],
         y=[0, float(tip[1])],
         z=[0, float(tip[2])],

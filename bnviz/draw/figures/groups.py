@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
-from bnviz.draw.figures.style import NEUTRAL, Picture, plain_layout
+from bnviz.draw.figures.style import NEUTRAL, Figure, Picture, plain_layout
 from bnviz.study.neighbours import Labels, images
 
 MAX_SHOWN = 16
@@ -18,11 +17,11 @@ def groups(labels: Labels, title: str) -> Picture:
     count = int(labels.max()) + 1
     per_image = n // images(n)
     blocks = [(top, min(top + per_image, rows)) for top in range(0, rows, per_image)]
-    figure = go.Figure()
+    figure = Figure()
     for i in range(rows):
         for j in range(k):
-            figure.add_shape(
-                type="rect",
+            figure.shape(
+                "rect",
                 x0=j - 0.46,
                 x1=j + 0.46,
                 y0=i - 0.42,
@@ -32,7 +31,8 @@ def groups(labels: Labels, title: str) -> Picture:
                 line={"width": 0},
                 layer="below",
             )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=[j for _ in range(rows) for j in range(k)],
         y=[i for i in range(rows) for _ in range(k)],
         mode="text",
@@ -40,7 +40,7 @@ def groups(labels: Labels, title: str) -> Picture:
         hovertemplate="row %{y}, neuron %{x}: group %{text}<extra></extra>",
     )
     for top, _ in blocks[1:]:
-        figure.add_hline(y=top - 0.5, line={"width": 1.5, "color": "rgba(128,128,128,0.9)"})
+        figure.across("y", top - 0.5, line={"width": 1.5, "color": "rgba(128,128,128,0.9)"})
     plain_layout(
         figure,
         title,

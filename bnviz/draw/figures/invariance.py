@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.scenario import Scenario
-from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
+from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Figure, Picture, plain_layout
 from bnviz.study.invariance import Descent, Invariance, invariance, scaled
 from bnviz.words.numbers import number
 
@@ -30,22 +29,25 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
     foretold = [_share(f, f.formula) for f in found]
     computed = [_share(f, f.inner) for f in found]
     share = _share(here, here.inner)
-    figure = go.Figure()
-    figure.add_scatter(
+    figure = Figure()
+    figure.trace(
+        "scatter",
         x=xs,
         y=[v or None for v in foretold],
         mode="lines",
         line={"color": NEUTRAL, "width": 3},
         hovertemplate="formula %{y:.3g}<extra></extra>",
     )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=xs,
         y=[v or None for v in computed],
         mode="markers",
         marker={"size": 7, "color": SECOND},
         hovertemplate="%{x:.3g} · W: %{y:.3g}<extra></extra>",
     )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=[float(10.0**power)],
         y=[share or None],
         mode="markers",
@@ -62,7 +64,7 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             if not here.weight
             else "ε is 0, so no share"
         )
-        figure.add_annotation(xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, text=why)
+        figure.note(xref="paper", yref="paper", x=0.5, y=0.5, text=why)
     # Never a smaller span than a factor of ten: what rounding does to 1 is no curve.
     lowest = min(-1, math.floor(math.log10(min(drawn, default=0.1))))
     plain_layout(
@@ -99,15 +101,17 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
 def growth(descent: Descent) -> Picture:
     """|w| over plain gradient steps, beside what the formula foretold."""
     steps = list(range(descent.length.size))
-    figure = go.Figure()
-    figure.add_scatter(
+    figure = Figure()
+    figure.trace(
+        "scatter",
         x=steps,
         y=descent.foretold.tolist(),
         mode="lines",
         line={"color": NEUTRAL, "width": 3},
         hovertemplate="formula %{y:.6g}<extra></extra>",
     )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=steps,
         y=descent.length.tolist(),
         mode="markers",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import Trace
-from bnviz.draw.figures.style import NEUTRAL, Picture, dot, plain_layout
+from bnviz.draw.figures.style import NEUTRAL, Figure, Picture, dot, plain_layout
 from bnviz.draw.figures.table import cells, table
 from bnviz.draw.palette import sample_colors
 from bnviz.study.weight_gradient import inputs, running_bias, running_outer
@@ -18,7 +17,7 @@ from bnviz.words.numbers import number
 _ROW = 8  # small matrices side by side
 
 
-def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
+def _matrices(products: Array, upto: int, limit: float, name: str) -> Figure:
     """A small matrix for each sample, in its place; the later ones are only outlined."""
     n, d, k = products.shape
     lines, columns = -(-n // _ROW), min(n, _ROW)
@@ -26,7 +25,7 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
     unit = max(70, 34 * d) / d  # pixels a cell is high
     gap = 28 / unit  # over each row of matrices, for its numbers
     bottom = lines * (d + gap) + 2 / unit  # with the last outline
-    figure = go.Figure()
+    figure = Figure()
     left = np.array([(i % _ROW) * (k + 0.5) for i in range(n)])
     top = np.array([(i // _ROW) * (d + gap) + gap for i in range(n)])
     places = [(i, p, j) for i in range(n) for p in range(d) for j in range(k)]
@@ -48,15 +47,14 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
     for i in range(n):
         box = {"x0": left[i], "x1": left[i] + k, "y0": top[i], "y1": top[i] + d}
         dash = "solid" if i < upto else "dot"
-        figure.add_shape(
-            type="rect", line={"color": NEUTRAL, "width": 1, "dash": dash}, layer="below", **box
+        figure.shape(
+            "rect", line={"color": NEUTRAL, "width": 1, "dash": dash}, layer="below", **box
         )
-        figure.add_annotation(
+        figure.note(
             x=left[i] + k / 2,
             y=top[i],
             yshift=10,
             text=f"{dot(colors[i])} <b>{i + 1}</b>",
-            showarrow=False,
             font={"size": 13},
         )
     bare = {"visible": False, "fixedrange": True}
@@ -70,7 +68,7 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> go.Figure:
     )
 
 
-def _so_far(total: Array, bound: Array, rows: list[str], limit: float, name: str) -> go.Figure:
+def _so_far(total: Array, bound: Array, rows: list[str], limit: float, name: str) -> Figure:
     """One matrix with its numbers."""
     d, k = total.shape
     shown = np.where(np.abs(total) <= bound, 0.0, total)

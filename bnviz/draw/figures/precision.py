@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
-from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Picture, plain_layout
+from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Figure, Picture, plain_layout
 from bnviz.study.precision import VARIANCES, Pass
 from bnviz.words.numbers import number
 
@@ -22,11 +21,12 @@ def name_of(found: Pass) -> str:
 def residue_and_error(passes: Sequence[Pass]) -> Picture:
     """A line a pass: the circle is what Σ∂L/∂x shows, the diamond what is truly wrong."""
     names = [name_of(p).replace(", ", "<br>") for p in passes]
-    figure = go.Figure()
+    figure = Figure()
     for p, name in zip(passes, names, strict=True):
         ends = [max(v, _FLOOR) for v in (p.residue, p.error) if np.isfinite(v)]
         if ends:
-            figure.add_scatter(
+            figure.trace(
+                "scatter",
                 x=[min(ends), max(ends)],
                 y=[name, name],
                 mode="lines",
@@ -38,7 +38,8 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         ("|Σ∂L/∂x|", "circle", SECOND, [p.residue for p in passes]),
         ("true error of ∂L/∂x", "diamond", ACCENT, [p.error for p in passes]),
     ):
-        figure.add_scatter(
+        figure.trace(
+            "scatter",
             x=[max(v, _FLOOR) if np.isfinite(v) else None for v in values],
             y=names,
             mode="markers",
@@ -49,11 +50,10 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         )
     broken = [name for p, name in zip(passes, names, strict=True) if np.isnan(p.error)]
     for name in broken:
-        figure.add_annotation(
+        figure.note(
             x=-8,
             y=name,
             text="no number at all",
-            showarrow=False,
         )
     plain_layout(
         figure,

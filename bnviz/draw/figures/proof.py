@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import plotly.graph_objects as go
 
-from bnviz.draw.figures.style import ACCENT, SECOND, Picture, plain_layout
+from bnviz.draw.figures.style import ACCENT, SECOND, Figure, Picture, plain_layout
 from bnviz.proof.complex_step import Comparison
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
@@ -17,13 +16,14 @@ _LEFT, _RIGHT = 1e-6, 1e6  # where "exactly the same" and "far off" are drawn
 
 def headroom(comparisons: Mapping[str, Comparison]) -> Picture:
     """A line a term, a point an entry: left of 1 is within the bound."""
-    figure = go.Figure()
+    figure = Figure()
     entries, worst = 0, 0.0
     for term, comparison in comparisons.items():
         found = comparison.shares.ravel()
         entries, worst = entries + found.size, max(worst, float(found.max()))
         good = found <= 1
-        figure.add_scatter(
+        figure.trace(
+            "scatter",
             x=np.clip(found, _LEFT, _RIGHT).tolist(),
             y=[TERMS[term].symbol] * found.size,
             mode="markers",
@@ -36,7 +36,7 @@ def headroom(comparisons: Mapping[str, Comparison]) -> Picture:
             customdata=[number(float(f)) for f in found],
             hovertemplate="%{y}: %{customdata} of the bound<extra></extra>",
         )
-    figure.add_vline(x=1, line={"color": ACCENT, "width": 2, "dash": "dash"})
+    figure.across("x", 1, line={"color": ACCENT, "width": 2, "dash": "dash"})
     plain_layout(
         figure,
         "proof",

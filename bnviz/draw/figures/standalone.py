@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from bnviz.claims.ledger import tell
 from bnviz.core.columns import GROUPS, columns
 from bnviz.core.trace import Trace
@@ -46,7 +48,7 @@ def standalone(t: Trace, view: View, pictures: list[Picture], link: str) -> str:
     story = tell(columns(t, view))
     parts = []
     for index, (figure, title, alt) in enumerate(pictures):
-        drawn = figure.to_html(
+        drawn = go.Figure(figure).to_html(
             full_html=False,
             include_plotlyjs=index == 0,
             config={"displaylogo": False, "responsive": True},

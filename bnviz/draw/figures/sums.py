@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Sum, column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
-from bnviz.draw.figures.style import NEUTRAL
+from bnviz.draw.figures.style import NEUTRAL, Figure, Picture, plain_layout
 from bnviz.draw.palette import sample_colors
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
@@ -32,7 +31,7 @@ def _labels(starts: Array, ends: Array, pixel: float) -> tuple[list[float], list
     return places, sides
 
 
-def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
+def running_sum(values: Array, total: Sum, name: str) -> Figure:
     """A waterfall: each sample's bar starts where the one before it ended."""
     n = values.size
     ends = np.cumsum(values)
@@ -44,10 +43,10 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
     low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
     room = 0.12 * (high - low) or 1.0
     low, high = low - room, high + room
-    figure = go.Figure()
+    figure = Figure()
     for i, level in enumerate(ends):
-        figure.add_shape(
-            type="line",
+        figure.shape(
+            "line",
             x0=i,
             x1=i + 1,
             y0=level,
@@ -55,11 +54,12 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
             line={"color": NEUTRAL, "width": 1, "dash": "dot"},
             layer="below",
         )
-    figure.add_bar(
+    figure.trace(
+        "bar",
         x=samples,
         base=starts.tolist(),
         y=values.tolist(),
-        marker_color=sample_colors(n),
+        marker={"color": sample_colors(n)},
         customdata=[
             [number(float(v), signed=True), number(float(e), signed=True)]
             for v, e in zip(values, ends, strict=True)
@@ -72,7 +72,8 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
     if n <= MAX_LABELS:
         pixel = (high - low) / (_HEIGHT - margin["t"] - margin["b"])
         places, sides = _labels(starts, ends, pixel)
-        figure.add_scatter(
+        figure.trace(
+            "scatter",
             x=samples,
             y=places,
             mode="text",
@@ -81,7 +82,8 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
             cliponaxis=False,
             hoverinfo="skip",
         )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=["Σ"],
         y=[total.value],
         mode="markers+text",
@@ -91,11 +93,11 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
         cliponaxis=False,
         hovertemplate=f"Σ = {number(total.value, signed=True)}<extra></extra>",
     )
-    figure.update_layout(
-        template="none",
-        height=_HEIGHT,
+    return plain_layout(
+        figure,
+        name,
+        _HEIGHT,
         margin=margin,
-        showlegend=False,
         bargap=0.35,
         xaxis={"type": "category", "showgrid": False, "fixedrange": True},
         # No range of its own: a new one would undo what someone has zoomed to.
@@ -105,12 +107,10 @@ def running_sum(values: Array, total: Sum, name: str) -> go.Figure:
             "nticks": 6,
             "autorangeoptions": {"minallowed": low, "maxallowed": high},
         },
-        uirevision=name,
     )
-    return figure
 
 
-def dx_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
+def dx_sum(t: Trace, view: View) -> Picture:
     """The running sum of ∂L/∂x, with its title and its alt text."""
     total = column_sums(t, view.neuron, view.input)["dx"]
     symbol = TERMS["dx"].symbol
@@ -128,7 +128,7 @@ def dx_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
     return running_sum(t.dx[:, view.neuron], total, symbol), title, alt
 
 
-def dweight_sum(t: Trace, view: View) -> tuple[go.Figure, str, str]:
+def dweight_sum(t: Trace, view: View) -> Picture:
     """The running sum of a·∂L/∂x, with its title and its alt text; it needs a."""
     products = t.dweight_per_sample
     assert products is not None

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from bnviz.core.arrays import Array
-from bnviz.draw.figures.style import ACCENT, CLEAR, HAIRLINE, NEUTRAL, plain_layout
+from bnviz.draw.figures.style import ACCENT, CLEAR, HAIRLINE, NEUTRAL, Figure, plain_layout
 
 _REACH = 0.42  # of a cell, for the largest number
 _TOP, _BOTTOM = 30, 6  # pixels around a table
 
 
 def cells(
-    figure: go.Figure,
+    figure: Figure,
     x: Array,
     y: Array,
     values: Array,
@@ -38,14 +37,16 @@ def cells(
         c if full else CLEAR for c, full in zip(colors, filled or [True] * values.size, strict=True)
     ]
     middle = thick / 2 + 3 / pixels
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=[v for at in x.tolist() for v in (at, at, None)],
         y=[v for at in (y - lift).tolist() for v in (at - middle, at + middle, None)],
         mode="lines",
         line={"color": NEUTRAL, "width": 1},
         hoverinfo="skip",
     )
-    figure.add_bar(
+    figure.trace(
+        "bar",
         orientation="h",
         base=x.tolist(),
         x=(values * (_REACH / limit)).tolist(),
@@ -55,7 +56,8 @@ def cells(
         customdata=values.tolist(),
         hoverinfo="skip",
     )
-    figure.add_scatter(
+    figure.trace(
+        "scatter",
         x=x.tolist(),
         y=(y + lift).tolist(),
         mode="text" if numbers else "markers",
@@ -65,7 +67,7 @@ def cells(
         cliponaxis=False,
         hovertemplate="%{customdata}<extra></extra>",
     )
-    figure.update_layout(hovermode="closest", hoverdistance=-1)  # all of a cell answers
+    figure["layout"] |= {"hovermode": "closest", "hoverdistance": -1}  # all of a cell answers
 
 
 def table(
@@ -79,11 +81,11 @@ def table(
     limit: float,
     hover: str = "{row}, {column}: {text}",
     chosen: tuple[int, int] | None = None,
-) -> go.Figure:
+) -> Figure:
     """One table (rows, columns) with its numbers; the chosen cell is outlined."""
     d, k = values.shape
     places = [(i, j) for i in range(d) for j in range(k)]
-    figure = go.Figure()
+    figure = Figure()
     cells(
         figure,
         np.array([float(j) for _, j in places]),
@@ -96,11 +98,11 @@ def table(
         color=[ACCENT if place == chosen else NEUTRAL for place in places],
     )
     for i in range(1, d):
-        figure.add_hline(y=i - 0.5, line={"color": HAIRLINE, "width": 1}, layer="below")
+        figure.across("y", i - 0.5, line={"color": HAIRLINE, "width": 1}, layer="below")
     if chosen:
         i, j = chosen
-        figure.add_shape(
-            type="rect",
+        figure.shape(
+            "rect",
             x0=j - 0.48,
             x1=j + 0.48,
             y0=i - 0.48,

@@ -15,6 +15,8 @@ from bnviz.draw.palette import sample_colors
 from bnviz.inputs.presets import PRESETS
 from tests.kinds import there
 
+from .valid import valid
+
 
 def bars(figure: go.Figure) -> Any:
     return next(trace for trace in figure.data if trace.type == "bar")
@@ -29,7 +31,7 @@ def test_waterfalls_add_up(name: str) -> None:
     t = run(PRESETS[name].scenario)
     a = there(t.scenario.a)[:, 0]
     for draw, values in ((dx_sum, t.dx[:, 0]), (dweight_sum, a * t.dx[:, 0])):
-        figure, _, alt = draw(t, View())
+        figure, _, alt = valid(draw(t, View()))
         bar = bars(figure)
         tops = np.asarray(bar.base) + np.asarray(bar.y)
         np.testing.assert_allclose(bar.y, values, rtol=1e-12)
@@ -53,7 +55,7 @@ def test_titles_say_what_is_true() -> None:
 
 def test_the_table_holds_the_weight_gradient() -> None:
     t = run(PRESETS["puzzle"].scenario)
-    figure, title, alt = dweight_bars(t, View(1, 2))
+    figure, title, alt = valid(dweight_bars(t, View(1, 2)))
     drawn, numbers = bars(figure), figure.data[2]
     np.testing.assert_allclose(np.reshape(drawn.customdata, (3, 2)), there(t.dweight))
     # To the right for plus, to the left for minus, the largest as far as a cell has room.
@@ -74,7 +76,7 @@ def test_the_table_holds_the_weight_gradient() -> None:
 def test_no_number_of_a_waterfall_is_struck_through(name: str) -> None:
     t = run(PRESETS[name].scenario)
     for draw in (dx_sum, dweight_sum):
-        figure, _, _ = draw(t, View())
+        figure, _, _ = valid(draw(t, View()))
         options = figure.layout.yaxis.autorangeoptions
         low, high = options.minallowed, options.maxallowed
         ends = np.cumsum(bars(figure).y)

@@ -14,6 +14,8 @@ from bnviz.inputs.presets import PRESETS
 from bnviz.study.invariance import as_layer, descend
 from tests.kinds import there
 
+from .valid import valid
+
 VIEW = View(0, 0)
 
 
@@ -34,12 +36,11 @@ def test_every_picture_draws_every_preset(name: str) -> None:
         geometry.over_eps(s, 0),
         geometry.space(run(resized(s, 3, s.shape[1], s.d)), 0),
     ]
-    for figure, title, alt in pictures:
+    for figure, title, alt in map(valid, pictures):
         assert title
         assert alt.endswith(".")
         assert "nan" not in title + alt
         assert figure.layout.uirevision
-        figure.to_json()
 
 
 def drawn(figure: go.Figure) -> np.ndarray:
@@ -50,7 +51,7 @@ def drawn(figure: go.Figure) -> np.ndarray:
 
 def test_the_small_matrices_are_the_outer_products() -> None:
     t = run(PRESETS["puzzle"].scenario)
-    figure, _, _ = outer.outer_products(t, 3)[0]
+    figure, _, _ = valid(outer.outer_products(t, 3)[0])
     a, dx = there(t.scenario.a), t.dx
     products = drawn(figure).reshape(6, 3, 2)
     np.testing.assert_allclose(products, a[:, :, None] * dx[:, None, :])
@@ -67,7 +68,7 @@ def test_the_small_matrices_are_the_outer_products() -> None:
 @pytest.mark.parametrize(("n", "d"), [(9, 3), (16, 1), (64, 4)])
 def test_rows_of_small_matrices_leave_room_for_the_numbers(n: int, d: int) -> None:
     t = run(resized(PRESETS["puzzle"].scenario, n, 2, d))
-    figure, _, _ = outer.outer_products(t, n)[0]
+    figure, _, _ = valid(outer.outer_products(t, n)[0])
     margin, (bottom, top) = figure.layout.margin, figure.layout.yaxis.range
     pixels = (figure.layout.height - margin.t - margin.b) / (bottom - top)
     boxes = figure.layout.shapes
@@ -78,7 +79,9 @@ def test_rows_of_small_matrices_leave_room_for_the_numbers(n: int, d: int) -> No
 
 @pytest.mark.parametrize("name", ["puzzle", "shifted"])
 def test_what_is_added_and_the_sum_have_one_scale(name: str) -> None:
-    pictures = [p[0] for p in outer.outer_products(run(PRESETS[name].scenario.training()), 2)]
+    pictures = [
+        valid(p)[0] for p in outer.outer_products(run(PRESETS[name].scenario.training()), 2)
+    ]
     for small, total in (pictures[:2], pictures[2:]):
         scales = []
         for figure in (small, total):
@@ -92,11 +95,11 @@ def test_what_is_added_and_the_sum_have_one_scale(name: str) -> None:
 def test_the_sum_so_far_and_the_bias_that_comes_back() -> None:
     t = run(PRESETS["puzzle"].scenario)
     a, dx = there(t.scenario.a), t.dx
-    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 4)
+    _, (total, _, _), _, (ones, title, _) = map(valid, outer.outer_products(t, 4))
     np.testing.assert_allclose(drawn(total), (a[:4].T @ dx[:4]).ravel(), atol=1e-12)
     np.testing.assert_allclose(drawn(ones), dx[:4].sum(axis=0), atol=1e-12)
     assert "is at" in title
-    _, (total, _, _), _, (ones, title, _) = outer.outer_products(t, 6)
+    _, (total, _, _), _, (ones, title, _) = map(valid, outer.outer_products(t, 6))
     np.testing.assert_allclose(drawn(total), there(t.dweight).ravel(), atol=1e-12)
     assert drawn(ones).tolist() == [0.0, 0.0]
     assert title.endswith("is 0 again")
@@ -111,7 +114,7 @@ def test_a_bias_that_does_not_come_back_is_not_called_zero() -> None:
 @pytest.mark.parametrize("centred", [False, True])
 def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
     t = run(PRESETS["puzzle"].scenario)
-    figure, title, _ = covariance.rectangles(t, View(1, 2), centred=centred)
+    figure, title, _ = valid(covariance.rectangles(t, View(1, 2), centred=centred))
     boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
     areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes]
     assert sum(areas) == pytest.approx(float(there(t.dweight)[2, 1]), abs=1e-12)
@@ -126,7 +129,7 @@ def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
 
 def test_growth_draws_what_was_reached_and_what_was_foretold() -> None:
     way = descend(PRESETS["layer"].scenario, 0)
-    figure, _, _ = invariance.growth(way)
+    figure, _, _ = valid(invariance.growth(way))
     line, dots = figure.data
     assert list(dots.y) == way.length.tolist()
     assert list(line.y) == way.foretold.tolist()
@@ -134,9 +137,9 @@ def test_growth_draws_what_was_reached_and_what_was_foretold() -> None:
 
 def test_energy_adds_to_one_and_the_matrix_is_symmetric() -> None:
     t = run(PRESETS["puzzle"].scenario)
-    figure, _, _ = geometry.energy(t, 0)
+    figure, _, _ = valid(geometry.energy(t, 0))
     assert sum(figure.data[0].y) == pytest.approx(1)
-    figure, _, _ = geometry.matrix(t, 0)
+    figure, _, _ = valid(geometry.matrix(t, 0))
     z = drawn(figure).reshape(6, 6)
     np.testing.assert_allclose(z, z.T)
     np.testing.assert_allclose(z @ t.dx_hat[:, 0], t.dx[:, 0], atol=1e-12)
@@ -144,7 +147,7 @@ def test_energy_adds_to_one_and_the_matrix_is_symmetric() -> None:
 
 def test_in_space_the_kept_part_lies_in_the_one_direction_left() -> None:
     t = run(resized(PRESETS["puzzle"].scenario, 3, 2, 3))
-    figure, _, _ = geometry.space(t, 0)
+    figure, _, _ = valid(geometry.space(t, 0))
     tips = {d.name: np.array([d.x[1], d.y[1], d.z[1]]) for d in figure.data if d.name}
     left, kept = tips["the direction left"], tips["kept"]
     assert abs(left.sum()) < 1e-12
@@ -160,7 +163,7 @@ def test_in_space_the_kept_part_lies_in_the_one_direction_left() -> None:
 @pytest.mark.parametrize("n", [12, 64])
 def test_a_large_jacobian_fades_to_nothing_at_zero(n: int) -> None:
     t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
-    figure, title, _ = geometry.matrix(t, 0)
+    figure, title, _ = valid(geometry.matrix(t, 0))
     heat = figure.data[0]
     np.testing.assert_allclose(np.array(heat.z) @ t.dx_hat[:, 0], t.dx[:, 0], atol=1e-12)
     assert all(color.endswith(", 0)") for at, color in heat.colorscale if at == 0.5)
@@ -173,13 +176,13 @@ def test_a_large_jacobian_fades_to_nothing_at_zero(n: int) -> None:
 @pytest.mark.parametrize("n", [6, 16, 40])
 def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
     t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
-    figure, _, _ = covariance.rectangles(t, VIEW, centred=False)
+    figure, _, _ = valid(covariance.rectangles(t, VIEW, centred=False))
     areas = np.abs(there(t.scenario.a)[:, 0] * t.dx[:, 0])
     named = [int(name) - 1 for name in figure.data[0].text if name]
     assert len(named) == (n if n <= 16 else 8)
     assert areas[named].min() >= np.delete(areas, named).max(initial=0.0)
     assert all(box.layer == "below" for box in figure.layout.shapes if box.type == "rect")
-    figure, _, _ = covariance.shares(t, VIEW, centred=False)
+    figure, _, _ = valid(covariance.shares(t, VIEW, centred=False))
     bar = figure.data[0]
     assert (bar.text is not None) == (n <= 8)
     assert (bar.textangle, bar.constraintext) == (0, "none")
@@ -193,24 +196,24 @@ def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
     ("name", "names"), [("puzzle", 2), ("two", 1), ("constant", 1), ("one", 0)]
 )
 def test_only_directions_that_exist_have_a_curve(name: str, names: int) -> None:
-    figure, title, alt = geometry.over_eps(PRESETS[name].scenario.training(), 0)
+    figure, title, alt = valid(geometry.over_eps(PRESETS[name].scenario.training(), 0))
     assert sum(curve.mode == "lines" for curve in figure.data) == names
     assert ("along x̂" in title) == (name in {"puzzle", "two"})
     assert ("for the rest" in alt) == (name in {"puzzle", "constant"})
     assert title.startswith("Eigenvalues ") == (name == "puzzle")
-    bars = geometry.energy(run(PRESETS[name].scenario.training()), 0)[0].data[0]
+    bars = valid(geometry.energy(run(PRESETS[name].scenario.training()), 0))[0].data[0]
     assert len(bars.x) == 1 + names  # and one along 1
     assert sum(bars.y) == pytest.approx(1)
 
 
 def test_the_labels_of_both_curves_stand_apart() -> None:
-    figure, _, _ = geometry.over_eps(PRESETS["puzzle"].scenario, 0)
+    figure, _, _ = valid(geometry.over_eps(PRESETS["puzzle"].scenario, 0))
     above, below = figure.layout.annotations
     assert above.yshift > 0 > below.yshift
 
 
 def test_rounding_is_no_curve() -> None:
-    figure, title, _ = invariance.along_weight(as_layer(PRESETS["two"].scenario), 0, 0.0)
+    figure, title, _ = valid(invariance.along_weight(as_layer(PRESETS["two"].scenario), 0, 0.0))
     low, high = figure.layout.yaxis.range
     assert high - low >= 1
     assert low < min(np.log10([v for curve in figure.data for v in curve.y if v])) < high
@@ -227,12 +230,12 @@ def test_rounding_is_no_curve() -> None:
 )
 def test_an_empty_picture_says_why(name: str, eps: float, why: str) -> None:
     layer = as_layer(PRESETS[name].scenario.training().edit(eps=eps))
-    figure, title, _ = invariance.along_weight(layer, 0, 0.0)
+    figure, title, _ = valid(invariance.along_weight(layer, 0, 0.0))
     assert not any(v for curve in figure.data for v in curve.y)
     assert figure.layout.annotations[0].text == f"{why}, so no share"
     assert title.startswith("No share")
 
 
 def test_steps_have_no_line_at_zero() -> None:
-    figure, _, _ = invariance.growth(descend(PRESETS["layer"].scenario, 0))
+    figure, _, _ = valid(invariance.growth(descend(PRESETS["layer"].scenario, 0)))
     assert figure.layout.xaxis.zeroline is False
