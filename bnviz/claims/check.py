@@ -252,8 +252,8 @@ def running_variance(s: Scenario, neuron: int) -> str:
         )
     return (
         f"Training normalises with σ² = Σ(x − μ)²/N = {significant(biased)} (neuron "
-        f"{neuron + 1}). The running variance, which evaluation uses, moves in PyTorch towards the unbiased one, "
-        f"σ² · N/(N − 1) = {significant(biased * n / (n - 1))}: one step from 1, with momentum "
-        f"{MOMENTUM}, brings it to {significant(float(kept[neuron]))}. Other frameworks keep "
-        "the biased one."
+        f"{neuron + 1}). The running variance, which evaluation uses, moves in PyTorch towards "
+        f"the unbiased one, σ² · N/(N − 1) = {significant(biased * n / (n - 1))}: one step from 1, "
+        f"with momentum {MOMENTUM}, brings it to {significant(float(kept[neuron]))}. Other "
+        "frameworks keep the biased one."
     )

@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from bnviz.claims.ledger import tell
+from bnviz.claims.ledger import blurred, tell
 from bnviz.core.columns import Columns, columns
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import run
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number
+from bnviz.words.numbers import number, significant
 
 Surprise = Callable[[Columns], Claim | None]
 _DW, _DX, _G = TERMS["dweight"].symbol, TERMS["dx"].symbol, TERMS["dx_hat"].symbol
@@ -161,9 +161,9 @@ def _three(c: Columns) -> Claim | None:
     if n < 2 or c.trace.scenario.frozen:
         return None
     return Claim(
-        "The norm divides by √σ² with σ² over N; what it keeps for later is over N − 1.",
-        f"Here σ² is {number(var, places=3)}, and the running variance is fed with "
-        f"{number(var * n / (n - 1), places=3)}: see Check, Neighbours.",
+        "The norm divides by √(σ²+ε) with σ² over N; what PyTorch keeps for later is over N − 1.",
+        f"Here σ² is {significant(var)}, and the running variance is fed with "
+        f"{significant(var * n / (n - 1))}: see Check, Neighbours.",
     )
 
 
@@ -189,9 +189,9 @@ def _uncorrelated(c: Columns) -> Claim | None:
     t, j = c.trace, c.view.neuron
     if t.dweight is None:
         return None
-    sums = [columns(t, type(c.view)(j, p)).sums["dweight"] for p in range(t.dweight.shape[0])]
     alive = (np.abs(c.values["dx"]) > c.sums["dx"].bound).all()
-    if not alive or not all(weight.vanishes for weight in sums):
+    views = [columns(t, type(c.view)(j, p)) for p in range(t.dweight.shape[0])]
+    if not alive or not all(v.sums["dweight"].vanishes and not blurred(v) for v in views):
         return None
     return Claim(
         "Every sample gets a gradient, and no weight of this neuron learns.",

@@ -14,19 +14,17 @@ from bnviz.study.weight_gradient import inputs
 
 
 def as_layer(s: Scenario) -> Scenario:
-    """The scenario itself, or the layer whose x comes nearest to the x set by hand."""
+    """The scenario itself, or the layer, to three digits, whose x is nearest to that given."""
     if s.layer:
         return s
     a = inputs(s)
     design = np.column_stack([a, np.ones(a.shape[0])])
     fit = np.linalg.lstsq(design, s.x, rcond=None)[0]
-    # Digits enough to read, of the largest weight of each neuron: no unit rounds w away.
-    size = np.abs(fit[:-1]).max(axis=0)
-    power = np.floor(np.log10(np.where(size > 0, size, 1.0)))
-    with np.errstate(over="ignore", invalid="ignore"):
-        fit = np.array(
-            [[float(f"{w:.3g}") for w in row] for row in fit]
-        )
+    # A weight that moves x by less than rounding is none.
+    moved = np.abs(fit) * np.append(np.ptp(a, axis=0), np.inf)[:, None]
+    fit[moved <= rounding(a.shape[0]) * np.abs(s.x).max(axis=0)] = 0.0
+    # Three digits of each, whatever its unit.
+    fit = np.array([[float(f"{weight:.3g}") for weight in row] for row in fit])
     return Scenario(None, s.dy, s.gamma, s.beta, s.eps, a, fit[:-1], fit[-1])
 
 
@@ -45,11 +43,12 @@ class Invariance:
     bound: float
     weight: float
     gradient: float
-    rounding: float  # of the gradient: below it there is none
+    rounding: float  # of the gradient: below it there is no telling
+    still: float  # by what share of its size y − β changes when w is twice as long
 
     @property
     def learns(self) -> bool:
-        """Is there a gradient, and not only what rounding left of 0?"""
+        """Is there a gradient that can be told from rounding?"""
         return bool(np.isfinite(self.gradient)) and self.gradient > self.rounding
 
     @property
@@ -79,6 +78,8 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
         * rounding(layer.shape[0])
         * float(np.linalg.norm(np.abs(inputs(layer)).max(axis=0)) * gradient_scale(t)[neuron])
         + TINY,
+        # √(σ²+ε) → √(4σ²+ε), and x − μ → 2(x − μ).
+        still=2.0 / float(np.sqrt(4.0 - 3.0 * share)) - 1.0,
     )
 
 

@@ -157,9 +157,9 @@ VANISHING = (
     ),
     Vanishing(
         "An uncorrelated upstream",
-        "What varies with an input, or with x̂, is taken out of the upstream. What is left, and what "
-        "the norm makes of it, is uncorrelated with every input: samples may still get gradients, "
-        "this neuron’s weights get none.",
+        "What varies with an input, or with x̂, is taken out of the upstream. What is left is "
+        "uncorrelated with every input, and so is what the norm makes of it: samples may still get "
+        "gradients, this neuron’s weights get none.",
         _uncorrelated,
     ),
 )
