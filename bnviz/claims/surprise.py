@@ -58,7 +58,8 @@ def _two(c: Columns) -> Claim | None:
     size = float(gradient_scale(c.trace)[j])
     left = float(np.abs(c.values["dx"]).max())
     apart = np.abs(np.abs(x_hat) - 1).max() < 0.01
-    if x_hat.size != 2 or not apart or not 0 < left < 0.01 * size:
+    through = c.sums["dx"].bound < left < 0.01 * size and c.trace.scenario.eps > 0
+    if x_hat.size != 2 or not apart or not through:
         return None
     return Claim(
         "Two samples always become +1 and −1, so hardly any gradient is left.",
