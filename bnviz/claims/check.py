@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bnviz.core.identities import rounding
+from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.proof.complex_step import Comparison, undefined
@@ -15,7 +15,7 @@ from bnviz.study.neighbours import MOMENTUM, Neighbour, added_up, running
 from bnviz.study.precision import VARIANCES, Pass
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number
+from bnviz.words.numbers import number, significant
 
 _DX = TERMS["dx"].symbol
 
@@ -70,7 +70,10 @@ def mistake(name: str, said: Mapping[str, Verdict]) -> Claim:
     """Which checks notice this mistake on these numbers."""
     title = MISTAKES[name].title
     caught = [CHECKS[check] for check, verdict in said.items() if not verdict.passes]
-    if not caught:
+    if not said["sum"].finite:
+        claim = f"{title}: what comes out is no number."
+        why = f"Some of {_DX} is nan or infinite: that is seen without adding anything up."
+    elif not caught:
         claim = f"{title}: on these numbers no check can tell."
         why = (
             "The wrong formula gives the right numbers here. A check is only as good as the "
@@ -96,12 +99,15 @@ def mistake(name: str, said: Mapping[str, Verdict]) -> Claim:
 def lesson(caught: Mapping[str, Mapping[str, Verdict]]) -> str:
     """How many of the mistakes each check catches on these numbers."""
     counts = {
-        check: sum(not verdicts[check].passes for verdicts in caught.values()) for check in CHECKS
+        check: sum(verdicts[check].catches for verdicts in caught.values()) for check in CHECKS
     }
+    none = sum(not verdicts["sum"].finite for verdicts in caught.values())
     return (
         f"Of {len(caught)} mistakes, Σ{_DX} = 0 catches {counts['sum']}, the sum along x̂ "
         f"{counts['x_hat']}, the shapes {counts['shapes']}, and the gradient check "
-        f"{counts['gradient']}. A sum of zero is a property of the right gradient, not a proof of "
+        f"{counts['gradient']}."
+        + (f" {none} give no number at all, which needs no check." if none else "")
+        + " A sum of zero is a property of the right gradient, not a proof of "
         "it."
     )
 
@@ -122,6 +128,8 @@ def called(p: Pass) -> str:
 def _reason(t: Trace, neuron: int, p: Pass) -> str:
     """Why a pass went wrong, as far as its numbers tell."""
     right = float(t.var[neuron])
+    if np.isinf(p.var):
+        return "The variance is too large for the format."
     if p.var + t.scenario.eps == 0:
         return "σ² + ε is 0 there, and 0 can’t be divided by."
     if p.var < 0:
@@ -148,6 +156,7 @@ def precision(t: Trace, neuron: int, found: Sequence[Pass]) -> Claim:
     lying = [p for p in found if deceives(p)]
     broken = [p for p in found if np.isnan(p.error)]
     poor = [p for p in found if p.error > 16 * p.digits]
+    lost = [p for p in found if p.own > 16 * p.digits]
     n = t.x_hat.shape[0]
     if lying:
         p = lying[0]
@@ -166,6 +175,21 @@ def precision(t: Trace, neuron: int, found: Sequence[Pass]) -> Claim:
         why = (
             f"Its {_DX} is off by {number(p.error)} of what was added up, and its sum by "
             f"{number(p.residue)}."
+        )
+    elif (np.abs(t.dx[:, neuron]) <= 16 * rounding(n) * gradient_scale(t)[neuron]).all() and any(
+        p.own for p in found
+    ):
+        claim = f"What is left of {_DX} is rounding, in every precision."
+        why = (
+            "All that is added up cancels, as far as float64 can tell. What a format leaves of it "
+            "says how it rounds, and nothing else."
+        )
+    elif lost:
+        p = max(lost, key=lambda p: p.own)
+        claim = f"Nearly all cancels, and few digits lose what is left: {called(p)}."
+        why = (
+            f"Beside what was added up its {_DX} is off by {number(p.error)}, which is no more "
+            f"than rounding. Beside the largest {_DX} itself that is {number(p.own)}."
         )
     else:
         claim = "On these numbers every precision is right to its own digits."
@@ -222,12 +246,14 @@ def running_variance(s: Scenario, neuron: int) -> str:
     biased = float(t.var[neuron])
     if n == 1:
         return (
-            "With one sample the variance over N − 1 is 0/0. Frameworks refuse to train on a batch "
-            "of one; here the running statistics stay at mean 0 and variance 1."
+            "With one sample the variance over N − 1 is 0/0. PyTorch refuses to train on one value "
+            "a neuron; not every framework does. Here the running statistics stay at mean 0 and "
+            "variance 1."
         )
     return (
-        f"Training normalises with σ² = Σ(x − μ)²/N = {number(biased)} (neuron {neuron + 1}). The "
-        "running variance, which evaluation uses, moves towards the unbiased one, σ² · N/(N − 1) = "
-        f"{number(biased * n / (n - 1))}: one step from 1, with momentum {MOMENTUM}, brings it to "
-        f"{number(float(kept[neuron]))}."
+        f"Training normalises with σ² = Σ(x − μ)²/N = {significant(biased)} (neuron "
+        f"{neuron + 1}). The running variance, which evaluation uses, moves in PyTorch towards "
+        f"the unbiased one, σ² · N/(N − 1) = {significant(biased * n / (n - 1))}: one step from 1, "
+        f"with momentum {MOMENTUM}, brings it to {significant(float(kept[neuron]))}. Other "
+        "frameworks keep the biased one."
     )

@@ -5,30 +5,47 @@ from __future__ import annotations
 import numpy as np
 
 from bnviz.core.columns import Columns, Sum
-from bnviz.core.identities import gradient_scale, rounding
+from bnviz.core.identities import gradient_scale
 from bnviz.core.trace import Trace
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 _FAINT = 1e-3  # of the upstream's size: a gradient that is there and does nothing
-_BLURRED = 1e-3  # of what could have been added up: a bound beyond it says nothing
+BLURRED = 1e-9  # of what could have been added up: a zero within a larger bound is no zero
 _DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 
-def flat(values: np.ndarray) -> bool:
-    """Are they all the same, but for rounding?"""
-    return bool(np.ptp(values) <= rounding(values.size) * np.abs(values).max())
+def no_gradient(c: Columns) -> bool:
+    """Is every ∂L/∂x of this neuron 0 for a reason, and not only below what rounding leaves?"""
+    t, j = c.trace, c.view.neuron
+    g, x = c.values["dx_hat"], c.values["x"]
+    if t.undefined[j] or not g.any():
+        return True
+    if t.scenario.frozen:
+        return not c.values["dx"].any()
+    two = x.size == 2 and t.scenario.eps == 0
+    return bool(x.size == 1 or two or not np.ptp(g))
+
+
+def lost(c: Columns) -> bool:
+    """Is each ∂L/∂x within its rounding, and no reason known why it should be 0?"""
+    within = (np.abs(c.values["dx"]) <= c.sums["dx"].bound).all()
+    return bool(within) and not no_gradient(c)
 
 
 def blurred(c: Columns) -> bool:
     """Are the digits too few to tell ∂L/∂W from 0? A large constant in a costs them all."""
     weight, a = c.sums.get("dweight"), c.values.get("a")
-    if weight is None or a is None or not weight.vanishes or not np.ptp(a):
+    if weight is None or a is None or not weight.vanishes or c.trace.scenario.frozen:
         return False
-    dx = c.values["dx"]
-    could_be = float(np.abs(a - a.mean()) @ np.abs(dx - dx.mean()))
-    return weight.value != 0 and weight.bound > _BLURRED * could_be
+    dx, products = c.values["dx"], c.values["dweight"]
+    # A constant a, no gradient, or nothing but zeros to add: 0 for a reason.
+    if not np.ptp(a) or no_gradient(c) or not products.any():
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        could_be = float(np.abs(a - a.mean()) @ np.abs(dx - dx.mean()))
+    return weight.bound > BLURRED * could_be
 
 
 def nothing(t: Trace, neuron: int) -> str:
@@ -48,13 +65,13 @@ def no_weight(c: Columns) -> str:
     if blurred(c):
         return (
             f"What is left is {number(c.sums['dweight'].value)}, and rounding alone explains "
-            f"{number(c.sums['dweight'].bound)}: so far from 0, the inputs have no digits left."
+            f"{number(c.sums['dweight'].bound)}: too few digits are left to tell it from 0."
         )
-    if (np.abs(c.values["dx"]) <= c.sums["dx"].bound).all():
+    if no_gradient(c):
         return f"Every {_DX} is 0, and with it every product a · {_DX}."
-    if flat(a) and c.sums["dx"].vanishes:
+    if not np.ptp(a) and c.sums["dx"].vanishes:
         return "The input a is the same for every sample, so it only multiplies a sum that is 0."
-    if (np.abs(products) <= c.sums["dweight"].bound).all():
+    if not products.any():
         return f"Every product a · {_DX} is 0: where one of the two is not, the other is."
     return f"The input a does not vary together with {_DX}, so the products cancel as well."
 
@@ -66,9 +83,11 @@ def _nothing(c: Columns) -> str:
         return "A batch of one is its own mean, so x̂ is 0 whatever x is."
     if before := nothing(t, neuron):
         return before
-    if flat(c.values["dx_hat"]):
+    if not np.ptp(c.values["dx_hat"]):
         return "Every sample gets the same ∂L/∂x̂, and the norm takes away what all samples share."
-    return "∂L/∂x̂ has no part but its mean and its part along x̂, and the norm takes both away."
+    if c.trace.scenario.frozen:
+        return "The gate lets nothing through."
+    return "Two samples have no directions but 1 and x̂, and at ε = 0 the norm takes both away."
 
 
 def _sent(upstream: Sum) -> str:
@@ -117,10 +136,16 @@ def tell(c: Columns) -> Claim:
             f"That is more than the {number(total.bound)} that rounding explains.",
         )
     alive = int((np.abs(dx) > total.bound).sum())
+    if alive == 0 and lost(c):
+        return Claim(
+            "Whatever gradient there is here is lost in rounding.",
+            f"No {_DX} is larger than {number(float(np.abs(dx).max()))}, and the rounding of what "
+            f"was added up explains {number(total.bound)}: it can’t be told from 0.",
+        )
     if alive == 0:
         return Claim("No sample gets a gradient here.", _nothing(c))
 
-    some = "" if alive == n else f"{alive} of {n} samples get a gradient. "
+    some = "" if alive == n else f"{alive} of {n} samples get a gradient that can be told from 0. "
     faint = np.abs(dx).max() < _FAINT * gradient_scale(t)[j] / n
     weight = c.sums.get("dweight")
     if weight is None:

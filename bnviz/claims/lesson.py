@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bnviz.claims.ledger import no_weight, nothing
+from bnviz.claims.ledger import no_gradient, no_weight, nothing
 from bnviz.core.arrays import Array
 from bnviz.core.columns import column_sums, columns
 from bnviz.core.identities import gradient_scale, identities, rounding
@@ -19,7 +19,6 @@ from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
-from bnviz.study.neighbours import neighbour
 from bnviz.study.weight_gradient import shifted
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
@@ -143,29 +142,56 @@ def _not_direct(t: Trace, view: View) -> str:
     )
 
 
-def _moved(t: Trace, view: View) -> tuple[float, bool]:
-    """By how much y changes when 1 is added to every x, and whether that is rounding."""
-    s = t.scenario
-    moved = run(Scenario(s.x + 1.0, s.dy, s.gamma, s.beta, s.eps))
-    change = float(np.abs(moved.y - t.y)[:, view.neuron].max())
-    reach = 1.0 + float(np.abs(s.x[:, view.neuron]).max())
-    size = float(np.abs(s.gamma[view.neuron]) * t.inv_std[view.neuron])
-    return change, change <= rounding(s.shape[0]) * reach * (size + 1.0) * s.shape[0]
+@dataclass(frozen=True)
+class _Moved:
+    """What y does when `step` is added to every x, and what rounding explains of it."""
+
+    step: float
+    change: float
+    bound: float
+    size: float  # of what y could do
+
+    @property
+    def still(self) -> bool:
+        return self.change <= self.bound
+
+    @property
+    def told(self) -> bool:
+        """Could a change of y be seen in these digits?"""
+        return self.bound < 1e-6 * self.size
+
+
+def _moved(t: Trace, view: View) -> _Moved:
+    s, j = t.scenario, view.neuron
+    spread = float(np.ptp(s.x[:, j]))
+    # A step of x's own size: beside one far larger, x would have no digits left.
+    step = 1.0 if 1e-3 < spread < 1e3 or not spread else float(10.0 ** np.floor(np.log10(spread)))
+    moved = run(Scenario(s.x + step, s.dy, s.gamma, s.beta, s.eps))
+    change = float(np.abs(moved.y - t.y)[:, j].max())
+    reach = (step + float(np.abs(s.x[:, j]).max())) * float(t.inv_std[j])
+    size = float(np.abs(s.gamma[j]))
+    bound = rounding(s.shape[0]) * (size * (reach + 1.0) + abs(float(s.beta[j]))) * s.shape[0]
+    return _Moved(step, change, bound, size)
 
 
 def _why_zero(t: Trace, view: View) -> str:
-    return "shift" if _moved(t, view)[1] else "other"
+    return "shift" if _moved(t, view).still else "other"
 
 
 def _why_zero_story(t: Trace, view: View) -> Claim:
-    change, still = _moved(t, view)
-    if not still:
-        return Claim(f"Add 1 to every x, and y changes by {number(change)}.", "")
-    return Claim(
-        f"Add 1 to every x, and y changes by {number(change)}: nothing.",
-        "The norm takes the mean away, so moving all x together moves no y and no loss. The slope "
-        f"in that direction is 0, and that slope is Σ{_DX}. The sum must be 0.",
+    moved = _moved(t, view)
+    claim = (
+        f"Add {number(moved.step, places=0)} to every x, and y changes by {number(moved.change)}"
     )
+    if not moved.still:
+        return Claim(f"{claim}.", "")
+    why = (
+        "The norm takes the mean away, so moving all x together moves no y and no loss. The slope "
+        f"in that direction is 0, and that slope is Σ{_DX}. The sum must be 0."
+    )
+    if not moved.told:
+        return Claim(f"{claim}: these digits can’t tell it from nothing.", why)
+    return Claim(f"{claim}: nothing{' but rounding' if moved.change else ''}.", why)
 
 
 def _second_term(t: Trace, view: View) -> str:
@@ -263,7 +289,11 @@ def _as_large(t: Trace, view: View) -> list[str]:
 
 def _not_largest(t: Trace, view: View) -> str:
     if not _most(t, view):
-        return "No sample adds anything here."
+        return (
+            "No sample adds anything here."
+            if no_gradient(columns(t, view)) or not _contributions(t, view).any()
+            else "Here no sample adds more than rounding explains."
+        )
     return "Multiply its input by its gradient: another sample’s product is larger."
 
 
@@ -273,7 +303,13 @@ def _largest_story(t: Trace, view: View) -> Claim:
     most = _most(t, view)
     whole = f"Over all inputs and neurons each sample adds a whole table, aᵢ ⊗ {_DX}ᵢ."
     if not most:
-        return Claim("No sample adds anything.", no_weight(columns(t, view)))
+        c = columns(t, view)
+        return Claim(
+            "No sample adds anything."
+            if no_gradient(c) or not _contributions(t, view).any()
+            else "What each sample adds can’t be told from 0.",
+            no_weight(c),
+        )
     i, steepest = most[0], int(np.abs(dx).argmax())
     if len(most) > 1:
         names = ", ".join(str(k + 1) for k in most[:-1])
@@ -368,10 +404,16 @@ def _dead_story(t: Trace, view: View) -> Claim:
     )
 
 
+def _held_mean(t: Trace) -> Array:
+    """∂L/∂x with μ a constant: without ③. Σ② is 0 all the same, about the batch's own mean."""
+    held: Array = t.dx_direct + t.dx_via_var
+    return held
+
+
 def _revived(t: Trace, view: View) -> dict[str, bool]:
     """Which change gives the bias in front a gradient: each is tried out on these numbers."""
     s, j = t.scenario, view.neuron
-    frozen = neighbour(s, "frozen").dx[:, j]
+    frozen = _held_mean(t)[:, j]
     wide = run(Scenario(s.x, s.dy, s.gamma, s.beta, 1.0))
     twice = run(
         Scenario(
@@ -393,11 +435,11 @@ def _revive(t: Trace, view: View) -> str:
 
 
 def _revive_story(t: Trace, view: View) -> Claim:
-    total = float(neighbour(t.scenario, "frozen").dx[:, view.neuron].sum())
+    total = float(_held_mean(t)[:, view.neuron].sum())
     works = _revived(t, view)
     if not works["frozen"]:
         return Claim(
-            f"Even with frozen statistics ∂L/∂b is {_is(total, True)} here.",
+            f"Even with the mean held constant ∂L/∂b is {_is(total, True)} here.",
             nothing(t, view.neuron)
             or "The ∂L/∂y of this neuron add up to 0, and the direct path with them.",
         )
@@ -407,8 +449,9 @@ def _revive_story(t: Trace, view: View) -> Claim:
         else ""
     )
     return Claim(
-        f"With frozen statistics the bias gets ∂L/∂b = {number(total, signed=True)}.",
-        rest + "So, in one sentence: batch norm takes away what all samples share, so their "
+        f"With the mean held constant the bias gets ∂L/∂b = {number(total, signed=True)}.",
+        rest + "Holding the variance as well, as frozen statistics do, leaves the sum as it is: Σ② "
+        "is 0. So, in one sentence: batch norm takes away what all samples share, so their "
         "gradients add up to 0; the weights still learn, because each gradient is weighted by its "
         "own input before it is added.",
     )
@@ -594,14 +637,15 @@ STEPS: tuple[Step, ...] = (
             "eps": Choice("A larger ε", "ε changes the size of the gradients. They still cancel."),
             "batch": Choice("A larger batch", "More samples, and still all of them add up to 0."),
             "frozen": Choice(
-                "Mean and variance held as constants",
+                "The mean held as a constant",
                 "Not for these numbers: here even the direct path adds up to 0.",
             ),
         },
         _revive,
         _revive_story,
-        "With this batch’s statistics held constant, y is the same as in training, and the "
-        "gradient is another. Let them say the answer in one sentence before it is shown.",
+        "With this batch’s mean held constant, y is the same as in training, and the gradient is "
+        "another; frozen statistics, as in evaluation, hold the variance as well. Let them say the "
+        "answer in one sentence before it is shown.",
         before=(),
     ),
 )

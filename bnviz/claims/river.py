@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred, nothing
+from bnviz.claims.ledger import BLURRED, blurred, nothing
 from bnviz.core.columns import Columns
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
@@ -68,7 +68,12 @@ def _var(c: Columns, places: int) -> Lines:
     if not c.trace.deviation[:, c.view.neuron].any():
         return ("moves nothing:", "no x differs from the mean")
     moved = float(via_var[via_var > 0].sum())
-    if (np.abs(via_var) <= c.sums["dx_via_var"].bound).all():
+    g, bound = c.values["dx_hat"], c.sums["dx_via_var"].bound
+    if (np.abs(via_var) <= bound).all():
+        with np.errstate(over="ignore"):
+            spread = float(np.abs(g - g.mean()).sum() * c.trace.inv_std[c.view.neuron])
+        if np.ptp(g) and bound > BLURRED * spread:
+            return ("may move something:", "what it moves is lost in rounding")
         return ("moves nothing:", "what comes in does not", "go with x − μ")
     if not _is_zero(c, "dx_via_var"):
         return (f"should only move, and adds {number(c.sums['dx_via_var'].value)}",)

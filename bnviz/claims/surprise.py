@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from bnviz.claims.ledger import tell
+from bnviz.claims.ledger import blurred, tell
 from bnviz.core.columns import Columns, columns
 from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.trace import run
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number
+from bnviz.words.numbers import number, significant
 
 Surprise = Callable[[Columns], Claim | None]
 _DW, _DX, _G = TERMS["dweight"].symbol, TERMS["dx"].symbol, TERMS["dx_hat"].symbol
@@ -58,7 +58,8 @@ def _two(c: Columns) -> Claim | None:
     size = float(gradient_scale(c.trace)[j])
     left = float(np.abs(c.values["dx"]).max())
     apart = np.abs(np.abs(x_hat) - 1).max() < 0.01
-    if x_hat.size != 2 or not apart or not 0 < left < 0.01 * size:
+    through = c.sums["dx"].bound < left < 0.01 * size and c.trace.scenario.eps > 0
+    if x_hat.size != 2 or not apart or not through:
         return None
     return Claim(
         "Two samples always become +1 and −1, so hardly any gradient is left.",
@@ -161,9 +162,9 @@ def _three(c: Columns) -> Claim | None:
     if n < 2 or c.trace.scenario.frozen:
         return None
     return Claim(
-        "The norm divides by √σ² with σ² over N; what it keeps for later is over N − 1.",
-        f"Here σ² is {number(var, places=3)}, and the running variance is fed with "
-        f"{number(var * n / (n - 1), places=3)}: see Check, Neighbours.",
+        "The norm divides by √(σ²+ε) with σ² over N; what PyTorch keeps for later is over N − 1.",
+        f"Here σ² is {significant(var)}, and the running variance is fed with "
+        f"{significant(var * n / (n - 1))}: see Check, Neighbours.",
     )
 
 
@@ -189,9 +190,9 @@ def _uncorrelated(c: Columns) -> Claim | None:
     t, j = c.trace, c.view.neuron
     if t.dweight is None:
         return None
-    sums = [columns(t, type(c.view)(j, p)).sums["dweight"] for p in range(t.dweight.shape[0])]
     alive = (np.abs(c.values["dx"]) > c.sums["dx"].bound).all()
-    if not alive or not all(weight.vanishes for weight in sums):
+    views = [columns(t, type(c.view)(j, p)) for p in range(t.dweight.shape[0])]
+    if not alive or not all(v.sums["dweight"].vanishes and not blurred(v) for v in views):
         return None
     return Claim(
         "Every sample gets a gradient, and no weight of this neuron learns.",

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.core.columns import column_sums
+from bnviz.claims.ledger import blurred
+from bnviz.core.columns import columns
 from bnviz.core.identities import identities
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
+from bnviz.core.view import View
 from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, spectrum, split
 from bnviz.study.invariance import descend, invariance, scaled
-from bnviz.study.weight_gradient import Vanishing, contributions, shift_check, shifted, vanished
+from bnviz.study.weight_gradient import (
+    Vanishing,
+    contributions,
+    inputs,
+    shift_check,
+    shifted,
+    vanished,
+)
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
@@ -20,12 +29,23 @@ _DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 def outer(t: Trace, neuron: int, input: int) -> Claim:
     """The outer products add up to ∂L/∂W; with every input 1 they add up to 0."""
-    sums = column_sums(t, neuron, input)
-    total, weight = sums["dx"], sums["dweight"]
+    c = columns(t, View(neuron, input))
+    total, weight = c.sums["dx"], c.sums["dweight"]
     entry = f"{_DW} for input {input + 1}, neuron {neuron + 1}"
     alive = not weight.vanishes
+    a, dx = t.scenario.a, t.dx
+    assert a is not None
+    marks = int((np.abs(dx).max(axis=1) * np.abs(a).max(axis=1) > 0).sum())
+    n = dx.shape[0]
     if total.vanishes and alive:
-        claim = "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
+        claim = (
+            "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
+            if marks == n
+            else f"{marks} of {n} samples leave their mark on the weights. Added up, they leave "
+            "none on the bias."
+        )
+    elif total.vanishes and blurred(c):
+        claim = f"Here the bias gets nothing, and {entry} can’t be told from 0."
     elif total.vanishes:
         claim = f"Here the bias gets nothing, and {entry} is 0 as well."
     else:
@@ -40,26 +60,35 @@ def outer(t: Trace, neuron: int, input: int) -> Claim:
     )
 
 
-def covariance(s: Scenario, neuron: int, input: int, amount: float) -> Claim:
-    """∂L/∂W does not see a constant in a."""
+def covariance(
+    s: Scenario, neuron: int, input: int, amount: float, *, centred: bool = False
+) -> Claim:
+    """∂L/∂W does not see a constant in a; centred: the page shows a − mean a."""
     t = run(s)
     check = shift_check(s, amount)
-    holds = bool(check.holds[input, neuron])
-    agrees = bool(identities(t)["covariance"].holds[input, neuron])
+    held = identities(t)["covariance"]
+    at = (input, neuron)
+    holds, agrees = bool(check.holds[at]), bool(held.holds[at])
     moved = run(shifted(s, amount))
-    before = np.abs(contributions(t, neuron, input, centred=False)).max()
-    after = np.abs(contributions(moved, neuron, input, centred=False)).max()
-    difference = number(float(check.value[input, neuron]))
-    if amount:
+    difference = number(float(check.value[at]))
+    before, after = (
+        float(np.abs(contributions(o, neuron, input, centred=centred)).max()) for o in (t, moved)
+    )
+    if amount and holds and bool(check.bound[at] > _part(t, neuron, input)):
+        claim = f"Add {number(amount)} to every a: no change of {_DW} can be told from rounding."
+        why = "The inputs are so far from 0 that too few digits are left of how they vary."
+    elif amount:
         claim = (
             f"Add {number(amount)} to every a: {_DW} stays the same."
             if holds
             else f"Add {number(amount)} to every a: {_DW} moves by {difference}."
         )
         why = (
-            f"The largest contribution goes from {number(float(before))} to "
-            f"{number(float(after))}, and what a constant adds is a multiple of Σ{_DX}."
-        )
+            f"Measured from its mean, a is what it was: the largest contribution is "
+            f"{number(after)}, with and without. "
+            if centred
+            else f"The largest contribution goes from {number(before)} to {number(after)}. "
+        ) + f"What a constant adds is a multiple of Σ{_DX}."
     else:
         claim = (
             f"{_DW} is a covariance: what counts is how a and {_DX} vary together."
@@ -70,8 +99,17 @@ def covariance(s: Scenario, neuron: int, input: int, amount: float) -> Claim:
             f"Since {_DX} adds up to 0, only a − mean a matters. Each sample is a rectangle from "
             "the line to its point; areas above right and below left count up."
         )
-    bound = number(float(check.bound[input, neuron]))
-    return Claim(claim, why, f"Change of {_DW}: {difference}, bound {bound}.", holds and agrees)
+    one = f"{_DW} − N · Cov(a, {_DX}): {number(float(held.value[at]))}, bound "
+    text = f"{one}{number(float(held.bound[at]))}."
+    if amount:
+        text += f" Change of {_DW}: {difference}, bound {number(float(check.bound[at]))}."
+    return Claim(claim, why, text, holds and agrees)
+
+
+def _part(t: Trace, neuron: int, input: int) -> float:
+    """What ∂L/∂W could be at most, of inputs that vary as these do."""
+    a, dx = inputs(t.scenario)[:, input], t.dx[:, neuron]
+    return float(np.abs(a - a.mean()) @ np.abs(dx))
 
 
 def vanishing(case: Vanishing, s: Scenario, neuron: int, input: int) -> Claim:
@@ -97,9 +135,15 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     product = here.weight * here.gradient
     share = abs(here.inner) / product if product else 0.0
     # Twice as long means nothing for a w of 0, and "across" nothing in one dimension.
-    if not here.learns:
+    if not here.gradient:
         claim = "This neuron’s weights get no gradient at all."
         why = "There is nothing to lie along w or across it, and no step changes w."
+    elif not here.learns:
+        claim = "What this neuron’s weights get can’t be told from rounding."
+        why = (
+            f"∂L/∂w is {number(here.gradient)} long, and rounding alone explains "
+            f"{number(here.rounding)}: no direction can be read from it."
+        )
     elif here.weight == 0:
         claim = "w is 0: it has no direction and no length to keep."
         why = (
@@ -112,9 +156,19 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
             f"w is one number. The norm takes away all of its gradient but what ε lets through, "
             f"here {number(here.gradient)}."
         )
+    elif here.bound > 0.05 * product:
+        claim = "Too few digits to tell how the gradient stands to the weights."
+        why = "What w and its gradient have in common is smaller than the rounding of either."
+    elif share < 0.1 and here.still > 0.01:
+        claim = "The gradient is nearly perpendicular to the weights here, though ε rules."
+        why = (
+            f"Make w twice as long, and y − β grows by {number(100 * here.still)} %: ε is too "
+            "large beside σ² for the norm to undo it. The upstream happens to have little slope "
+            "there."
+        )
     elif share < 0.1:
         claim = (
-            "The gradient is perpendicular to the weights: their length does not matter."
+            "The gradient is perpendicular to the weights: their length hardly matters."
             if share < 1e-3
             else "The gradient is nearly perpendicular to the weights."
         )
@@ -138,27 +192,37 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
 
 
 def growth(layer: Scenario, neuron: int) -> Claim:
-    """Plain gradient steps make w longer."""
+    """What ten plain gradient steps make of the length of w."""
     way, start = descend(layer, neuron), invariance(layer, neuron)
     last, steps = float(way.length[-1]), np.diff(way.length)
     why = (
         "w is this neuron’s column of W, η the size of the step: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
-        "η²|∂L/∂w|², where ⟨w, ∂L/∂w⟩ is what the formula above says."
+        "η²|∂L/∂w|², where ⟨w, ∂L/∂w⟩ is what the formula above says. The upstream gradient is "
+        "held as it is."
     )
+    if way.rate:
+        why += (
+            f" η is {number(way.rate)}, the largest power of ten that moves w by no more than "
+            "half of its length at first."
+        )
     if not start.learns:
-        claim = "Without a gradient, w keeps its length."
+        claim = (
+            "There is no gradient to follow: w keeps its length."
+            if not start.gradient
+            else "No step is taken: what w gets can’t be told from rounding."
+        )
     elif start.weight == 0:
         claim = "From a w of 0 no step is taken: no rate is small beside it."
         why = "The rate is chosen so that the first step is no longer than half of w."
-    elif (steps >= 0).all() and last > way.length[0]:
-        claim = "So every plain gradient step makes w longer."
-        if steps[-1] < steps[0]:
+    elif (steps > 0).all():
+        claim = f"At this rate each of the {steps.size} steps makes w longer."
+        if (np.diff(steps) < 0).all():
             why += (
-                f" Longer weights get smaller gradients, so the growth slows down by itself: the "
-                f"first step adds {number(float(steps[0]))}, the last {number(float(steps[-1]))}."
+                f" Each adds less than the one before: the first {number(float(steps[0]))}, the "
+                f"last {number(float(steps[-1]))}."
             )
     elif layer.eps and (steps < 0).any():
-        claim = "Here ε is large enough to make w shorter at times."
+        claim = "At this rate w gets shorter at times: what ε leaves along w outweighs the step."
     else:
         claim = "Here the steps lead out of what numbers can hold."
     return Claim(
@@ -208,8 +272,9 @@ def geometry(t: Trace, neuron: int) -> Claim:
         )
         why = (
             f"Of |∂L/∂x̂|², {100 * shares[0]:.1f}% lies along 1 and is removed. "
-            f"{100 * shares[1]:.1f}% lies along x̂, and {number(passed)} of it comes through as "
-            "ε/(σ²+ε)." + (f" The other {100 * shares[2]:.1f}% is kept." if n > 2 else "")
+            f"{100 * shares[1]:.1f}% lies along x̂; of that part’s length {number(passed)} comes "
+            f"through, ε/(σ²+ε), and of its square {number(passed**2)}."
+            + (f" The other {100 * shares[2]:.1f}% is kept." if n > 2 else "")
         )
         if not any(shares):
             why = "Here ∂L/∂x̂ is 0 for every sample, so there is nothing to take away."

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bnviz.claims.ledger import blurred
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Sum, columns
 from bnviz.core.identities import Check, identities, rounding
@@ -34,11 +35,13 @@ class Numbers:
     sums: dict[str, Sum] = field(init=False)
     rows: list[int] = field(init=False)
     columns: dict[str, Array] = field(init=False)
+    blurred: bool = field(init=False)  # is a ∂L/∂W near 0 lost in rounding?
 
     def __post_init__(self) -> None:
         found = columns(self.t, self.view)
         self.checks = identities(self.t)
         self.sums = found.sums
+        self.blurred = blurred(found)
         self.rows = sorted({*found.rows, self.sample})
         self.columns = found.values | {"deviation": self.t.deviation[:, self.view.neuron]}
         if "dweight" in self.columns:

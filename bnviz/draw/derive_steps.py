@@ -46,6 +46,22 @@ def _step(name: str, heading: str, text: str, **more: Any) -> Json:
     } | more
 
 
+def _paths(m: Numbers, way: str, so: str) -> str:
+    """How many paths lead there; a sum of one needs no adding."""
+    if m.n == 1:
+        return f"{so} one path leads {way}, that of the only sample."
+    return f"{so} {m.n} paths lead {way}, one for each sample: add them."
+
+
+def _all(m: Numbers) -> str:
+    return "The only sample is" if m.n == 1 else f"All {m.n} samples are"
+
+
+def _flat(m: Numbers) -> bool:
+    """Is no x away from the mean, so that there is no deviation to speak of?"""
+    return not m.columns["deviation"].any()
+
+
 def _product(m: Numbers, left: str, right: str) -> Json:
     """The product of two columns, as a column."""
     values = m.columns[left] * m.columns[right]
@@ -75,8 +91,7 @@ def _dbeta(m: Numbers) -> Json:
     return _step(
         "dbeta",
         f"{TERMS['dbeta'].symbol} adds the upstream gradient over the batch.",
-        f"β is added to every yᵢ, with local derivative 1. So {m.n} paths lead from β to the "
-        "loss, one for each sample, and their gradients add.",
+        "β is added to every yᵢ, with local derivative 1. " + _paths(m, "from β to the loss", "So"),
         formulas=[m.equation("dbeta", dy=m.one("dbeta"))],
         columns=[m.column("dy")],
         edges=["y-loss", "beta-y"],
@@ -88,8 +103,8 @@ def _dgamma(m: Numbers) -> Json:
     return _step(
         "dgamma",
         f"{TERMS['dgamma'].symbol} adds the upstream gradient, weighted by x̂.",
-        "γ multiplies every x̂ᵢ, so its local derivative at sample i is x̂ᵢ. Again one path "
-        "for each sample, and the sum over all.",
+        "γ multiplies every x̂ᵢ, so its local derivative at sample i is x̂ᵢ. "
+        + _paths(m, "from γ to the loss", "Again"),
         formulas=[m.equation("dgamma", product=m.one("dgamma"))],
         columns=[
             m.column("dy", total=False),
@@ -121,9 +136,12 @@ def _dvar(m: Numbers) -> Json:
     products = m.columns["dx_hat"] * m.columns["deviation"]
     return _step(
         "dvar",
-        f"{TERMS['dvar'].symbol} is one number: every sample feels the variance.",
-        f"All {m.n} samples are divided by the same √(σ²+ε). So {m.n} paths lead from σ² through "
-        "every x̂ᵢ to the loss: add them. The last factor is the derivative of 1/√(σ²+ε).",
+        f"{TERMS['dvar'].symbol} is one number: "
+        + ("every sample feels" if m.n > 1 else "the only sample feels")
+        + " the variance.",
+        f"{_all(m)} divided by {'the same ' if m.n > 1 else ''}√(σ²+ε). "
+        + _paths(m, "from σ² through x̂ to the loss", "So")
+        + " The last factor is the derivative of 1/√(σ²+ε).",
         formulas=[m.equation("dvar", product=products.sum(), inv_std=-0.5 * m.one("inv_std") ** 3)],
         columns=[
             m.column("dx_hat", total=False),
@@ -160,12 +178,24 @@ def _dmean_via_var(m: Numbers) -> Json:
     share = m.one("dx_via_var")
     return _step(
         "dmean_via_var",
-        "The second piece is 0: what lies above the mean and below it cancels."
+        "The second piece is 0: no x differs from the mean."
+        if zero and _flat(m)
+        else "The second piece is 0: what lies above the mean and below it cancels."
         if zero
         else f"The second piece should be 0. Here it is {found}.",
         "μ also enters the variance, and the chain rule asks for that path too. Its local "
-        "derivative is Σ −2(xᵢ−μ)/N, and the deviations from a mean add up to 0: follow the "
-        "running sum down the table. The sum vanishes; each sample's share of it doesn't."
+        "derivative is Σ −2(xᵢ−μ)/N, and "
+        + (
+            "here each deviation is 0 by itself. For other numbers they add up to 0."
+            if _flat(m)
+            else "the deviations from a mean add up to 0: follow the running sum down the table. "
+            "The sum vanishes; "
+            + (
+                "and with ∂L/∂σ² = 0 each sample's share of it as well."
+                if not m.columns["dx_via_var"].any()
+                else "the samples' shares of it don't."
+            )
+        )
         if zero
         else "The deviations from a mean add up to 0, up to rounding.",
         code=f"{TERMS['dmean_via_var'].numpy}\n{TERMS['dmean'].numpy}",
@@ -189,6 +219,12 @@ def _dmean_via_var(m: Numbers) -> Json:
 
 def _centre(m: Numbers) -> Json:
     wrong = off_centre(m.t, m.view.neuron)
+    if m.t.undefined[m.view.neuron]:
+        unit = "0.3 · 1, since all x are equal and ε is 0"
+    elif _flat(m):
+        unit = "0.3 · √ε, since σ² is 0"
+    else:
+        unit = "0.3 · √(σ²+ε)"
     kept, dropped = float(wrong.kept.sum()), float(wrong.dropped.sum())
     rescued = abs(kept) <= wrong.bound < abs(dropped)
     return _step(
@@ -196,7 +232,7 @@ def _centre(m: Numbers) -> Json:
         "Why keep a zero? It keeps the sum at 0 even where the mean is off."
         if rescued
         else "Why keep a zero? For these numbers it would not matter.",
-        f"An experiment: put the centre wrong by 0.3 standard deviations ({number(wrong.shift)}). "
+        f"An experiment: put the centre wrong by {number(wrong.shift)} ({unit}). "
         + (
             "With the second piece, Σ∂L/∂x is still 0. Without it, it is "
             f"{number(dropped)}. Both columns differ from the right gradient: the centre does."
@@ -243,7 +279,8 @@ def _via_var(m: Numbers) -> Json:
         "dx_via_var",
         f"Path ②: through the variance. It adds up to {total}.",
         "∂L/∂σ² is one number for the neuron. Each sample takes a share in proportion to its "
-        "own deviation, and the deviations add up to 0.",
+        "own deviation, and "
+        + ("no x differs from the mean." if _flat(m) else "the deviations add up to 0."),
         formulas=[m.equation("dx_via_var", deviation=2 * m.one("deviation") / m.n)],
         columns=[m.column("deviation", total=False), m.column("dx_via_var")],
         edges=["x-dev", "dev-var"],
@@ -258,8 +295,12 @@ def _via_mean(m: Numbers) -> Json:
         "dx_via_mean",
         f"Path ③: through the mean. It adds up to {m.sum_text('dx_via_mean')}"
         + (", and cancels ①." if cancels else "."),
-        f"∂L/∂μ is one number, and each of the {m.n} samples moves the mean by 1/N. So each gets "
-        "the same share, and the shares add up to ∂L/∂μ again.",
+        (
+            f"∂L/∂μ is one number, and each of the {m.n} samples moves the mean by 1/N. So each "
+            "gets the same share, and the shares add up to ∂L/∂μ again."
+        )
+        if m.n > 1
+        else "The only sample is the mean: it gets all of ∂L/∂μ.",
         formulas=[m.equation("dx_via_mean", n=1 / m.n)],
         columns=[m.column("dx_via_mean")],
         edges=["x-mean", "mean-dev"],
@@ -273,8 +314,17 @@ def _dx(m: Numbers) -> Json:
     why = (
         "Σ② is 0 by itself, Σ① and Σ③ cancel. So the sum over the batch is 0, whatever "
         "the upstream gradient is: move all samples together, and the norm takes the move "
-        "away again. No single sample’s gradient has to be 0."
-    )
+        "away again. "
+        + (
+            "No single sample’s gradient has to be 0."
+            if m.n > 2 or (m.n == 2 and not _flat(m) and m.t.scenario.eps > 0)
+            else "Two samples have no direction left at ε = 0, so each gradient is 0."
+            if m.n == 2 and not _flat(m)
+            else "A batch of one is its own sum: its gradient is 0."
+            if m.n == 1
+            else ""
+        )
+    ).rstrip()
     return _step(
         "dx",
         f"The three paths meet at xᵢ. Over the batch they add up to {m.sum_text('dx')}.",
@@ -290,13 +340,19 @@ def _dweight(m: Numbers) -> Json:
     weight = m.sums["dweight"]
     heading = f"And yet ∂L/∂W is {m.sum_text('dweight')}: the weights learn."
     text = (
-        "W meets sample i through its own input: the local derivative is aᵢ, different for "
-        "each sample. The same gradients"
+        "W meets sample i through its own input: the local derivative is aᵢ, that sample’s own. "
+        "The same gradients"
         + (" that add up to 0" if m.sums["dx"].vanishes else "")
-        + ", weighted differently, don’t cancel. With all aᵢ equal they would, and "
+        + ", weighted by it, don’t cancel. With all aᵢ equal they would, and "
         "that is the bias."
     )
-    if weight.vanishes:
+    if m.blurred:
+        heading = "What ∂L/∂W is can’t be told from 0 in these digits."
+        text = (
+            f"Rounding alone explains {number(weight.bound)}: too few digits are left of a, or of "
+            "the gradients."
+        )
+    elif weight.vanishes:
         heading = "For these numbers this ∂L/∂W is 0 as well."
         text = (
             f"∂L/∂W for input {m.view.input + 1}, neuron {m.view.neuron + 1} weights each gradient "

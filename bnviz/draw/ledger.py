@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bnviz.claims.ledger import blurred
 from bnviz.core.columns import GROUPS, PATHS, Columns, Sum
 from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
@@ -81,7 +82,7 @@ def _note(column: str, total: Sum, c: Columns) -> str:
     if total.by_algebra and not total.vanishes:
         return "should be 0"
     if column == "dweight":
-        said = "zero here" if total.vanishes else "≠ 0"
+        said = "lost in rounding" if blurred(c) else "zero here" if total.vanishes else "≠ 0"
         return f"{term_of(column).total}, {said}" if total.vanishes else f"= ∂L/∂W {said}"
     if column in ("dx_direct", "dx_via_mean") and c.paths_cancel and not frozen:
         return "cancels ③" if column == "dx_direct" else "cancels ①"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from bnviz.claims import check as claims
@@ -124,7 +125,11 @@ def _mistakes() -> None:
             [
                 ("▸ " if other == name else "") + MISTAKES[other].title,
                 *(
-                    "–\u00a0missed" if verdicts[check].passes else "●\u00a0caught"
+                    "–\u00a0missed"
+                    if verdicts[check].passes
+                    else "●\u00a0caught"
+                    if verdicts[check].catches
+                    else "no\u00a0number"
                     for check in CHECKS
                 ),
             ]
@@ -151,7 +156,8 @@ def _precision() -> None:
                 p.dx,
                 ("careful", name_of(p)),
                 _DX,
-                f"{_DX}, neuron {view.neuron + 1}: off by {number(p.error)}",
+                f"{_DX}, neuron {view.neuron + 1}: "
+                + (f"off by {number(p.error)}" if np.isfinite(p.error) else "no number"),
             ),
         ],
         key="precision-picture",
@@ -195,8 +201,9 @@ def _neighbours() -> None:
     st.markdown(
         f"The {_count(n, 'row')} {'is' if n == 1 else 'are'} read as {_count(m, 'image')} of "
         f"{_count(n // m, 'position')}, so that "
-        "norms over height and width have something to run over. Of each kind of sum, the one "
-        "furthest from 0 is shown; the last column is what rounding left of those that are 0."
+        "norms over height and width have something to run over. Of each kind of sum, the "
+        "largest that is not 0 is shown, where there is one; the last column is what rounding left "
+        "of those that are 0."
     )
     grid(["Norm", *neighbours.SUMS, "rounding"], _sums_table(s, results))
     kinds = [f"- {name}: {text}" for name, text in neighbours.SUMS.items()]

@@ -85,7 +85,7 @@ def _outer() -> None:
 def _covariance() -> None:
     s, view = session.trained(), session.view()
     amount, centred = near("shift", -10, 10, 0.5), session.option("centre") == "1"
-    say(claims.covariance(s, view.neuron, view.input, amount))
+    say(claims.covariance(s, view.neuron, view.input, amount, centred=centred))
     with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
         st.slider(
             "Add to every a",
@@ -164,7 +164,7 @@ def _scale() -> None:
             )
             st.caption(
                 "In this scenario x is set by hand. Shown is the layer whose x = aW + b comes "
-                "nearest to it."
+                "nearest to it, to three digits of W and b."
             )
     left, right = st.columns(2, gap="large")
     with left:

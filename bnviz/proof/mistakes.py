@@ -42,9 +42,7 @@ class Mistake:
         return TERMS[self.line].numpy
 
 
-def _paths(
-    t: Trace, inv_std: Array, *, dvar: Array | None = None, dmean: Array | None = None
-) -> Changes:
+def _paths(t: Trace, inv_std: Array, *, dvar: Array | None = None) -> Changes:
     """Equations 2 to 4 of the paper once more, with parts of them replaced."""
     n = t.x_hat.shape[0]
     g, deviation = t.dx_hat, t.deviation
@@ -52,8 +50,7 @@ def _paths(
         dvar = (g * deviation).sum(axis=0) * -0.5 * inv_std**3
     direct = -inv_std * g.sum(axis=0)
     via_var = dvar * (-2.0 * deviation).sum(axis=0) / n
-    if dmean is None:
-        dmean = direct + via_var
+    dmean = direct + via_var
     paths = {
         "dx_direct": g * inv_std,
         "dx_via_var": dvar * 2.0 * deviation / n,
@@ -89,11 +86,8 @@ def _power_lost(t: Trace) -> Changes:
 
 
 def _wrong_axis(t: Trace) -> Changes:
-    n = t.x_hat.shape[0]
-    dvar = (t.dx_hat * t.deviation * -0.5 * t.inv_std**3).sum(axis=1)
-    dmean = (t.dx_hat * -t.inv_std).sum(axis=1) + dvar * (-2.0 * t.deviation).sum(axis=1) / n
-    made = _paths(t, t.inv_std, dvar=dvar[:, None], dmean=dmean[:, None])
-    return made | {"dvar": dvar, "dmean": dmean}
+    dvar = (t.dx_hat * t.deviation * -0.5 * t.inv_std**3).sum(axis=1, keepdims=True)
+    return _paths(t, t.inv_std, dvar=dvar)
 
 
 def _lost_keepdims(t: Trace) -> Changes:
@@ -157,7 +151,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "axis": Mistake(
         "Summed over the wrong axis",
         "dvar",
-        "dvar = (dx_hat * (x - mean) * -0.5 * inv_std**3).sum(axis=1)",
+        "dvar = (dx_hat * (x - mean) * -0.5 * inv_std**3).sum(axis=1, keepdims=True)",
         _wrong_axis,
         "dvar",
     ),
@@ -208,10 +202,19 @@ def with_mistake(t: Trace, name: str) -> Trace:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check says of a backward pass: does it pass, and in numbers why."""
+    """What one check says of a backward pass: does it pass, and in numbers why.
+
+    finite: had it numbers to add up? A nan fails every check, and is caught by none.
+    """
 
     passes: bool
     text: str
+    finite: bool = True
+
+    @property
+    def catches(self) -> bool:
+        """Is it this check that notices?"""
+        return self.finite and not self.passes
 
 
 CHECKS = {
@@ -241,11 +244,12 @@ def verdicts(t: Trace, found: Mapping[str, Array], loss: str = "given") -> dict[
         return bool((np.abs(check.value) <= limit).all())
 
     comparisons: dict[str, Comparison] = against(t, dict(found), loss)
+    finite = bool(np.isfinite(t.dx).all())
     misshapen = [name for name, c in comparisons.items() if not c.same_shape]
     red = [name for name, c in comparisons.items() if not c.holds]
     return {
-        "sum": Verdict(passes("dx_sum"), held["dx_sum"].statement),
-        "x_hat": Verdict(passes("along_x_hat"), held["along_x_hat"].statement),
+        "sum": Verdict(passes("dx_sum"), held["dx_sum"].statement, finite),
+        "x_hat": Verdict(passes("along_x_hat"), held["along_x_hat"].statement, finite),
         "shapes": Verdict(not misshapen, _symbols(misshapen)),
         "gradient": Verdict(not red, _symbols(red)),
     }

@@ -57,8 +57,8 @@ MOVES = (
         "sums to means",
         r"s \left(g_i - \operatorname{mean}(g) - \hat{x}_i \operatorname{mean}(g \hat{x})\right)",
         "s * (g - g.mean() - h * (g * h).mean())",
-        "Read it aloud: take away the mean of g, take away its part along x̂, divide by the "
-        "standard deviation.",
+        "Read it aloud: take away the mean of g, take away its part along x̂, divide by "
+        "√(σ²+ε). It is all of that part at ε = 0, and σ²/(σ²+ε) of it otherwise.",
     ),
     Move(
         "back to γ and β",

@@ -14,12 +14,17 @@ from bnviz.study.weight_gradient import inputs
 
 
 def as_layer(s: Scenario) -> Scenario:
-    """The scenario itself, or the layer whose x comes nearest to the x set by hand."""
+    """The scenario itself, or the layer, to three digits, whose x is nearest to that given."""
     if s.layer:
         return s
     a = inputs(s)
     design = np.column_stack([a, np.ones(a.shape[0])])
-    fit = np.round(np.linalg.lstsq(design, s.x, rcond=None)[0], 2)
+    fit = np.linalg.lstsq(design, s.x, rcond=None)[0]
+    # A weight that moves x by less than rounding is none.
+    moved = np.abs(fit) * np.append(np.ptp(a, axis=0), np.inf)[:, None]
+    fit[moved <= rounding(a.shape[0]) * np.abs(s.x).max(axis=0)] = 0.0
+    # Three digits of each, whatever its unit.
+    fit = np.array([[float(f"{weight:.3g}") for weight in row] for row in fit])
     return Scenario(None, s.dy, s.gamma, s.beta, s.eps, a, fit[:-1], fit[-1])
 
 
@@ -38,11 +43,12 @@ class Invariance:
     bound: float
     weight: float
     gradient: float
-    rounding: float  # of the gradient: below it there is none
+    rounding: float  # of the gradient: below it there is no telling
+    still: float  # by what share of its size y − β changes when w is twice as long
 
     @property
     def learns(self) -> bool:
-        """Is there a gradient, and not only what rounding left of 0?"""
+        """Is there a gradient that can be told from rounding?"""
         return bool(np.isfinite(self.gradient)) and self.gradient > self.rounding
 
     @property
@@ -72,6 +78,8 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
         * rounding(layer.shape[0])
         * float(np.linalg.norm(np.abs(inputs(layer)).max(axis=0)) * gradient_scale(t)[neuron])
         + TINY,
+        # √(σ²+ε) → √(4σ²+ε), and x − μ → 2(x − μ).
+        still=2.0 / float(np.sqrt(4.0 - 3.0 * share)) - 1.0,
     )
 
 
@@ -82,11 +90,13 @@ class Descent:
     rate: float
     length: Array  # (steps + 1,)
     foretold: Array  # (steps + 1,)
+    bound: Array  # (steps + 1,), of the difference of their squares
 
     @property
     def holds(self) -> bool:
-        """To a part in 10¹⁰, at every step."""
-        return bool(np.allclose(self.length, self.foretold, rtol=1e-10, atol=0))
+        """At every step; never true of a nan."""
+        apart = np.abs(np.square(self.length) - np.square(self.foretold))
+        return bool((apart <= self.bound).all())
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
@@ -99,20 +109,24 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
     first = invariance(layer, neuron)
     usable = first.learns and first.weight > 0 and np.isfinite(first.weight / first.gradient)
     rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 0.0
-    length, foretold = [first.weight], [first.weight]
+    length, foretold, bound = [first.weight], [first.weight], [0.0]
     for _ in range(steps):
         now = invariance(layer, neuron)
         if not rate or not now.learns:
             length.append(length[-1])
             foretold.append(length[-1])
+            bound.append(0.0)
             continue
         t = run(layer)
         assert layer.weight is not None
         assert t.dweight is not None
         grown = now.weight**2 - 2 * rate * now.formula + rate**2 * now.gradient**2
-        foretold.append(float(np.sqrt(grown)))
+        foretold.append(float(np.sqrt(max(grown, 0.0))))
+        # A step adds what rounding does to ⟨w, ∂L/∂w⟩, and to the squares themselves.
+        squares = now.weight**2 + rate**2 * now.gradient**2 + 2 * rate * abs(now.formula)
+        bound.append(2 * rate * now.bound + rounding(layer.d) * squares)
         weight = layer.weight.copy()
         weight[:, neuron] -= rate * t.dweight[:, neuron]
         layer = layer.edit(weight=weight)
         length.append(float(np.linalg.norm(weight[:, neuron])))
-    return Descent(float(rate), np.array(length), np.array(foretold))
+    return Descent(float(rate), np.array(length), np.array(foretold), np.array(bound))

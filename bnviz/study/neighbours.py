@@ -201,7 +201,7 @@ def neighbour(s: Scenario, name: str) -> Neighbour:
 
 @dataclass(frozen=True)
 class GroupSum:
-    """The sum that is furthest from 0 for its bound, of all sums over one kind of group."""
+    """Of all sums over one kind of group the largest beyond its bound; else the nearest to it."""
 
     value: float
     bound: float
@@ -226,7 +226,9 @@ def group_sums(s: Scenario, result: Neighbour) -> dict[str, GroupSum]:
         index = labels.ravel()
         sums = np.bincount(index, weights=flat)
         bounds = rounding(flat.size) * np.bincount(index, weights=size.ravel()) + TINY
-        worst = int(np.nan_to_num(np.abs(sums) / bounds, nan=np.inf).argmax())
+        shares = np.nan_to_num(np.abs(sums) / bounds, nan=np.inf)
+        beyond = np.where(shares > 1, np.nan_to_num(np.abs(sums), nan=np.inf), -1.0)
+        worst = int(beyond.argmax() if (shares > 1).any() else shares.argmax())
         found[name] = GroupSum(float(sums[worst]), float(bounds[worst]))
     return found
 

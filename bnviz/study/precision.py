@@ -22,8 +22,9 @@ VARIANCES = {"two": "mean of (x − μ)²", "one": "E[x²] − E[x]²"}
 class Pass:
     """One neuron in one precision. residue and error are shares of s·Σ|∂L/∂x̂|.
 
-    residue: |Σ∂L/∂x|. error: the largest |∂L/∂x − the careful answer|. Both are nan where
-    the pass ended in nan or inf. var: the variance that it found.
+    residue: |Σ∂L/∂x|. error: the largest |∂L/∂x − the careful answer|; own: the same as a
+    share of the largest |∂L/∂x|. All are nan where the pass ended in nan or inf.
+    var: the variance that it found.
     """
 
     dtype: str
@@ -32,6 +33,7 @@ class Pass:
     dx: Array
     residue: float
     error: float
+    own: float
 
     @property
     def digits(self) -> float:
@@ -41,7 +43,7 @@ class Pass:
 
 @np.errstate(all="ignore")
 def textbook(t: Trace, neuron: int, dtype: str, variance: str) -> Pass:
-    """Forward and backward of neuron j by the book, every step rounded to the dtype."""
+    """The forward pass and the six equations of neuron j, every step rounded to the dtype."""
     s = t.scenario
     x, dy = s.x[:, neuron].astype(dtype), s.dy[:, neuron].astype(dtype)
     gamma, eps = s.gamma[neuron].astype(dtype), np.asarray(s.eps, dtype)
@@ -54,20 +56,26 @@ def textbook(t: Trace, neuron: int, dtype: str, variance: str) -> Pass:
         else (x * x).sum(dtype=dtype) / n - mean * mean
     )
     inv_std = 1 / np.sqrt(var + eps)
-    x_hat = away * inv_std
-    g = gamma * dy
-    dx = inv_std * (g - g.sum(dtype=dtype) / n - x_hat * ((g * x_hat).sum(dtype=dtype) / n))
+    # The six equations in their order, each a line; ∂L/∂γ and ∂L/∂β don't enter ∂L/∂x.
+    g = dy * gamma
+    half, two = np.asarray(-0.5, dtype), np.asarray(2, dtype)
+    dvar = (g * away).sum(dtype=dtype) * half * inv_std**3
+    dmean = (g * -inv_std).sum(dtype=dtype) + dvar * (-two * away).sum(dtype=dtype) / n
+    dx = g * inv_std + dvar * two * away / n + dmean / n
     wide = dx.astype(np.float64)
     scale = float(gradient_scale(t)[neuron])
     unit = scale if scale > 0 else 1.0
     broken = not np.isfinite(wide).all()
+    error = np.nan if broken else float(np.abs(wide - t.dx[:, neuron]).max())
+    size = float(np.abs(t.dx[:, neuron]).max())
     return Pass(
         dtype,
         variance,
         float(var),
         wide,
         np.nan if broken else abs(float(wide.sum())) / unit,
-        np.nan if broken else float(np.abs(wide - t.dx[:, neuron]).max()) / unit,
+        error / unit,
+        error / size if size else 0.0 if error == 0 else np.inf if error > 0 else np.nan,
     )
 
 

@@ -12,7 +12,6 @@ from bnviz.core.columns import column_sums
 from bnviz.core.identities import Check, gradient_scale, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
-from bnviz.study.geometry import jacobian
 
 
 def inputs(s: Scenario) -> Array:
@@ -102,21 +101,28 @@ def _same_for_all(s: Scenario, neuron: int, input: int) -> Scenario:
 
 
 def _uncorrelated(s: Scenario, neuron: int, input: int) -> Scenario:
-    """The upstream without what the weights of this neuron can see."""
+    """The upstream without its parts along the centred inputs and along x̂.
+
+    What the weights can see of it, J·a, lies in the span of these.
+    """
     t = run(s)
     a = inputs(s)
-    seen = jacobian(t, neuron) @ (a - a.mean(axis=0))
+    seen = np.column_stack([a - a.mean(axis=0), t.x_hat[:, neuron]])
     lengths = np.linalg.norm(seen, axis=0)
     # Inputs may have units of their own; what is constant leaves only dust.
-    real = lengths > 1e-12 * np.abs(a).max(axis=0) * t.inv_std[neuron]
+    dust = rounding(s.shape[0])
+    real = lengths > dust * np.append(np.abs(a).max(axis=0), 0.0)
     seen = np.where(real, seen / np.where(real, lengths, 1.0), 0.0)
     basis, sizes, _ = np.linalg.svd(seen, full_matrices=False)
-    basis = basis[:, sizes > 1e-9 * max(float(sizes.max(initial=0.0)), TINY)]
+    basis = basis[:, sizes > dust * max(float(sizes.max(initial=0.0)), TINY)]
     dy = s.dy.copy()
+    size = float(np.abs(dy[:, neuron]).max())
     for _ in range(2):  # once more for what rounding left
         dy[:, neuron] -= basis @ (basis.T @ dy[:, neuron])
-    dust = 1e-14 * float(np.abs(s.dy[:, neuron]).max())
-    dy[np.abs(dy[:, neuron]) <= dust, neuron] = 0.0
+    left = float(np.abs(dy[:, neuron]).max())
+    if left <= dust * size:
+        dy[:, neuron] = 0.0
+    dy[np.abs(dy[:, neuron]) <= 1e-16 * left, neuron] = 0.0
     return s.edit(dy=dy)
 
 
@@ -151,8 +157,9 @@ VANISHING = (
     ),
     Vanishing(
         "An uncorrelated upstream",
-        "The part of the upstream that varies with any input is taken out. Samples may still get "
-        "gradients; this neuron’s weights get none.",
+        "What varies with an input, or with x̂, is taken out of the upstream. What is left is "
+        "uncorrelated with every input, and so is what the norm makes of it: samples may still get "
+        "gradients, this neuron’s weights get none.",
         _uncorrelated,
     ),
 )

@@ -314,7 +314,8 @@ _TERMS = {
         r"\frac{s}{N}\left(N g_i - \sum_j g_j - \hat{x}_i \sum_j g_j \hat{x}_j\right),"
         r"\quad g = \frac{\partial L}{\partial \hat{x}}",
         "from equations 1 to 4",
-        "The same gradient in one line: take away the mean of g, and its part along x̂.",
+        "The same gradient in one line: take away the mean of g, and its part along x̂; all of it "
+        "only at ε = 0.",
     ),
     "dgamma": Term(
         "∂L/∂γ",

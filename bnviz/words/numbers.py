@@ -71,14 +71,15 @@ def places_for(scale: float) -> int:
 def significant(value: float) -> str:
     """Three significant digits, for columns of numbers of any size.
 
-    >>> significant(0.01234), significant(-12.3456), significant(1.2e-7), significant(0)
-    ('0.0123', '−12.3', '1.20e−7', '0')
+    >>> significant(0.01234), significant(-12.3456), significant(1.2e-7), significant(3e123)
+    ('0.0123', '−12.3', '1.20e−7', '3.00e123')
     """
     if value == 0 or not math.isfinite(value):
         return number(value)
     power = math.floor(math.log10(abs(float(f"{value:.2e}"))))
     if not -3 <= power < 5:
-        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+        text = f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+        return text.replace("-", "−")
     return f"{value:.{max(0, 2 - power)}f}".replace("-", "−")
 
 

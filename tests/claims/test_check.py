@@ -93,6 +93,9 @@ def test_what_is_said_of_the_precisions_is_true(name: str, j: int) -> None:
     assert ("looks perfect" in claim.claim) == any(p.error >= 0.1 for p in perfect)
     if "right to its own digits" in claim.claim:
         assert all(p.error <= 16 * p.digits for p in found)
+        for p in found:  # beside ∂L/∂x itself, and not only beside what was added up
+            off = np.abs(p.dx - t.dx[:, j]).max()
+            assert off <= 16 * p.digits * np.abs(t.dx[:, j]).max()
 
 
 def test_the_large_offset_deceives() -> None:
@@ -127,9 +130,9 @@ def test_the_frozen_preset() -> None:
 
 def test_running_variance() -> None:
     text = claims.running_variance(PRESETS["three"].scenario, 0)
-    assert "σ² = Σ(x − μ)²/N = 0.67" in text
+    assert "σ² = Σ(x − μ)²/N = 0.667" in text
     assert "N/(N − 1) = 1.00" in text
-    assert text.endswith("brings it to 1.00.")
+    assert "brings it to 1.00." in text
     assert "0/0" in claims.running_variance(PRESETS["one"].scenario, 0)
 
 
@@ -170,3 +173,41 @@ def test_a_large_wrong_path_is_not_blamed_for_its_rounding() -> None:
     said = mistakes.verdicts(mistakes.with_mistake(run(s), "power"), complex_step.numeric(s))
     assert said["sum"].passes
     assert not said["gradient"].passes
+
+
+def test_digits_that_are_lost_by_cancelling_are_not_called_right() -> None:
+    for name, j in (("losses", 1), ("two", 0)):
+        t = run(PRESETS[name].scenario)
+        found = passes(t, j)
+        claim = claims.precision(t, j, found)
+        assert "right to its own digits" not in claim.claim
+        half = max(
+            np.abs(p.dx - t.dx[:, j]).max() / np.abs(t.dx[:, j]).max()
+            for p in found
+            if p.dtype == "float16"
+        )
+        assert half > 0.01  # 75 times its size, and 1.9 %
+
+
+def test_no_nan_in_a_sentence_and_infinity_is_not_a_variance() -> None:
+    for move in (lambda x: x + 1e8, lambda x: x * 1e25):
+        puzzle = PRESETS["puzzle"].scenario
+        t = run(puzzle.edit(x=move(puzzle.x)))
+        claim = claims.precision(t, 0, passes(t, 0))
+        said = claim.claim + claim.why + claim.check
+        assert "nan" not in said
+        assert "∞" not in said
+
+
+def test_a_small_variance_is_told_from_its_unbiased_one() -> None:
+    """0.005 · 2/1 is 0.01, and 0.0025 · 2 is 0.005: two decimals can't say so."""
+    text = claims.running_variance(of_neuron([-0.05, 0.05], [1, -1]), 0)
+    assert "/N = 0.00250" in text
+    assert "N/(N − 1) = 0.00500" in text
+
+
+def test_what_frameworks_do_is_said_of_the_framework_that_does_it() -> None:
+    one, many = (claims.running_variance(PRESETS[name].scenario, 0) for name in ("one", "puzzle"))
+    assert "PyTorch refuses" in one
+    assert "Frameworks" not in one
+    assert "in PyTorch" in many

@@ -219,3 +219,23 @@ def test_predictions_travel_in_the_url() -> None:
     assert write_predictions({}) == ""
     assert read_predictions("") == {}
     assert read_predictions("ffffffffff") == {6: "6"}  # what isn't on offer is no answer
+
+
+def test_a_move_that_digits_can_not_hold_is_not_called_nothing() -> None:
+    """1 beside x·1e-20 leaves nothing of x: the step is one of x's own size."""
+    tiny = PUZZLE.edit(x=PUZZLE.x * 1e-20, eps=0)
+    claim = said(3, tiny)[2]
+    assert "Add 1 " not in claim
+    assert float(claim.split("changes by ")[1].split(":")[0].replace("−", "-")) < 1e-12
+    far = said(3, PUZZLE.edit(x=PUZZLE.x + 1e13))[2]
+    assert "nothing but" not in far
+
+
+def test_the_mean_alone_makes_the_sum_0() -> None:
+    """Held constant by itself it leaves a sum; the variance held by itself leaves none."""
+    t = run(PUZZLE)
+    held_mean = t.dx_direct + t.dx_via_var
+    held_var = t.dx_direct + t.dx_via_mean
+    assert abs(held_var[:, 0].sum()) < 1e-12 < abs(held_mean[:, 0].sum())
+    assert "and variance" not in STEPS[9].choices["frozen"].text
+    assert f"{held_mean[:, 0].sum():+.2f}" in said(10, PUZZLE)[2]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.draw.derive import payload
@@ -208,3 +209,38 @@ def test_what_flows_along_an_edge_is_its_derivative_times_what_comes(
         local, flow = (float(label.split()[-1].replace("−", "-")) for label in labels)
         slack = 0.006 * (1 + abs(upstream)) + 0.06 * abs(flow)
         assert local * upstream == pytest.approx(flow, abs=slack), edge
+
+
+def texts(s: Scenario, eps: float | None = None) -> str:
+    t = run(s if eps is None else s.edit(eps=eps))
+    walk = payload(t, View(), 0, 0)["steps"]
+    return " ".join(step["heading"] + " " + step["text"] for step in walk)
+
+
+def test_a_constant_column_has_nothing_to_cancel() -> None:
+    flat = texts(PRESETS["constant"].scenario)
+    assert "what lies above the mean" not in flat
+    assert "running sum" not in flat
+    assert "standard deviations" not in flat
+    assert "√ε" in flat
+
+
+def test_one_sample_is_not_spoken_of_as_many() -> None:
+    one = texts(PRESETS["one"].scenario)
+    for words in ("All 1", "1 paths", "No single sample", "1 samples", "for each sample"):
+        assert words not in one
+    assert "its gradient is 0" in one
+    assert "No single sample" in texts(PRESETS["puzzle"].scenario)
+    assert "No single sample" not in texts(PRESETS["two"].scenario, eps=0.0)
+
+
+def test_inputs_that_repeat_are_not_called_different() -> None:
+    s = PRESETS["puzzle"].scenario
+    a = np.array(s.a)
+    a[1] = a[0]
+    assert "different for" not in texts(s.edit(a=a))
+
+
+def test_a_weight_gradient_lost_in_rounding_is_not_0_in_the_last_step() -> None:
+    s = PRESETS["puzzle"].scenario
+    assert "is 0 as well" not in texts(s.edit(a=np.asarray(s.a) + 1e13))

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnviz.claims import check as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.inputs.presets import DEFAULT, PRESETS
 from bnviz.proof import complex_step, mistakes
 from bnviz.proof.mistakes import MISTAKES, with_mistake
+from bnviz.words.glossary import TERMS
 
 S = PRESETS[DEFAULT].scenario
 T = run(S)
@@ -68,17 +70,23 @@ def test_the_wrong_line_gives_the_wrong_numbers_and_the_right_line_the_right_one
     )
 
 
-def test_the_wrong_axis() -> None:
-    space = names(T)
-    exec(MISTAKES["axis"].wrong, {}, space)
-    wrong = with_mistake(T, "axis")
-    np.testing.assert_allclose(wrong.dvar, space["dvar"], rtol=1e-12)
-    assert wrong.dvar.shape == (6,)
-    away = S.x - S.x.mean(axis=0)
-    direct = np.sum(T.dx_hat * -T.inv_std, axis=1)
-    np.testing.assert_allclose(
-        wrong.dmean, direct + space["dvar"] * np.sum(-2 * away, axis=1) / 6, rtol=1e-12
-    )
+BACKWARD = ("dvar", "dmean_direct", "dmean_via_var", "dmean", "dx")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_script_with_the_wrong_line_in_it_runs_and_gives_what_is_shown(name: str) -> None:
+    """The glossary's lines in their order, this one in the place of the right one."""
+    mistake = MISTAKES[name]
+    space = names(T) | {"mean": T.mean, "x_hat": T.x_hat}
+    for term in ("inv_std", *BACKWARD):
+        exec(mistake.wrong if term == mistake.line else TERMS[term].numpy, {}, space)
+    if mistake.line not in ("inv_std", *BACKWARD):
+        exec(mistake.wrong, {}, space)
+    wrong = with_mistake(T, name)
+    for term in {"dx", mistake.term}:
+        shown = np.asarray(getattr(wrong, term))
+        assert space[term].shape == shown.shape
+        np.testing.assert_allclose(space[term], shown, rtol=1e-12, atol=1e-14)
 
 
 def test_the_hidden_axis_neuron_by_neuron() -> None:
@@ -139,3 +147,18 @@ def test_no_preset_makes_a_mistake_crash(name: str, mistake: str) -> None:
     mistakes.verdicts(with_mistake(run(s), mistake), complex_step.numeric(s))
     free = Scenario(s.x, s.dy)
     mistakes.verdicts(with_mistake(run(free), mistake), complex_step.numeric(free))
+
+
+@pytest.mark.parametrize("name", ["one", "constant"])
+def test_nan_is_caught_by_no_sum(name: str) -> None:
+    s = PRESETS[name].scenario
+    # N − 1 is 0, or σ² is: 1/0 and 0 · ∞.
+    mistake = "unbiased" if name == "one" else "no_eps"
+    said = mistakes.verdicts(with_mistake(run(s), mistake), complex_step.numeric(s))
+    assert not said["sum"].catches
+    assert not said["sum"].passes
+    claim = claims.mistake(mistake, said)
+    assert "no number" in claim.claim
+    assert "catches it" not in claim.claim
+    caught = mistakes.catchers(run(s), complex_step.numeric(s))
+    assert "needs no check" in claims.lesson(caught)

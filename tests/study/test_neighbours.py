@@ -170,3 +170,15 @@ def test_one_sample_leaves_the_running_statistics_alone() -> None:
     mean, var = neighbours.running(PRESETS["one"].scenario)
     assert mean.tolist() == [0, 0]
     assert var.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_sum_that_is_shown_is_the_largest_that_is_not_0(name: str) -> None:
+    s = PRESETS[name].scenario.training()
+    for norm in NORMS:
+        result = neighbour(s, norm)
+        for kind, shown in group_sums(s, result).items():
+            labels = groupings(*s.shape)[kind]
+            sums = [float(result.dx[labels == label].sum()) for label in range(labels.max() + 1)]
+            if not shown.vanishes:
+                assert abs(shown.value) == pytest.approx(max(map(abs, sums)), rel=1e-9)

@@ -1,0 +1,63 @@
+"""Sentence -> condition: the registry, and the judge that reads a text by it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.harness.exact import Exact
+
+NUMBER = r"([−+]?(?:\d[\d.]*(?:e−?\d+)?|∞))"
+Condition = Callable[..., object]  # (Exact, the numbers and words of the sentence) -> true?
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence as it stands on a page, and when it is true."""
+
+    place: str
+    template: str
+    pattern: re.Pattern[str]
+    holds: Condition
+
+
+RULES: dict[str, list[Rule]] = {}
+SEEN: Counter[str] = Counter()
+
+
+def rule(place: str, *templates: str) -> Callable[[Condition], Condition]:
+    """Register a condition for sentences of a place; # stands for a number, @ for words."""
+
+    def register(holds: Condition) -> Condition:
+        for template in templates:
+            escaped = re.escape(template).replace(r"\#", NUMBER).replace("@", "(.+?)")
+            if escaped.endswith("(.+?)"):
+                escaped = escaped[:-2] + ")"
+            pattern = re.compile(escaped)
+            RULES.setdefault(place, []).append(Rule(place, template, pattern, holds))
+        return holds
+
+    return register
+
+
+def always(place: str, *templates: str) -> None:
+    """Sentences that are so for all numbers: a definition, or algebra named in the code."""
+    rule(place, *templates)(lambda e, *words: True)
+
+
+def judge(place: str, text: str, e: Exact) -> list[str]:
+    """What is wrong with a text: sentences without a condition, and those that don't hold."""
+    wrong: list[str] = []
+    rest = text.strip()
+    while rest:
+        found = [(m.end(), r, m) for r in RULES.get(place, ()) if (m := r.pattern.match(rest))]
+        if not found:
+            return [*wrong, f"{place}: no condition for “{rest}”"]
+        end, chosen, match = max(found, key=lambda one: one[0])
+        SEEN[f"{place}: {chosen.template}"] += 1
+        if not chosen.holds(e, *match.groups()):
+            wrong.append(f"{place}: false: “{match[0]}”")
+        rest = rest[end:].lstrip(" ;|")
+    return wrong
