@@ -57,7 +57,7 @@ export class Hold {
     this.asked = null;
     if (gesture && !(sweep.term === gesture.term && sweep.row === gesture.row)) return;
     this.sweep = sweep;
-    if (!gesture?.moved || gesture.done || this.stage.waiting) return;
+    if (!gesture?.moved || gesture.done || this.stage.sent) return;
     const k = sweep.find(gesture.value);
     if (k < 0) return;
     gesture.drawn = true;
