@@ -163,7 +163,7 @@ def _rule(c: Columns) -> Lines:
     weight = c.sums.get("dweight")
     if weight is None or weight.vanishes or not c.sums["dx"].vanishes:
         return ()
-    return ("were every a the same,", "it would be 0 as well")
+    return ("Were every a the same,", "it would be 0 as well")
 
 
 def say(c: Columns) -> Said:

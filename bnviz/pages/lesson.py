@@ -58,9 +58,10 @@ def _toggle(name: str) -> None:
     session.choose(name, int(st.session_state[name]))
 
 
-def _turn_button(label: str, index: int) -> None:
+def _turn_button(label: str, index: int, *, on: bool = False) -> None:
     st.button(
         label,
+        type="primary" if on else "secondary",
         on_click=session.callback(_enter),
         args=(index,),
         disabled=not 0 <= index < _COUNT,
@@ -82,11 +83,12 @@ def _strip(index: int, presenting: bool) -> None:
                 on_change=session.callback(_pick_step),
                 label_visibility="collapsed",
             )
-        _turn_button("Back", index - 1)
-        _turn_button("Next", index + 1)
         for name, label in (("present", "Present"), ("notes", "Notes")):
             st.session_state[name] = session.option(name) == "1"
             st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
+        st.space("stretch")  # the way on stands at the right, as on every page
+        _turn_button("← Back", index - 1)
+        _turn_button("Next →", index + 1, on=True)
 
 
 def _question(index: int, step: Step, chosen: str | None) -> None:

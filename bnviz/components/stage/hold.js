@@ -82,7 +82,19 @@ export class Hold {
   // What is not on the stage says by itself that it waits.
   mark(live) {
     this.stage.root.classList.toggle("bns-live", live);
-    document.documentElement.toggleAttribute("data-bn-held", live);
+    const page = document.documentElement;
+    if (live) {
+      page.toggleAttribute("data-bn-held", true);
+      return;
+    }
+    // Let go, the rest of the page follows with the run that is under way.
+    const follow = () => {
+      if (this.gesture) return;
+      const running = document.querySelector("[data-test-script-state=running]");
+      if (running) requestAnimationFrame(follow);
+      else page.removeAttribute("data-bn-held");
+    };
+    requestAnimationFrame(() => requestAnimationFrame(follow));
   }
 
   makeSlider(element, spec) {
