@@ -68,15 +68,19 @@ def _coded(values: Sequence[Any]) -> tuple[list[Any], list[int], list[list[str]]
     return [kind.split("\0") for kind in kinds], which, numbers
 
 
-def encode(held: Json, values: Sequence[float], drawn: Sequence[Json]) -> bytes:
-    """The table. held: what is held; drawn: what is drawn at each of the values."""
+def encode(held: Json, values: Sequence[float], drawn: Sequence[Json], here: Json) -> bytes:
+    """The table. held: what is held; drawn: what is drawn at each of the values.
+
+    here: what is drawn now, which may be none of these; the browser changes it into each.
+    """
     rows = [dict(_leaves(scene)) for scene in drawn]
+    now = dict(_leaves(here))
     paths = list(rows[0])
     numbers: dict[tuple[float, ...], list[Path]] = {}  # the same number in two places goes once
     texts: list[Json] = []
     for path in paths:
         column = [row.get(path) for row in rows]
-        if all(v == column[0] for v in column):
+        if all(v == now.get(path) for v in column):
             continue
         if all(map(_is_number, column)):
             numbers.setdefault(tuple(float(v) for v in column if v is not None), []).append(path)

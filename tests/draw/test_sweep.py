@@ -87,8 +87,12 @@ def test_every_position_is_what_the_core_says(
     value = float(given if term == "eps" else given[row, column] if given.ndim > 1 else given[0])
     values = grid(value, step, log=term == "eps")
     drawn = [drawn_at(with_cell(s, term, row, column, v), view, rows) for v in values]
-    found = looked_up(encode({"term": term, "row": row}, values, drawn), drawn_at(s, view, rows))
-    assert found == drawn
+    here = drawn_at(s, view, rows)
+    assert looked_up(encode({"term": term, "row": row}, values, drawn, here), here) == drawn
+    # Far from where the number is now, what all positions share may differ from what is there.
+    far = drawn[POSITIONS + 5 :]
+    packed = encode({"term": term, "row": row}, values[POSITIONS + 5 :], far, here)
+    assert looked_up(packed, here) == far
 
 
 def test_the_grid_is_that_of_the_keys() -> None:
@@ -110,4 +114,5 @@ def test_a_sweep_is_small_enough_to_send() -> None:
         rows = columns(run(s), view).rows
         values = grid(1.0, 0.05, log=False)
         drawn = [drawn_at(with_cell(s, "x", 2, 0, v), view, rows) for v in values]
-        assert len(encode({"term": "x", "row": 2}, values, drawn)) < most
+        here = drawn_at(s, view, rows)
+        assert len(encode({"term": "x", "row": 2}, values, drawn, here)) < most

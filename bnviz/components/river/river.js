@@ -563,7 +563,7 @@ export class River {
       const places = this.ledger.places[term] ?? 2;
       const put = (y, value) => this.text(x, y, number(value, true, places), "bnr-num bnr-quiet bnr-halo", anchor);
       if (real(pair[0])) put(anchor === "middle" ? pile.up - 6 : Math.min(pile.up + 12, g.base - 5), pair[0]);
-      if (real(pair[1])) put(anchor === "middle" ? pile.down + 14 : Math.max(pile.down - 2, g.base + 15), pair[1]);
+      if (real(pair[1])) put(anchor === "middle" ? Math.min(pile.down + 14, g.base + 44) : Math.max(pile.down - 2, g.base + 15), pair[1]);
     };
     const card = (x, width, cls, content) => {
       draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);

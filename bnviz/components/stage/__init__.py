@@ -102,8 +102,9 @@ def stage(
     `on_event` is called. rows: the samples to show while one of them is held; None where none
     is. headline: what stands over it. take: what has been taken, if something has.
     """
-    data = {"reply": asdict(reply), "tab": show.tab} | _scene(c, show, rows, headline)
-    if rows is None:  # the browser keeps what never changes while a bar is held
+    scene = _scene(c, show, rows, headline)
+    data = {"reply": asdict(reply), "tab": show.tab} | scene
+    if rows is None and take is None:  # the browser keeps what never changes while a bar is held
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
         data["formulas"] = river.formulas() if show.river else {}
     table = b""
@@ -111,7 +112,7 @@ def stage(
         held = {"term": take.term, "row": take.row, "fine": take.fine}
         kept = c.rows if rows is None else rows
         drawn = [_scene(at, show, kept, said) for at, said in take.scenes]
-        table = sweep.encode(held, take.values, drawn)
+        table = sweep.encode(held, take.values, drawn, scene)
     for part in _PARTS:
         serve(part, _HERE.parent / part)
     # Bytes pass through as they are; a dictionary is searched for tables first.
