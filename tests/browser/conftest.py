@@ -182,20 +182,22 @@ class App:
         self._page.goto(self.server + query)
         return self.idle()
 
+    def _middle(self, handle: Locator) -> tuple[float, float]:
+        """The middle of something, in the middle of the window: at its end a phone has a bar."""
+        handle.evaluate("handle => handle.scrollIntoView({ block: 'center' })")
+        at = box(handle)
+        return at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+
     def take(self, handle: Locator) -> tuple[float, float]:
         """Put the mouse on the middle of something, press it down, and say where that is."""
-        handle.scroll_into_view_if_needed()
-        at = box(handle)
-        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        x, y = self._middle(handle)
         self.page.mouse.move(x, y)
         self.page.mouse.down()
         return x, y
 
     def swipe(self, handle: Locator, *ways: tuple[float, float]) -> None:
         """Put a finger on something, move it by each of these ways, and lift it."""
-        handle.scroll_into_view_if_needed()
-        at = box(handle)
-        x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+        x, y = self._middle(handle)
         finger = self.page.context.new_cdp_session(self.page)
         kinds = ["touchStart", *["touchMove"] * len(ways), "touchEnd"]
         for kind, (right, down) in zip(kinds, [(0, 0), *ways, (0, 0)], strict=True):
