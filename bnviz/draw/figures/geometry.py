@@ -146,12 +146,10 @@ def _clean(value: float, size: float) -> float:
     return 0.0 if abs(value) < 1e-14 * size else value
 
 
-def over_eps(s: Scenario, neuron: int) -> Picture:
-    """The eigenvalues of the Jacobian that are not 0, over twelve powers of ten of ε."""
+def _eigenvalue_lines(figure: Figure, s: Scenario, neuron: int, here: dict[str, float]) -> None:
+    """A line an eigenvalue that is not 0, over twelve powers of ten of ε, and where ε is now."""
     powers = [float(10.0**p) for p in EPS_POWERS]
     found = [spectrum(run(s.edit(eps=eps)), neuron) for eps in powers]
-    here = spectrum(run(s), neuron)
-    figure = Figure()
     # Where both meet, one label stands above its line and the other below.
     for key, name, color, dash, shift in (
         ("s", "the rest: s", ACCENT, "solid", 14),
@@ -185,6 +183,13 @@ def over_eps(s: Scenario, neuron: int) -> Picture:
             font={"size": 14},
             xanchor="left",
         )
+
+
+def over_eps(s: Scenario, neuron: int) -> Picture:
+    """The eigenvalues of the Jacobian that are not 0, against ε."""
+    here = spectrum(run(s), neuron)
+    figure = Figure()
+    _eigenvalue_lines(figure, s, neuron, here)
     if not figure["data"]:
         figure.note(xref="paper", yref="paper", x=0.5, y=0.5, text="0 for every ε")
     plain_layout(

@@ -31,19 +31,11 @@ def _labels(starts: Array, ends: Array, pixel: float) -> tuple[list[float], list
     return places, sides
 
 
-def running_sum(values: Array, total: Sum, name: str) -> Figure:
-    """A waterfall: each sample's bar starts where the one before it ended."""
-    n = values.size
+def _steps(figure: Figure, values: Array, name: str) -> None:
+    """A bar a sample from where the one before it ended, and dotted lines between them."""
     ends = np.cumsum(values)
     starts = ends - values
-    samples = [str(i + 1) for i in range(n)]
-    end = 0.0 if total.vanishes else total.value
-    margin = {"l": 46, "r": 10, "t": 16, "b": 34}
-    # Room for the numbers at both ends.
-    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
-    room = 0.12 * (high - low) or 1.0
-    low, high = low - room, high + room
-    figure = Figure()
+    samples = [str(i + 1) for i in range(values.size)]
     for i, level in enumerate(ends):
         figure.shape(
             "line",
@@ -59,7 +51,7 @@ def running_sum(values: Array, total: Sum, name: str) -> Figure:
         x=samples,
         base=starts.tolist(),
         y=values.tolist(),
-        marker={"color": sample_colors(n)},
+        marker={"color": sample_colors(values.size)},
         customdata=[
             [number(float(v), signed=True), number(float(e), signed=True)]
             for v, e in zip(values, ends, strict=True)
@@ -69,6 +61,22 @@ def running_sum(values: Array, total: Sum, name: str) -> Figure:
             "so far %{customdata[1]}<extra></extra>"
         ),
     )
+
+
+def running_sum(values: Array, total: Sum, name: str) -> Figure:
+    """A waterfall: each sample's bar starts where the one before it ended."""
+    n = values.size
+    ends = np.cumsum(values)
+    starts = ends - values
+    samples = [str(i + 1) for i in range(n)]
+    end = 0.0 if total.vanishes else total.value
+    margin = {"l": 46, "r": 10, "t": 16, "b": 34}
+    # Room for the numbers at both ends.
+    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+    room = 0.12 * (high - low) or 1.0
+    low, high = low - room, high + room
+    figure = Figure()
+    _steps(figure, values, name)
     if n <= MAX_LABELS:
         pixel = (high - low) / (_HEIGHT - margin["t"] - margin["b"])
         places, sides = _labels(starts, ends, pixel)
