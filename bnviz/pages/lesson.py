@@ -58,10 +58,9 @@ def _toggle(name: str) -> None:
     session.choose(name, int(st.session_state[name]))
 
 
-def _turn_button(label: str, index: int, *, on: bool = False) -> None:
+def _turn_button(label: str, index: int) -> None:
     st.button(
         label,
-        type="primary" if on else "secondary",
         on_click=session.callback(_enter),
         args=(index,),
         disabled=not 0 <= index < _COUNT,
@@ -88,7 +87,7 @@ def _strip(index: int, presenting: bool) -> None:
             st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
         st.space("stretch")  # the way on stands at the right, as on every page
         _turn_button("← Back", index - 1)
-        _turn_button("Next →", index + 1, on=True)
+        _turn_button("Next →", index + 1)
 
 
 def _question(index: int, step: Step, chosen: str | None) -> None:
