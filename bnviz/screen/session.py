@@ -113,15 +113,17 @@ def back() -> int | None:
 def start(returned: Mapping[str, Any] | None = None) -> None:
     """Once a run, first of all: take what the URL says, unless a widget has just spoken.
 
-    returned: what the browser says that comes back to a server. Where that has lost the
-    session, the link in it leads: the URL may be older.
+    returned: what the browser says that comes back to a server. Its URL may be older than what
+    it has done: where the session is still there, that leads; else the link that it brings.
     """
     state = st.session_state
     here = own(st.query_params.to_dict())
     if returned is not None:
         token, kept = returned.get("token"), returned.get("link")
         state.back = token if isinstance(token, int) else None
-        if "scenario" not in state and isinstance(kept, dict):
+        if "scenario" in state:
+            return
+        if isinstance(kept, dict):
             here = {key: str(value) for key, value in own(kept).items()}
     touched = state.get("touched", False)
     if "scenario" in state and (touched or here == state.link):

@@ -119,8 +119,8 @@ def _on_event() -> None:
     if not isinstance(event, dict):
         return
     kind, seq = event.get("kind"), event.get("seq")
-    # Sent again over a new line, for want of an answer: undo must not go two steps.
-    if kind not in _WHILE_HELD and seq == state.get("answered"):
+    # Over a new line, what has got no answer is sent again; undo must not go two steps for it.
+    if kind in {"undo", "redo"} and seq == state.get("answered"):
         return
     state.answered = seq
     state.settled = kind not in _WHILE_HELD

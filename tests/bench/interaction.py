@@ -372,7 +372,7 @@ def flood(browser: Browser, address: str) -> tuple[int, bool]:
         }""",
         [x, y],
     )
-    shown = cell.locator(".bnl-number").inner_text()
+    shown = cell.locator(".bns-number").inner_text()
     page.wait_for_function("!document.querySelector('[data-ledger][data-busy]')", timeout=1000)
     value = float(cell.get_attribute("data-value") or "nan")
     total = float(page.locator("td[data-sum=x]").get_attribute("data-value") or "nan")

@@ -96,7 +96,7 @@ def hold(app: App, term: str, row: int, way: int) -> None:
 
 def shown(app: App, term: str, row: int) -> float:
     """The number that stands in a cell, whatever the server knows of it."""
-    return float(app.cell(term, row).locator(".bnl-number").inner_text().replace("−", "-"))
+    return float(app.cell(term, row).locator(".bns-number").inner_text().replace("−", "-"))
 
 
 def undo_to(app: App, before: dict[str, list[float]]) -> None:

@@ -56,6 +56,13 @@ def test_a_session_that_is_still_there_knows_better() -> None:
     assert app.session_state["scenario"] == ONE.scenario
 
 
+def test_an_answer_that_got_lost_took_its_url_with_it() -> None:
+    written = encode(ONE.scenario, ONE.view)
+    known = {"scenario": ONE.scenario, "view": ONE.view, "link": written, "past": [], "notice": ""}
+    app = come_back(None, LINK, known=known)
+    assert app.session_state["scenario"] == ONE.scenario
+
+
 @pytest.mark.parametrize(
     "link", [{"x": "1_2", "check": "0"}, {"x": 3, "dy": None}, {"lesson": "<b>"}, "x=1", [1], 5]
 )

@@ -134,7 +134,9 @@ class Stage {
   receive({ scene, packed }) {
     const { reply } = scene;
     const returned = this.returning && reply.back === line.token;
-    const answered = this.sent !== null && reply.seq === this.sent.seq;
+    // Sent again rather than taken for done; but a step in the history is not done twice.
+    const again = returned && !/^(un|re)do$/.test(this.sent?.kind);
+    const answered = this.sent !== null && reply.seq === this.sent.seq && !again;
     if (returned) this.returning = false;
     if (answered) this.sent = null;
     if (returned || (answered && !this.returning)) clearTimeout(this.lostTimer);
