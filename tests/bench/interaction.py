@@ -30,8 +30,8 @@ from bnviz.inputs.presets import PRESETS
 from tests.browser.conftest import FLAGS, ROOT, find_browser, free_port, served
 from tests.browser.proxy import Proxy
 
-REPEATS, ROUNDS = 60, 6
-LOADS = 7
+REPEATS, ROUNDS = 40, 4
+LOADS = 5
 
 STOCK = """
 import streamlit as st
@@ -267,7 +267,7 @@ class Stage:
         """Take the bar, which nobody has pointed at, and move it at once; until the numbers do."""
         self.page.mouse.move(self.x, self.y)
         self.page.mouse.down()
-        self.step(0)
+        self.step(1)
         first = answer_time(self.page)
         self.page.wait_for_function(IDLE)
         self.page.wait_for_timeout(700)

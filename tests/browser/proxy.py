@@ -78,7 +78,8 @@ class Proxy:
         ends = {writer, server}
         self._writers |= ends
         self._answers.add(writer)
-        await asyncio.gather(self._pass(reader, server), self._pass(there, writer))
+        with suppress(asyncio.CancelledError):  # the end of the test
+            await asyncio.gather(self._pass(reader, server), self._pass(there, writer))
         self._writers -= ends
         self._answers -= ends
 
