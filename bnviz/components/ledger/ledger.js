@@ -339,8 +339,8 @@ export class Ledger {
   }
 
   // The equation of a cell, and this row's numbers in the place of its letters.
-  worked(parent, column, r) {
-    const math = setMath(make("span", "bnl-explain-math", parent), column.worked);
+  worked(place, column, r) {
+    const math = setMath(place, column.worked);
     const numbers = {};
     let exact = true;
     for (const { dataset } of math.querySelectorAll("[data-slot]")) {
@@ -355,13 +355,26 @@ export class Ledger {
   }
 
   drawExplanation() {
+    const what = this.pointed ?? { term: "dx", r: this.data.rows.indexOf(this.data.spotlight) };
+    // The same cell as before: only its numbers are new, and the formula stands.
+    const same = JSON.stringify([what, this.pointed === null, this.shape]);
+    if (same === this.explained && !what.sum) {
+      this.explainNumbers(this.byTerm[what.term], what.r);
+      return;
+    }
+    this.explained = same;
     for (const lit of this.root.querySelectorAll(".bnl-lit, .bnl-here")) {
       lit.classList.remove("bnl-lit", "bnl-here");
     }
-    const what = this.pointed ?? { term: "dx", r: this.data.rows.indexOf(this.data.spotlight) };
     this.explain.replaceChildren();
     if (what.sum && this.byTerm[what.sum]) this.explainSum(what.sum);
     else if (this.cells[what.term]?.[what.r]) this.explainCell(this.byTerm[what.term], what.r);
+  }
+
+  explainNumbers(column, r) {
+    if (!column || !this.explainPlace || !this.cells[column.term]?.[r]) return;
+    if (column.worked) this.worked(this.explainPlace, column, r);
+    else setText(this.explainPlace, this.text(column.term, r));
   }
 
   explainCell(column, r) {
@@ -370,8 +383,8 @@ export class Ledger {
     make("b", "", this.explain, `Sample ${this.data.rows[r] + 1}`);
     setMath(make("span", "bnl-explain-name", this.explain), column.inline);
     make("span", "", this.explain, " = ");
-    if (column.worked) this.worked(this.explain, column, r);
-    else make("b", "", this.explain, this.text(column.term, r));
+    this.explainPlace = make(column.worked ? "span" : "b", column.worked ? "bnl-explain-math" : "", this.explain);
+    this.explainNumbers(column, r);
     make("span", "bnl-quiet", this.explain, this.data.locked[column.term] ?? column.sentence);
     if (!lit) return;
     this.cells[column.term][r].td.classList.add("bnl-here");

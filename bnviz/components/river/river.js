@@ -5,6 +5,7 @@
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
 import { layout } from "./layout.js";
+import { Pen } from "./pen.js";
 import { hatch, ribbon, smooth, thick } from "./shapes.js";
 
 const PASS_MS = 6000; // one pass of the chevrons
@@ -17,6 +18,7 @@ export class River {
     this.root = make("figure", "bnr", stage.root);
     this.root.setAttribute("data-river", "");
     this.svg = draw("svg", { role: "img" }, this.root);
+    this.pen = new Pen();
     this.notes = make("p", "bnr-notes", this.root);
     this.play = make("button", "bns-button bnr-play", this.root, "▸ Play");
     this.play.type = "button";
@@ -57,17 +59,25 @@ export class River {
     const { svg, g } = this;
     setAttribute(svg, "viewBox", `0 0 ${g.w} ${g.h}`);
     setAttribute(svg, "aria-label", this.data.alt);
-    // What is written over the stations is set once: formulas take the browser long.
-    const { frozen, a, weights } = this.data;
-    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x]);
-    const heads = shape === this.shape ? this.layers.heads : draw("g", {});
-    svg.replaceChildren();
-    const defs = draw("defs", {}, svg);
-    this.list = this.lanesOf(defs);
+    // Formulas and hatching take the browser long: they are drawn once, and left where they are.
+    const { frozen, a, weights, colors } = this.data;
+    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x, colors]);
+    const anew = shape !== this.shape;
+    if (anew) {
+      svg.replaceChildren();
+      this.defs = draw("defs", {}, svg);
+      this.body = draw("g", {}, svg);
+      this.heads = draw("g", {}, svg);
+      hatch(this.defs, "bnr-sum", GREY);
+      colors.forEach((color, r) => hatch(this.defs, `bnr-${r}`, color));
+    }
+    this.shape = shape;
+    this.list = this.lanesOf();
+    const { body } = this;
+    this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    this.layers = Object.fromEntries(names.map((name) => [name, draw("g", {}, svg)]));
-    this.layers.heads = heads;
-    svg.append(heads);
+    this.layers = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
+    this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
     if (!this.data.frozen) {
@@ -76,20 +86,18 @@ export class River {
     }
     this.drawSum();
     this.drawPiles();
-    if (shape !== this.shape) this.drawHeads();
-    this.shape = shape;
+    if (anew) this.drawHeads();
     this.drawAtHeads();
     this.drawNumbers();
     this.drawSaid();
     this.drawWeights();
+    this.pen.end();
     this.light(this.pointed);
   }
 
-  lanesOf(defs) {
+  lanesOf() {
     const { rows, colors, lanes, rest, others, a, deviation } = this.data;
-    hatch(defs, "bnr-sum", GREY);
     const list = rows.map((row, r) => {
-      hatch(defs, `bnr-${r}`, colors[r]);
       const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, real(values[r])]));
       return {
         row, r, v, color: colors[r], pattern: `url(#bnr-${r})`, name: String(row + 1),
@@ -129,7 +137,7 @@ export class River {
     const { g } = this;
     const last = this.list[this.list.length - 1].y;
     const band = (name, end) =>
-      draw(
+      this.pen.draw(
         "rect",
         { x: g.x[name] - g.band[name], y: g.first - g.room * 0.62, width: 2 * g.band[name], height: end - g.first + g.room * 0.62, rx: 8, class: "bnr-station" },
         this.layers.back,
@@ -139,23 +147,33 @@ export class River {
     band("mean", g.sum + 8);
     if (this.data.a) band("turn", last + g.room * 0.5);
     const rule = g.sum - Math.max(40, g.caps.sum + 4);
-    draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+    this.pen.draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+  }
+
+  // Where a lane has to be measured: at its mouth, and often in the bands where it changes.
+  samples(end) {
+    const { g } = this;
+    const found = [g.x.mouth];
+    for (const name of ["gate", "var", "mean", "turn"]) {
+      const [x, band] = [g.x[name], g.band[name]];
+      for (let i = -8; i <= 8; i += 1) found.push(x - (i / 8) * band);
+    }
+    return found.filter((x) => x > end);
   }
 
   drawLane(lane) {
     const { g, layers } = this;
     const end = this.data.a || lane.v.dweight !== undefined ? g.x.end : g.x.dx - 30;
-    draw("line", { x1: end, x2: g.x.label - 12, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.marks);
+    this.pen.draw("line", { x1: end, x2: g.x.label - 12, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.marks);
     const points = [];
-    const step = g.phone ? 2 : 4;
     const out = lane.v.dweight === undefined ? 0 : lane.v.dweight * g.by;
-    for (let x = g.x.mouth; x > end; x -= step) {
+    for (const x of this.samples(end)) {
       const t = lane.v.dweight === undefined ? 0 : smooth((g.x.turn + g.band.turn - x) / (2 * g.band.turn));
       points.push([x, lane.y, lane.y - thick(this.height(lane.v, x) * (1 - t) + out * t)]);
     }
     points.push([end, lane.y, lane.y - thick(lane.v.dweight === undefined ? lane.v.dx * g.u : out)]);
-    const group = draw("g", { class: "bnr-lane" }, layers.ribbons);
-    ribbon(group, points, lane.color, lane.pattern);
+    const group = this.pen.draw("g", { class: "bnr-lane" }, layers.ribbons);
+    ribbon(this.pen, group, points, lane.color, lane.pattern);
   }
 
   // What a station adds to each lane, as a strand into it: solid for plus, hatched for minus,
@@ -189,14 +207,14 @@ export class River {
     const from = g.node.y + g.node.r;
     const edge = Math.min(lane.y, lane.y - this.height(lane.v, x)) - 1;
     const strong = Math.max(from, edge - (g.phone ? 12 : Math.min(18, g.room * 0.4)));
-    const group = draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, layers.strands);
+    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, layers.strands);
     const stroke = value > 0 ? "none" : lane.color;
-    draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, strong - from), fill: lane.color, class: "bnr-far" }, group);
-    draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), class: "bnr-paper" }, group);
-    draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), fill, stroke, "stroke-width": 0.8 }, group);
+    this.pen.draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, strong - from), fill: lane.color, class: "bnr-far" }, group);
+    this.pen.draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), class: "bnr-paper" }, group);
+    this.pen.draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), fill, stroke, "stroke-width": 0.8 }, group);
     const head = Math.max(3.2, width / 2 + 2.2);
     if (width >= (g.dense ? 2.4 : 1.2)) {
-      draw("path", { d: `M${x - head} ${edge - 4}L${x} ${edge + 2}L${x + head} ${edge - 4}Z`, fill: lane.color }, group);
+      this.pen.draw("path", { d: `M${x - head} ${edge - 4}L${x} ${edge + 2}L${x + head} ${edge - 4}Z`, fill: lane.color }, group);
     }
   }
 
@@ -208,11 +226,11 @@ export class River {
     const edge = g.sum - Math.max(0, real(this.data.batch.after_var) * g.u) - 2;
     const top = edge - 22;
     const x = g.x.mean + g.band.mean - width / 2 - 3;
-    const group = draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
+    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
     const fill = value > 0 ? GREY : "url(#bnr-sum)";
-    draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
+    this.pen.draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
     const head = width / 2 + 4;
-    draw("path", { d: `M${x - head} ${edge - 5}L${x} ${edge + 2}L${x + head} ${edge - 5}Z`, fill: GREY }, group);
+    this.pen.draw("path", { d: `M${x - head} ${edge - 5}L${x} ${edge + 2}L${x + head} ${edge - 5}Z`, fill: GREY }, group);
   }
 
   drawSum() {
@@ -223,15 +241,14 @@ export class River {
     if (data.zero.dx) v.dx = 0;
     const end = g.phone ? g.x.end : g.x.drop + 30;
     const points = [];
-    for (let x = g.x.mouth; x >= end; x -= g.phone ? 2 : 4) {
-      points.push([x, g.sum, g.sum - this.height(v, x)]);
-    }
-    ribbon(layers.ribbons, points, GREY, "url(#bnr-sum)");
-    if (g.phone) draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
-    draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    for (const x of this.samples(end)) points.push([x, g.sum, g.sum - this.height(v, x)]);
+    points.push([end, g.sum, g.sum - this.height(v, end)]);
+    ribbon(this.pen, layers.ribbons, points, GREY, "url(#bnr-sum)");
+    if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
+    this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
-      const group = draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
+      const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
       const zero = data.zero[term] || (term === "after_var" && data.zero.dx_direct);
       const content = zero ? (change ? "+0" : "0") : number(value, true, this.places);
       this.text(x, y, content, cls, "middle", group);
@@ -264,7 +281,7 @@ export class River {
         const high = Math.max(1.5, Math.abs(total) * g.by);
         const above = total > 0 ? g.base - high - 6 : g.base - 6;
         if (!g.phone) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
-        draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
+        this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
       }
     }
   }
@@ -288,11 +305,11 @@ export class River {
     for (const [lane, [from, to]] of blocks) {
       const high = Math.max(1.2, Math.abs(to - from));
       const y = Math.min(from, to);
-      const group = draw("g", { "data-pile": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, layers.ribbons);
-      draw("rect", { x, y, width, height: high, class: "bnr-paper" }, group);
+      const group = this.pen.draw("g", { "data-pile": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, layers.ribbons);
+      this.pen.draw("rect", { x, y, width, height: high, class: "bnr-paper" }, group);
       const fill = lane.v[term] > 0 ? lane.color : lane.pattern;
       const stroke = lane.v[term] > 0 ? "var(--bnr-paper)" : lane.color;
-      draw("rect", { x, y, width, height: high, fill, stroke, "stroke-width": 0.8 }, group);
+      this.pen.draw("rect", { x, y, width, height: high, fill, stroke, "stroke-width": 0.8 }, group);
       if (high >= 13) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
     }
     return { blocks, up, down };
@@ -316,8 +333,8 @@ export class River {
       const turn = Math.min(10, width / 2 + 4);
       const color = lane.v.dx > 0 || width <= 3 ? lane.color : lane.pattern;
       const d = `M${centre} ${lane.y}V${y - turn}Q${centre} ${y} ${centre - turn} ${y}H${g.bias[0] + g.bias[1]}`;
-      const group = draw("g", { class: "bnr-drop", "data-pile": "dx", "data-row": lane.row ?? "" }, layers.drops);
-      draw("path", { d, fill: "none", stroke: color, "stroke-width": width }, group);
+      const group = this.pen.draw("g", { class: "bnr-drop", "data-pile": "dx", "data-row": lane.row ?? "" }, layers.drops);
+      this.pen.draw("path", { d, fill: "none", stroke: color, "stroke-width": width }, group);
       x += width + 1.5;
     }
   }
@@ -332,21 +349,22 @@ export class River {
       const middle = (g.x.end + end) / 2;
       const d = `M${g.x.end + 0.5} ${y0}C${middle} ${y0} ${middle} ${y1} ${end} ${y1}`;
       const stroke = lane.v.dweight > 0 ? lane.color : width > 3 ? lane.pattern : lane.color;
-      draw("path", { d, fill: "none", "stroke-width": width + 1.6, class: "bnr-edge" }, layers.ribbons);
-      draw("path", { d, fill: "none", stroke, "stroke-width": width }, layers.ribbons);
+      this.pen.draw("path", { d, fill: "none", "stroke-width": width + 1.6, class: "bnr-edge" }, layers.ribbons);
+      this.pen.draw("path", { d, fill: "none", stroke, "stroke-width": width }, layers.ribbons);
     }
   }
 
   drawGather() {
     const { g } = this;
     const low = g.base - Math.max(16, this.pileW.up < g.base ? g.base - this.pileW.up + 8 : 16);
-    draw("path", { d: `M2 ${g.first}V${low}m-4 -7l4 7 4 -7`, class: "bnr-gather" }, this.layers.marks);
+    this.pen.draw("path", { d: `M2 ${g.first}V${low}m-4 -7l4 7 4 -7`, class: "bnr-gather" }, this.layers.marks);
   }
 
   // ---- Words -------------------------------------------------------------------
 
   text(x, y, content, cls, anchor = "middle", parent = this.layers.words) {
-    return draw("text", { x, y, class: cls, "text-anchor": anchor }, parent, content);
+    const put = parent === this.heads ? draw : (...given) => this.pen.draw(...given);
+    return put("text", { x, y, class: cls, "text-anchor": anchor }, parent, content);
   }
 
   // The claim first, and then why.
@@ -439,10 +457,10 @@ export class River {
     const { g } = this;
     const content = number(lane.v[term], true, term === "dy" ? this.ledger.places.dy : term === "dweight" ? this.ledger.places.dweight : this.places);
     const y = lane.y - (g.dense ? 0 : height / 2);
-    const group = draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
     const wide = content.length * (g.phone ? 6.4 : 7.6) + 6;
     const high = Math.min(17, Math.max(12, (g.pitch || 40) - 2));
-    draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnr-gap" }, group);
+    this.pen.draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnr-gap" }, group);
     this.text(x, y + 4.6, content, cls, "middle", group);
   }
 
@@ -483,7 +501,7 @@ export class River {
   change(lane) {
     const { g } = this;
     const edge = Math.min(lane.y, lane.y - this.height(lane.v, g.x.var));
-    const group = draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
     const content = Math.abs(lane.v.dx_via_var) <= this.data.bound ? "≈ 0" : number(lane.v.dx_via_var, true, this.places);
     this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 5, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
   }
@@ -491,12 +509,12 @@ export class River {
   label(lane) {
     const { g } = this;
     const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
-    const group = draw("g", {}, this.layers.words);
+    const group = this.pen.draw("g", {}, this.layers.words);
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
       return;
     }
-    draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
+    this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
     this.badge(group, g.x.label, lane.y + 4.8, lane, false);
   }
 
@@ -506,11 +524,11 @@ export class River {
     const most = Math.max(...this.list.map((other) => Math.abs(other.deviation ?? 0))) || 1;
     const y = lane.y + 9;
     const way = (lane.deviation / most) * (g.band.var - 6);
-    const group = draw("g", { class: "bnr-gauge" }, this.layers.words);
-    draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way bnr-way-paper" }, group);
-    draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
-    draw("line", { x1: g.x.var, x2: g.x.var, y1: y - 4, y2: y + 4, class: "bnr-tick" }, group);
-    draw("circle", { cx: g.x.var + way, cy: y, r: 3.2, class: "bnr-dot" }, group);
+    const group = this.pen.draw("g", { class: "bnr-gauge" }, this.layers.words);
+    this.pen.draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way bnr-way-paper" }, group);
+    this.pen.draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
+    this.pen.draw("line", { x1: g.x.var, x2: g.x.var, y1: y - 4, y2: y + 4, class: "bnr-tick" }, group);
+    this.pen.draw("circle", { cx: g.x.var + way, cy: y, r: 3.2, class: "bnr-dot" }, group);
   }
 
   drawSaid() {
@@ -550,8 +568,8 @@ export class River {
 
   key(x, y, height, content) {
     const points = [[x + 16, y, y], [x + 14, y, y - height], [x + 2, y, y - height], [x, y, y]];
-    ribbon(this.layers.words, points, GREY, "url(#bnr-sum)");
-    draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
+    ribbon(this.pen, this.layers.words, points, GREY, "url(#bnr-sum)");
+    this.pen.draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
     this.text(x + 23, y + (height > 0 ? 1 : 8), content, "bnr-small bnr-quiet", "start");
   }
 
@@ -566,7 +584,7 @@ export class River {
       if (real(pair[1])) put(anchor === "middle" ? Math.min(pile.down + 14, g.base + 44) : Math.max(pile.down - 2, g.base + 15), pair[1]);
     };
     const card = (x, width, cls, content) => {
-      draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);
+      this.pen.draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);
       this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
     };
     const width = g.phone ? 180 : 172;
@@ -604,11 +622,11 @@ export class River {
         const x = left + j * width;
         const centre = x + (width - 5) / 2;
         const bar = zero ? 0 : (Math.abs(real(v)) / most) * ((width - 5) / 2 - 4);
-        const cell = draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.layers.words);
-        draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${zero ? "0" : number(v, true)}`);
-        draw("rect", { x, y: top + p * high, width: width - 5, height: high - 4, rx: 4, class: mine ? "bnr-mine" : "bnr-other" }, cell);
-        draw("rect", { x: real(v) < 0 ? centre - bar : centre, y: top + p * high + 4, width: bar, height: 7, class: mine ? "bnr-net" : "bnr-dull" }, cell);
-        draw("line", { x1: centre, x2: centre, y1: top + p * high + 2, y2: top + p * high + high - 6, class: "bnr-tick" }, cell);
+        const cell = this.pen.draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.layers.words);
+        this.pen.draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${zero ? "0" : number(v, true)}`);
+        this.pen.draw("rect", { x, y: top + p * high, width: width - 5, height: high - 4, rx: 4, class: mine ? "bnr-mine" : "bnr-other" }, cell);
+        this.pen.draw("rect", { x: real(v) < 0 ? centre - bar : centre, y: top + p * high + 4, width: bar, height: 7, class: mine ? "bnr-net" : "bnr-dull" }, cell);
+        this.pen.draw("line", { x1: centre, x2: centre, y1: top + p * high + 2, y2: top + p * high + high - 6, class: "bnr-tick" }, cell);
       }
     }
   }
@@ -619,10 +637,10 @@ export class River {
     const { g } = this;
     if (!this.ledger.editable.includes("dy")) return;
     const x = g.x.mouth + (out ? (g.phone ? 12 : 19) : 0);
-    const group = draw("g", { class: "bnr-hold", "data-hold": "dy", "data-row": lane.row }, this.layers.words);
-    draw("rect", { x: x - 8, y: edge - 16, width: 32, height: 32, class: "bnr-target" }, group);
-    draw("rect", { x: x - 1, y: edge - 8.5, width: 17, height: 17, rx: 6, class: "bnr-pill" }, group);
-    draw("path", { d: `M${x + 3.5} ${edge - 1.8}l4 -4.2 4 4.2ZM${x + 3.5} ${edge + 1.8}l4 4.2 4 -4.2Z`, class: "bnr-grip" }, group);
+    const group = this.pen.draw("g", { class: "bnr-hold", "data-hold": "dy", "data-row": lane.row }, this.layers.words);
+    this.pen.draw("rect", { x: x - 8, y: edge - 16, width: 32, height: 32, class: "bnr-target" }, group);
+    this.pen.draw("rect", { x: x - 1, y: edge - 8.5, width: 17, height: 17, rx: 6, class: "bnr-pill" }, group);
+    this.pen.draw("path", { d: `M${x + 3.5} ${edge - 1.8}l4 -4.2 4 4.2ZM${x + 3.5} ${edge + 1.8}l4 4.2 4 -4.2Z`, class: "bnr-grip" }, group);
   }
 
   knob(term, row, x, y, content, large) {
@@ -630,10 +648,10 @@ export class River {
     const held = this.ledger.editable.includes("a");
     const width = content.length * (g.phone ? 6.8 : 7.4) + (held ? 24 : 12);
     const high = large ? 25 : g.dense ? Math.min(19, g.pitch - 1) : 22;
-    const group = draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
-    draw("rect", { x: x - width / 2, y: y - high / 2, width, height: high, rx: high / 2, class: "bnr-pill" }, group);
+    const group = this.pen.draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
+    this.pen.draw("rect", { x: x - width / 2, y: y - high / 2, width, height: high, rx: high / 2, class: "bnr-pill" }, group);
     if (held) {
-      for (const dx of [0, 4]) for (const dy of [-4, 0, 4]) draw("circle", { cx: x - width / 2 + 9 + dx, cy: y + dy, r: 1.1, class: "bnr-grip" }, group);
+      for (const dx of [0, 4]) for (const dy of [-4, 0, 4]) this.pen.draw("circle", { cx: x - width / 2 + 9 + dx, cy: y + dy, r: 1.1, class: "bnr-grip" }, group);
     }
     this.text(x + (held ? 6 : 0), y + 4.8, content, "bnr-num bnr-b", "middle", group);
   }

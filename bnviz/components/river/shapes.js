@@ -21,8 +21,8 @@ export function hatch(defs, id, color) {
   draw("line", { x1: 0, y1: 0, x2: 0, y2: 5, stroke: color, "stroke-width": 2.6 }, pattern);
 }
 
-// points: [x, zero line, edge]. Above the line solid, below it hatched on paper.
-export function ribbon(parent, points, color, pattern) {
+// Drawn with a pen; points: [x, zero line, edge]. Above the line solid, below it hatched on paper.
+export function ribbon(pen, parent, points, color, pattern) {
   for (const [clip, fill] of [[Math.min, color], [Math.max, pattern]]) {
     let there = "";
     let back = "";
@@ -35,7 +35,7 @@ export function ribbon(parent, points, color, pattern) {
     });
     if (most < 0.05) continue;
     const d = `${there}${back}Z`;
-    if (fill === pattern) draw("path", { d, class: "bnr-paper" }, parent);
-    draw("path", { d, fill, stroke: color, "stroke-width": 1, "stroke-linejoin": "round" }, parent);
+    if (fill === pattern) pen.draw("path", { d, class: "bnr-paper" }, parent);
+    pen.draw("path", { d, fill, stroke: color, "stroke-width": 1, "stroke-linejoin": "round" }, parent);
   }
 }
