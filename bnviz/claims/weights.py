@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred
+from bnviz.claims.ledger import blurred, no_gradient
 from bnviz.core.columns import columns
-from bnviz.core.identities import identities
+from bnviz.core.identities import gradient_scale, identities, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
@@ -33,10 +33,11 @@ def outer(t: Trace, neuron: int, input: int) -> Claim:
     total, weight = c.sums["dx"], c.sums["dweight"]
     entry = f"{_DW} for input {input + 1}, neuron {neuron + 1}"
     alive = not weight.vanishes
-    a, dx = t.scenario.a, t.dx
+    a, n = t.scenario.a, t.dx.shape[0]
     assert a is not None
-    marks = int((np.abs(dx).max(axis=1) * np.abs(a).max(axis=1) > 0).sum())
-    n = dx.shape[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        told = np.abs(t.dx) > rounding(n) * gradient_scale(t)
+    marks = int((told.any(axis=1) & a.any(axis=1)).sum())
     if total.vanishes and alive:
         claim = (
             "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
@@ -74,9 +75,11 @@ def covariance(
     before, after = (
         float(np.abs(contributions(o, neuron, input, centred=centred)).max()) for o in (t, moved)
     )
-    if amount and holds and bool(check.bound[at] > _part(t, neuron, input)):
+    c = columns(t, View(neuron, input))
+    told = no_gradient(c) or not np.ptp(c.values["a"])
+    if amount and holds and not told and bool(check.bound[at] > _part(t, neuron, input)):
         claim = f"Add {number(amount)} to every a: no change of {_DW} can be told from rounding."
-        why = "The inputs are so far from 0 that too few digits are left of how they vary."
+        why = f"Too few digits are left of how a varies, or of {_DX}."
     elif amount:
         claim = (
             f"Add {number(amount)} to every a: {_DW} stays the same."
