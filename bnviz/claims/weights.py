@@ -24,6 +24,7 @@ from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
+_TELLING = 1e-3  # of |w|²: a step whose rounding is larger says nothing
 _DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 
@@ -153,15 +154,15 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
             f"Its gradient is {number(here.gradient)} long, but there is no direction for it to "
             "lie along or across. Scaling 0 gives 0."
         )
+    elif here.bound > 0.05 * product:
+        claim = "Too few digits to tell how the gradient stands to the weights."
+        why = "What w and its gradient have in common is smaller than the rounding of either."
     elif layer.d == 1:
         claim = "With a single input there is no across: what gradient there is lies along w."
         why = (
             f"w is one number. The norm takes away all of its gradient but what ε lets through, "
             f"here {number(here.gradient)}."
         )
-    elif here.bound > 0.05 * product:
-        claim = "Too few digits to tell how the gradient stands to the weights."
-        why = "What w and its gradient have in common is smaller than the rounding of either."
     elif share < 0.1 and here.still > 0.01:
         claim = "The gradient is nearly perpendicular to the weights here, though ε rules."
         why = (
@@ -217,6 +218,8 @@ def growth(layer: Scenario, neuron: int) -> Claim:
     elif start.weight == 0:
         claim = "From a w of 0 no step is taken: no rate is small beside it."
         why = "The rate is chosen so that the first step is no longer than half of w."
+    elif (way.bound > _TELLING).any():
+        claim = "These digits can’t tell what the steps do to the length of w."
     elif (steps > 0).all():
         claim = f"At this rate each of the {steps.size} steps makes w longer."
         if (np.diff(steps) < 0).all():

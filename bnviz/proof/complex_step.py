@@ -211,12 +211,15 @@ def sizes(t: Trace, loss: str = "given") -> dict[str, Array]:
     y_size = np.abs(s.gamma) * np.abs(t.x_hat).max(axis=0) + np.abs(s.beta)
     noise = LOSSES[loss].noise(t.y, np.broadcast_to(y_size, t.y.shape), s.dy)
     upstream = np.abs(s.dy) + noise
+    # The imaginary part is h times as small, and below TINY it has no digits.
+    faint = 0.0 if loss == "given" else TINY / _STEP / rounding(s.shape[0])
+    upstream = upstream + faint
     g = np.abs(s.gamma) * upstream
     widest = np.maximum(np.abs(t.x_hat).max(axis=0), 1.0)
     scale = np.maximum(gradient_scale(t), t.inv_std * g.sum(axis=0)) * widest
     found = {
         "dx_hat": g,
-        "dvar": t.inv_std**2 * (g * np.abs(t.x_hat)).sum(axis=0) * widest,
+        "dvar": t.inv_std**2 * ((g * np.abs(t.x_hat)).sum(axis=0) * widest + faint),
         "dmean": scale,
         "dx": np.broadcast_to(scale, s.shape),
         "dgamma": upstream.sum(axis=0) * widest,

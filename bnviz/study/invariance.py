@@ -100,6 +100,7 @@ class Descent:
     bound: Array  # (steps + 1,), of the difference of their squares, in squares of the one before
 
     @property
+    @np.errstate(over="ignore", invalid="ignore")
     def holds(self) -> bool:
         """At every step; never true of a nan."""
         before = np.append(self.length[0], self.length[:-1])
@@ -116,8 +117,9 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
     The rate is a power of ten at which the first step is no longer than half of w.
     """
     first = invariance(layer, neuron)
-    usable = first.learns and first.weight > 0 and np.isfinite(first.weight / first.gradient)
-    rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 0.0
+    half = 0.5 * first.weight / first.gradient if first.learns else 0.0
+    usable = TINY * 10 < half < np.inf
+    rate = 10.0 ** np.floor(np.log10(half)) if usable else 0.0
     length, foretold, bound = [first.weight], [first.weight], [0.0]
     for _ in range(steps):
         now = invariance(layer, neuron)

@@ -335,10 +335,16 @@ rule(W, "From a w of 0 no step is taken: no rate is small beside it.")(
 rule(W, "Here the steps lead out of what numbers can hold.")(lambda e: True)
 
 
+rule(W, "These digits can’t tell what the steps do to the length of w.")(
+    lambda e: Layer(e).slack > 1e-9 * Layer(e).length * Layer(e).gradient
+)
+
+
 @rule(W, "|w| after # steps of rate #: #; the formula says #.")
 def _after(e: Exact, steps: str, rate: str, length: str, told: str) -> object:
     one, two = read(length), read(told)
-    return abs(one - two) <= mp.mpf("1e-2") * max(one, two)
+    lost = Layer(e).slack > 1e-9 * Layer(e).length * Layer(e).gradient
+    return lost or abs(one - two) <= mp.mpf("1e-2") * max(one, two)
 
 
 # ---- Geometry --------------------------------------------------------------------------
