@@ -219,7 +219,7 @@ def sizes(t: Trace, loss: str = "given") -> dict[str, Array]:
     scale = np.maximum(gradient_scale(t), t.inv_std * g.sum(axis=0)) * widest
     found = {
         "dx_hat": g,
-        "dvar": t.inv_std**2 * ((g * np.abs(t.x_hat)).sum(axis=0) * widest + faint),
+        "dvar": t.inv_std**2 * (g * np.abs(t.x_hat)).sum(axis=0) * widest,
         "dmean": scale,
         "dx": np.broadcast_to(scale, s.shape),
         "dgamma": upstream.sum(axis=0) * widest,
@@ -241,6 +241,8 @@ def against(t: Trace, found: dict[str, Array], loss: str = "given") -> dict[str,
     """Each term of a trace beside what was found. t: under the loss; it may be a wrong one."""
     share = ROUNDINGS * rounding(t.scenario.shape[0])
     size = sizes(t, loss)
+    # An x̂ near 0 has the rounding of the widest x̂.
+    size["dvar"] = np.maximum(size["dvar"], t.inv_std * size["dmean"])
     return {
         term: Comparison(term, np.asarray(getattr(t, term)), value, share * size[term] + TINY)
         for term, value in found.items()

@@ -340,7 +340,8 @@ def _rounding(e: Exact) -> object:
 def _cancels(e: Exact, called: str, error: str, own: str) -> object:
     o = _trained(e)
     p, _, off, beside = _errors(o)[called]
-    slack = beside * min(mp.mpf(1), o.bound / largest(o.dx))
+    least = o.bound / largest(o.dx)  # the rounding of the careful answer itself
+    slack = beside * min(mp.mpf(1), least) + 2 * least
     return off <= 16.1 * p.digits and (shows(error, off, 1e-12) and shows(own, beside, slack))
 
 
@@ -350,9 +351,11 @@ def _cancels(e: Exact, called: str, error: str, own: str) -> object:
     "what was added up. Move x far away from 0, as in “A large offset”, to see them part.",
 )
 def _right(e: Exact) -> object:
+    o = _trained(e)
+    least = 3 * o.bound / largest(o.dx) if largest(o.dx) else mp.inf
     return all(
-        off <= 16.1 * p.digits and own <= 16.2 * p.digits
-        for p, _, off, own in _errors(_trained(e)).values()
+        off <= 16.1 * p.digits + 2 * o.u and own <= 16.2 * p.digits + least
+        for p, _, off, own in _errors(o).values()
     )
 
 
