@@ -39,9 +39,8 @@ def blurred(c: Columns) -> bool:
     weight, a = c.sums.get("dweight"), c.values.get("a")
     if weight is None or a is None or not weight.vanishes or c.trace.scenario.frozen:
         return False
-    dx, products = c.values["dx"], c.values["dweight"]
-    # A constant a, no gradient, or nothing but zeros to add: 0 for a reason.
-    if not np.ptp(a) or no_gradient(c) or not products.any():
+    dx = c.values["dx"]
+    if not np.ptp(a) or no_gradient(c):  # 0 for a reason
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         could_be = float(np.abs(a - a.mean()) @ np.abs(dx - dx.mean()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred
+from bnviz.claims.ledger import blurred, no_gradient
 from bnviz.core.columns import columns
-from bnviz.core.identities import identities
+from bnviz.core.identities import gradient_scale, identities, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
@@ -24,6 +24,7 @@ from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
+_TELLING = 1e-3  # of |w|²: a step whose rounding is larger says nothing
 _DW, _DX = TERMS["dweight"].symbol, TERMS["dx"].symbol
 
 
@@ -33,10 +34,11 @@ def outer(t: Trace, neuron: int, input: int) -> Claim:
     total, weight = c.sums["dx"], c.sums["dweight"]
     entry = f"{_DW} for input {input + 1}, neuron {neuron + 1}"
     alive = not weight.vanishes
-    a, dx = t.scenario.a, t.dx
+    a, n = t.scenario.a, t.dx.shape[0]
     assert a is not None
-    marks = int((np.abs(dx).max(axis=1) * np.abs(a).max(axis=1) > 0).sum())
-    n = dx.shape[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        told = np.abs(t.dx) > rounding(n) * gradient_scale(t)
+    marks = int((told.any(axis=1) & a.any(axis=1)).sum())
     if total.vanishes and alive:
         claim = (
             "Each sample leaves its mark on the weights. Added up, they leave none on the bias."
@@ -74,9 +76,11 @@ def covariance(
     before, after = (
         float(np.abs(contributions(o, neuron, input, centred=centred)).max()) for o in (t, moved)
     )
-    if amount and holds and bool(check.bound[at] > _part(t, neuron, input)):
+    c = columns(t, View(neuron, input))
+    told = no_gradient(c) or not np.ptp(c.values["a"])
+    if amount and holds and not told and bool(check.bound[at] > _part(t, neuron, input)):
         claim = f"Add {number(amount)} to every a: no change of {_DW} can be told from rounding."
-        why = "The inputs are so far from 0 that too few digits are left of how they vary."
+        why = f"Too few digits are left of how a varies, or of {_DX}."
     elif amount:
         claim = (
             f"Add {number(amount)} to every a: {_DW} stays the same."
@@ -150,15 +154,15 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
             f"Its gradient is {number(here.gradient)} long, but there is no direction for it to "
             "lie along or across. Scaling 0 gives 0."
         )
+    elif here.bound > 0.05 * product:
+        claim = "Too few digits to tell how the gradient stands to the weights."
+        why = "What w and its gradient have in common is smaller than the rounding of either."
     elif layer.d == 1:
         claim = "With a single input there is no across: what gradient there is lies along w."
         why = (
             f"w is one number. The norm takes away all of its gradient but what ε lets through, "
             f"here {number(here.gradient)}."
         )
-    elif here.bound > 0.05 * product:
-        claim = "Too few digits to tell how the gradient stands to the weights."
-        why = "What w and its gradient have in common is smaller than the rounding of either."
     elif share < 0.1 and here.still > 0.01:
         claim = "The gradient is nearly perpendicular to the weights here, though ε rules."
         why = (
@@ -214,6 +218,8 @@ def growth(layer: Scenario, neuron: int) -> Claim:
     elif start.weight == 0:
         claim = "From a w of 0 no step is taken: no rate is small beside it."
         why = "The rate is chosen so that the first step is no longer than half of w."
+    elif (way.bound > _TELLING).any():
+        claim = "These digits can’t tell what the steps do to the length of w."
     elif (steps > 0).all():
         claim = f"At this rate each of the {steps.size} steps makes w longer."
         if (np.diff(steps) < 0).all():

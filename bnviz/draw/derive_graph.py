@@ -58,7 +58,7 @@ def _edges(m: Numbers) -> list[Json]:
         _adding("beta-y", None, dy, "dbeta"),
         _flowing(m, "dev-xhat", s),
         _adding("invstd-xhat", dev, dx_hat * dev, "product"),
-        _flowing(m, "var-invstd", -0.5 * s**3),
+        _flowing(m, "var-invstd", -0.5 * s * s * s),
         _flowing(m, "dev-var", 2 * dev / n),
         _flowing(m, "mean-dev", None),
         _edge("x-dev", None, equals(r"\term{dx_direct} + \term{dx_via_var}", both), "dx"),

@@ -133,6 +133,7 @@ def _dx_hat(m: Numbers) -> Json:
 
 
 def _dvar(m: Numbers) -> Json:
+    s = m.one("inv_std")
     products = m.columns["dx_hat"] * m.columns["deviation"]
     return _step(
         "dvar",
@@ -142,7 +143,7 @@ def _dvar(m: Numbers) -> Json:
         f"{_all(m)} divided by {'the same ' if m.n > 1 else ''}√(σ²+ε). "
         + _paths(m, "from σ² through x̂ to the loss", "So")
         + " The last factor is the derivative of 1/√(σ²+ε).",
-        formulas=[m.equation("dvar", product=products.sum(), inv_std=-0.5 * m.one("inv_std") ** 3)],
+        formulas=[m.equation("dvar", product=products.sum(), inv_std=-0.5 * s * s * s)],
         columns=[
             m.column("dx_hat", total=False),
             m.column("deviation", total=False),
@@ -191,8 +192,8 @@ def _dmean_via_var(m: Numbers) -> Json:
             else "the deviations from a mean add up to 0: follow the running sum down the table. "
             "The sum vanishes; "
             + (
-                "and with ∂L/∂σ² = 0 each sample's share of it as well."
-                if not m.columns["dx_via_var"].any()
+                "and so does each sample's share of it, as far as digits tell."
+                if (np.abs(m.columns["dx_via_var"]) <= m.sums["dx_via_var"].bound).all()
                 else "the samples' shares of it don't."
             )
         )
@@ -226,13 +227,18 @@ def _centre(m: Numbers) -> Json:
     else:
         unit = "0.3 · √(σ²+ε)"
     kept, dropped = float(wrong.kept.sum()), float(wrong.dropped.sum())
+    told = bool(np.isfinite(kept) and np.isfinite(dropped))
     rescued = abs(kept) <= wrong.bound < abs(dropped)
     return _step(
         "dmean_via_var",
-        "Why keep a zero? It keeps the sum at 0 even where the mean is off."
+        "Why keep a zero? These numbers are out of the experiment's reach."
+        if not told
+        else "Why keep a zero? It keeps the sum at 0 even where the mean is off."
         if rescued
         else "Why keep a zero? For these numbers it would not matter.",
-        f"An experiment: put the centre wrong by {number(wrong.shift)} ({unit}). "
+        "1/√(σ²+ε)³ is larger or smaller than numbers can be."
+        if not told
+        else f"An experiment: put the centre wrong by {number(wrong.shift)} ({unit}). "
         + (
             "With the second piece, Σ∂L/∂x is still 0. Without it, it is "
             f"{number(dropped)}. Both columns differ from the right gradient: the centre does."

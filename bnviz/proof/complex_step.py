@@ -211,6 +211,9 @@ def sizes(t: Trace, loss: str = "given") -> dict[str, Array]:
     y_size = np.abs(s.gamma) * np.abs(t.x_hat).max(axis=0) + np.abs(s.beta)
     noise = LOSSES[loss].noise(t.y, np.broadcast_to(y_size, t.y.shape), s.dy)
     upstream = np.abs(s.dy) + noise
+    # The imaginary part is h times as small, and below TINY it has no digits.
+    faint = 0.0 if loss == "given" else TINY / _STEP / rounding(s.shape[0])
+    upstream = upstream + faint
     g = np.abs(s.gamma) * upstream
     widest = np.maximum(np.abs(t.x_hat).max(axis=0), 1.0)
     scale = np.maximum(gradient_scale(t), t.inv_std * g.sum(axis=0)) * widest
@@ -238,6 +241,8 @@ def against(t: Trace, found: dict[str, Array], loss: str = "given") -> dict[str,
     """Each term of a trace beside what was found. t: under the loss; it may be a wrong one."""
     share = ROUNDINGS * rounding(t.scenario.shape[0])
     size = sizes(t, loss)
+    # An x̂ near 0 has the rounding of the widest x̂.
+    size["dvar"] = np.maximum(size["dvar"], t.inv_std * size["dmean"])
     return {
         term: Comparison(term, np.asarray(getattr(t, term)), value, share * size[term] + TINY)
         for term, value in found.items()

@@ -116,7 +116,7 @@ def names(t: Trace, neuron: int) -> dict[str, Array | float]:
         "g": t.dx_hat[:, j],
         "d": t.deviation[:, j],
         "h": t.x_hat[:, j],
-        "s": float(t.inv_std[j]),
+        "s": np.float64(t.inv_std[j]),  # its cube may be ∞, and no exception
         "n": float(t.x_hat.shape[0]),
         "dy": s.dy[:, j],
         "gamma": float(s.gamma[j]),

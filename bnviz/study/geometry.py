@@ -40,7 +40,7 @@ def split(t: Trace, neuron: int) -> Split:
     mean = np.full_like(g, g.mean())
     along = unit * float(unit @ (g - mean))
     s = float(t.inv_std[neuron])
-    return Split(mean, along, g - mean - along, t.scenario.eps * s**3, s)
+    return Split(mean, along, g - mean - along, t.scenario.eps * s * s * s, s)
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

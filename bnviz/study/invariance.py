@@ -34,6 +34,12 @@ def scaled(layer: Scenario, factor: float) -> Scenario:
     return layer.edit(weight=layer.weight * factor)
 
 
+def _length(values: Array) -> float:
+    """√Σv², of values whose squares may be larger or smaller than numbers can be."""
+    size = float(np.abs(values).max())
+    return size * float(np.linalg.norm(values / size)) if 0 < size < np.inf else size
+
+
 @dataclass(frozen=True)
 class Invariance:
     """⟨w, ∂L/∂w⟩ of one neuron, what the formula says, and the sizes of both vectors."""
@@ -72,11 +78,12 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
         inner=float(w @ dw),
         formula=share * float(layer.gamma[neuron] * t.dgamma[neuron]),
         bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along) + TINY,
-        weight=float(np.linalg.norm(w)),
-        gradient=float(np.linalg.norm(dw)),
+        weight=_length(w),
+        gradient=_length(dw),
         rounding=4
         * rounding(layer.shape[0])
-        * float(np.linalg.norm(np.abs(inputs(layer)).max(axis=0)) * gradient_scale(t)[neuron])
+        * _length(np.abs(inputs(layer)).max(axis=0))
+        * float(gradient_scale(t)[neuron])
         + TINY,
         # √(σ²+ε) → √(4σ²+ε), and x − μ → 2(x − μ).
         still=2.0 / float(np.sqrt(4.0 - 3.0 * share)) - 1.0,
@@ -90,12 +97,15 @@ class Descent:
     rate: float
     length: Array  # (steps + 1,)
     foretold: Array  # (steps + 1,)
-    bound: Array  # (steps + 1,), of the difference of their squares
+    bound: Array  # (steps + 1,), of the difference of their squares, in squares of the one before
 
     @property
+    @np.errstate(over="ignore", invalid="ignore")
     def holds(self) -> bool:
         """At every step; never true of a nan."""
-        apart = np.abs(np.square(self.length) - np.square(self.foretold))
+        before = np.append(self.length[0], self.length[:-1])
+        unit = np.where(before > 0, before, 1.0)
+        apart = np.abs(np.square(self.length / unit) - np.square(self.foretold / unit))
         return bool((apart <= self.bound).all())
 
 
@@ -107,8 +117,9 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
     The rate is a power of ten at which the first step is no longer than half of w.
     """
     first = invariance(layer, neuron)
-    usable = first.learns and first.weight > 0 and np.isfinite(first.weight / first.gradient)
-    rate = 10.0 ** np.floor(np.log10(0.5 * first.weight / first.gradient)) if usable else 0.0
+    half = 0.5 * first.weight / first.gradient if first.learns else 0.0
+    usable = TINY * 10 < half < np.inf
+    rate = 10.0 ** np.floor(np.log10(half)) if usable else 0.0
     length, foretold, bound = [first.weight], [first.weight], [0.0]
     for _ in range(steps):
         now = invariance(layer, neuron)
@@ -120,13 +131,17 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
         t = run(layer)
         assert layer.weight is not None
         assert t.dweight is not None
-        grown = now.weight**2 - 2 * rate * now.formula + rate**2 * now.gradient**2
-        foretold.append(float(np.sqrt(max(grown, 0.0))))
+        # In units of |w|, whose square may be no number.
+        along, step = (
+            rate * (now.formula / now.weight / now.weight),
+            rate * now.gradient / now.weight,
+        )
+        foretold.append(now.weight * float(np.sqrt(max(1.0 - 2 * along + step**2, 0.0))))
         # A step adds what rounding does to ⟨w, ∂L/∂w⟩, and to the squares themselves.
-        squares = now.weight**2 + rate**2 * now.gradient**2 + 2 * rate * abs(now.formula)
-        bound.append(2 * rate * now.bound + rounding(layer.d) * squares)
+        off = 2 * rate * (now.bound / now.weight / now.weight)
+        bound.append(off + rounding(layer.d) * (1.0 + step**2 + 2 * abs(along)))
         weight = layer.weight.copy()
         weight[:, neuron] -= rate * t.dweight[:, neuron]
         layer = layer.edit(weight=weight)
-        length.append(float(np.linalg.norm(weight[:, neuron])))
+        length.append(_length(weight[:, neuron]))
     return Descent(float(rate), np.array(length), np.array(foretold), np.array(bound))

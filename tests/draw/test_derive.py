@@ -244,3 +244,8 @@ def test_inputs_that_repeat_are_not_called_different() -> None:
 def test_a_weight_gradient_lost_in_rounding_is_not_0_in_the_last_step() -> None:
     s = PRESETS["puzzle"].scenario
     assert "is 0 as well" not in texts(s.edit(a=np.asarray(s.a) + 1e13))
+
+
+def test_a_gate_whose_cube_is_no_float64_is_no_traceback() -> None:
+    s = PRESETS["puzzle"].scenario
+    assert texts(s.edit(x=s.x * 1e-120), eps=0.0)

@@ -15,12 +15,12 @@ import plotly.graph_objects as go
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
-from tests.harness import explore
+from tests.harness import check, derive, explore, lesson, weights
 from tests.harness.exact import Exact, digits
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
-PAGES: tuple[ModuleType, ...] = (explore,)
+PAGES: tuple[ModuleType, ...] = (explore, weights, check, derive, lesson)
 MANY = 3000  # seeds of --all
 
 
@@ -45,8 +45,8 @@ def judged(s: Scenario) -> Iterator[tuple[str, str, list[str]]]:
             for page in PAGES:
                 with np.errstate(all="ignore"), patch.object(go, "Figure", Blank):
                     said = list(page.texts(s, neuron, input))
-                for place, text in said:
-                    yield place, text, judge(place, text, e)
+                for place, text, *own in said:
+                    yield place, text, judge(place, text, own[0] if own else e)
 
 
 def over(chosen: Iterable[tuple[str, Scenario]], most: int = 20) -> tuple[int, list[str]]:

@@ -16,7 +16,7 @@ from mpmath import mp
 from bnviz.core.scenario import Scenario
 
 Real = Any  # mpmath has no types
-LARGE, SMALL = 1e300, 1e-290  # beyond these float64 gives up, and a number may be ∞ or 0
+LARGE, SMALL = 1e300, 4e-308  # beyond these float64 gives up, and a number may be ∞ or 0
 
 
 def reals(values: np.ndarray) -> list[Real]:

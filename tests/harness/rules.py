@@ -59,5 +59,5 @@ def judge(place: str, text: str, e: Exact) -> list[str]:
         SEEN[f"{place}: {chosen.template}"] += 1
         if not chosen.holds(e, *match.groups()):
             wrong.append(f"{place}: false: “{match[0]}”")
-        rest = rest[end:].lstrip(" ;|")
+        rest = re.sub(r"^\s*(;\s*|\|\s+)?", "", rest[end:])
     return wrong

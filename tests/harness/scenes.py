@@ -73,15 +73,24 @@ def drawn(seed: int) -> Scenario:
     return random_scenario(seed, *sizes, layer=bool(rng.random() < 0.5))
 
 
+def of_the_lesson(seed: int) -> Scenario:
+    """Other numbers in the tables of a preset that the lesson asks about."""
+    rng = np.random.default_rng(seed)
+    own = PRESETS[str(rng.choice(["puzzle", "shifted", "dead"]))].scenario
+    x, dy = (_table(rng, *own.shape, str(rng.choice(kinds))) for kinds in (_X, _DY[:-2]))
+    gamma = rng.choice([0.0, -1.3, 0.8, 1.2, 1e-8], 2)
+    return own.edit(x=x, dy=dy, gamma=gamma, eps=float(rng.choice(_EPS)))
+
+
 def views(s: Scenario) -> Iterator[tuple[int, int]]:
     """Every neuron and input."""
     yield from ((j, p) for j in range(s.shape[1]) for p in range(max(1, s.d)))
 
 
 def scenes(start: int, count: int) -> Iterator[tuple[str, Scenario]]:
-    """All presets, then so many seeds: three adversarial ones to each drawn one."""
+    """All presets, then so many seeds: drawn, of the lesson, and twice as many adversarial."""
     if not start:
         yield from ((name, preset.scenario) for name, preset in PRESETS.items())
     for seed in range(start, start + count):
-        made = drawn(seed) if seed % 4 == 0 else adversarial(seed)
-        yield f"seed {seed}", made
+        made = (drawn, of_the_lesson, adversarial, adversarial)[seed % 4]
+        yield f"seed {seed}", made(seed)

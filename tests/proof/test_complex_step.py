@@ -294,3 +294,11 @@ def test_equal_probabilities_have_their_slope_however_steep_y_is(gamma: float) -
     s = Scenario(x, np.eye(3), gamma)
     found = complex_step.numeric(s, "entropy")["dx_hat"]
     np.testing.assert_allclose(found[1] / gamma, [1 / 3, -2 / 3, 1 / 3], rtol=1e-12)
+
+
+def test_an_upstream_only_where_x_hat_is_0_is_no_disagreement() -> None:
+    """Σg·(x − μ) is then all rounding of x̂, which is that of the widest x̂ and not its own."""
+    x = np.array([[0.1], [0.7], [0.4]])  # the last is the mean, to the last bit or nearly
+    s = Scenario(x, np.array([[0.0], [0.0], [1.3]]))
+    compared = complex_step.against(run(s), complex_step.numeric(s))
+    assert all(c.holds for c in compared.values())

@@ -214,3 +214,9 @@ def test_eigenvalues_of_every_preset(name: str) -> None:
         np.testing.assert_allclose(
             eigenvalues(t, j), eigenvalues_by_formula(t, j), rtol=1e-9, atol=1e-13 * scale
         )
+
+
+def test_a_gate_as_large_as_numbers_go_is_no_traceback() -> None:
+    """1/σ of 1e150, whose cube is no float64: ε·s³ is 0 at ε = 0."""
+    s = PRESETS["puzzle"].scenario
+    assert split(run(s.edit(x=s.x * 1e-150, eps=0)), 0).gain_along == 0
