@@ -15,7 +15,7 @@ from .conftest import App, box, free_port, start_server
 from .proxy import Proxy
 
 AWAY = "The server does not answer."
-TWO_SECONDS = 2000
+LONG = 30_000  # how soon it is, the bench says: a test on a busy machine can't
 
 
 class Lines:
@@ -78,7 +78,7 @@ def expect_back(app: App) -> None:
         "away => !document.querySelector('[data-stage]').textContent.includes(away)"
         " && !document.querySelector('[data-busy]')",
         arg=AWAY,
-        timeout=TWO_SECONDS,
+        timeout=LONG,
     )
     app.idle()
     assert page.evaluate("window.mark")
