@@ -190,9 +190,9 @@ def test_digits_that_are_lost_by_cancelling_are_not_called_right() -> None:
 
 
 def test_no_nan_in_a_sentence_and_infinity_is_not_a_variance() -> None:
-    for move in (lambda x: x + 1e8, lambda x: x * 1e25):
-        puzzle = PRESETS["puzzle"].scenario
-        t = run(puzzle.edit(x=move(puzzle.x)))
+    puzzle = PRESETS["puzzle"].scenario
+    for x in (puzzle.x + 1e8, puzzle.x * 1e25):
+        t = run(puzzle.edit(x=x))
         claim = claims.precision(t, 0, passes(t, 0))
         said = claim.claim + claim.why + claim.check
         assert "nan" not in said

@@ -8,10 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from unittest.mock import patch
 
 import numpy as np
-import plotly.graph_objects as go
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
@@ -24,26 +22,13 @@ PAGES: tuple[ModuleType, ...] = (explore, weights, check, derive, lesson)
 MANY = 3000  # seeds of --all
 
 
-class Blank:
-    """A figure that is not drawn: only what is said beside it is judged."""
-
-    def __init__(self, *given: object, **named: object) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Blank:
-        return self
-
-    def __call__(self, *given: object, **named: object) -> Blank:
-        return self
-
-
 def judged(s: Scenario) -> Iterator[tuple[str, str, list[str]]]:
     """Every text of every page on one scenario, at every neuron and input."""
     for neuron, input in views(s):
         with mp.workdps(digits(s)):
             e = Exact(s, neuron, input)
             for page in PAGES:
-                with np.errstate(all="ignore"), patch.object(go, "Figure", Blank):
+                with np.errstate(all="ignore"):
                     said = list(page.texts(s, neuron, input))
                 for place, text, *own in said:
                     yield place, text, judge(place, text, own[0] if own else e)
@@ -51,7 +36,8 @@ def judged(s: Scenario) -> Iterator[tuple[str, str, list[str]]]:
 
 def over(chosen: Iterable[tuple[str, Scenario]], most: int = 20) -> tuple[int, list[str]]:
     """How many texts were judged, and what is wrong, each kind of fault once or twice."""
-    count, wrong, kinds = 0, [], Counter[str]()
+    count, kinds = 0, Counter[str]()
+    wrong: list[str] = []
     for name, s in chosen:
         for place, text, faults in judged(s):
             count += 1

@@ -13,7 +13,7 @@ from bnviz.draw.derive_numbers import Numbers
 from bnviz.draw.derive_steps import steps
 from bnviz.study.derivation import MOVES
 from tests.harness.check import finite
-from tests.harness.exact import SMALL, Exact, largest, read, shows
+from tests.harness.exact import SMALL, Exact, Real, largest, read, shows
 from tests.harness.explore import no_weight, sum_dx, sum_g, zero
 from tests.harness.rules import always, rule
 
@@ -119,7 +119,7 @@ def _wrong(e: Exact, shift: str, unit: str) -> object:
     return told and shows(shift, mp.mpf("0.3") * size, 1e-12 * size)
 
 
-def _off_centre(e: Exact) -> tuple[object, object, object]:
+def _off_centre(e: Exact) -> tuple[Real, Real, Real]:
     """Σ∂L/∂x about a wrong centre: with the second piece, without it, and what rounding allows."""
     shift = mp.mpf("0.3") * (1 / e.inv if e.inv else 1)
     away = [v - shift for v in e.away]

@@ -30,7 +30,7 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
         if made := make(c):
             yield f"surprise {name}", f"{made.claim} {made.why}"
     said = say(c)
-    for place in ("gate", "var", "mean", "turned"):
+    for place in ("gate", "var", "mean", "turned", "rule"):
         yield f"river {place}", " | ".join(getattr(said, place))
     yield "river bias", f"{said.bias.claim} | {said.bias.why}"
     if said.weight:
@@ -412,7 +412,7 @@ rule(
 )
 
 
-@rule(V, "stretch all x, and hardly any y moves")
+@rule(V, "why: stretch all x, and hardly any y moves")
 def _stretch(e: Exact) -> object:
     """Twice as far from the mean: each x̂ is within a part in a hundred."""
     inv = 1 / mp.sqrt(4 * e.var + e.eps)
@@ -424,7 +424,7 @@ rule(M, "μ is a constant here: | nothing flows through it")(lambda e: e.frozen)
 rule(M, "takes nothing: | what comes in | adds up to 0 already")(lambda e: zero(sum_g(e), e.bound))
 
 
-@rule(M, "move all x together, and no y moves: | so the sum must be 0")
+@rule(M, "move all x together: μ goes along, | no y moves, so the sum must be 0")
 def _together(e: Exact) -> object:
     moved = [v + 1 for v in e.x]
     mean = mp.fsum(moved) / e.n
@@ -452,6 +452,9 @@ rule(
     "@ is minus, | and so is its input: | minus × minus = plus, | so it turns over and adds",
     "@ are minus, | and so are their inputs: | minus × minus = plus, | so they turn over and add",
 )(_both_minus)
+rule("river rule", "Were every a the same, | it would be 0 as well")(
+    lambda e: zero(sum_dx(e), e.bound) and abs(e.weight) > 0.5 * e.weight_bound
+)
 rule("river bias", "# for the bias | b moves all x together")(
     lambda e, value: shows(value, sum_dx(e), e.bound)
 )
