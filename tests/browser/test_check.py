@@ -90,7 +90,7 @@ def test_ones_own_numbers(app: App) -> None:
     expect(app.page.locator("h1")).to_contain_text(MISTAKES["mean"].title)
     app.idle()
     paste(app, "<img src=x onerror=alert(1)> [1, 2")
-    expect(app.page.get_by_test_id("stAlertContainer")).to_contain_text("not closed")
+    expect(app.page.get_by_test_id("stAlertContainer")).to_contain_text("outside the brackets")
     app.idle()
     assert app.page.locator("textarea").input_value().startswith("<img")
     # What was pasted outlives a look at another part.
@@ -111,6 +111,8 @@ def test_an_upload(app: App, tmp_path: Path) -> None:
     upload.set_input_files(good)
     expect(app.page.locator("h1")).to_contain_text("is right.")
     app.idle()
+    if not upload.count():  # the verdict above it may have closed its box
+        app.page.get_by_role("button", name="Upload a file instead").click()
     upload.set_input_files(bad)
     expect(app.page.locator(NOTICE)).to_contain_text("dx.txt is not a text file")
     expect(app.page.locator("h1")).to_contain_text("is right.")
@@ -120,7 +122,8 @@ def test_a_large_offset_in_few_digits(app: App) -> None:
     app.open("/check" + link("offset") + "&proof=4")
     assert "looks perfect and the gradient is wrong" in headline(app)
     choose(app, "Look at", "float64, mean of (x − μ)²")
-    expect(app.page.locator("[data-plot] figcaption").nth(1)).to_contain_text("e−14")
+    # The six equations in float64 are right to float64's digits, about 1e-16 times a few terms.
+    expect(app.page.locator("[data-plot] figcaption").nth(1)).to_contain_text(re.compile("e−1[45]"))
 
 
 def test_a_neighbour(app: App) -> None:

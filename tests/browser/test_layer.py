@@ -222,7 +222,7 @@ def test_twelve_layers_of_a_folder_lead_to_the_sick_neuron_in_three_clicks(
     page.get_by_role("button", name="All layers").click()
     expect(rows(app)).to_have_count(12)
     app.idle()
-    page.get_by_text("Worst first").click()
+    page.get_by_text("Worst first", exact=True).click()
     expect(rows(app).first).to_contain_text("blocks.7.norm")
 
 

@@ -29,6 +29,7 @@ def drag(app: App, what: Locator, ways: list[int]) -> list[Seen]:
     found = []
     for way in ways:
         app.page.mouse.move(x, y - way)
+        app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
         found.append(seen(app))
     app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
     return [*found, seen(app)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -39,3 +40,7 @@ def train(rank: int, folder: str, port: int) -> None:
         (spread(x) ** 3).sum().backward()
     assert list(got) == ["module.1", "module.3"]
     distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    train(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -1,10 +1,11 @@
 """A network that was captured: its files together, in order, and the ranks that wrote them."""
 
 import dataclasses
-import importlib
 import importlib.util
 import io
 import socket
+import subprocess
+import sys
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from bnviz.core.trace import run
 from bnviz.draw.layers import depths, payload
 from tests.kinds import there
 
-from .ranks import train
+from . import ranks as two
 from .test_captures import made
 
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch here")
@@ -200,11 +201,15 @@ def test_a_norm_over_all_ranks_is_one_layer_and_adds_up_over_all(sampled: bool) 
 
 @TORCH
 def test_two_processes_write_by_themselves_and_are_joined(tmp_path: Path) -> None:
-    processes: Any = importlib.import_module("torch.multiprocessing")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes.spawn(train, (str(tmp_path), port), nprocs=2)
+    # Programs of their own: a worker of the test runner is no module that could be spawned again.
+    ranks = [
+        subprocess.Popen([sys.executable, "-m", two.__name__, str(rank), tmp_path, str(port)])
+        for rank in range(2)
+    ]
+    assert [rank.wait(240) for rank in ranks] == [0, 0]
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [
         f"{stem}.rank{rank}.{end}"

@@ -352,6 +352,8 @@ export class Ledger {
     fillSlots(math, numbers);
     const signs = [...math.querySelectorAll("mo")].filter((sign) => /[=≈]/.test(sign.textContent));
     setText(signs[signs.length - 1], exact ? "=" : "≈");
+    // What a phone has to scroll, keys have to reach.
+    if (this.root.clientWidth < 760 && place.scrollWidth > place.clientWidth) place.tabIndex = 0;
   }
 
   drawExplanation() {
