@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Each worker has a server and a browser of its own; one that is done takes over from another.
-WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+# A journey waits more than it works, so there may be more of them than processors.
+WORKERS = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal")
 
 
 def run(*command: str | Path) -> None:
