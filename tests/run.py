@@ -17,18 +17,25 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Each worker has a server and a browser of its own; one that is done takes over from another.
-# A journey waits more than it works, so there may be more of them than processors.
-WORKERS = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal")
+WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+FAILED = 1  # pytest's exit code where tests failed, and not the run
+
+
+def attempt(*command: str | Path) -> int:
+    """Run a command in the checkout; its exit code."""
+    print("+", *command, flush=True)
+    # What is imported is compiled once, and not by each worker and server again.
+    env = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(
+        [str(part) for part in command], cwd=ROOT, env=env, check=False
+    ).returncode
 
 
 def run(*command: str | Path) -> None:
     """Run a command in the checkout; end with its exit code if it fails."""
-    print("+", *command, flush=True)
-    # What is imported is compiled once, and not by each worker and server again.
-    env = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    code = attempt(*command)
+    if code:
+        sys.exit(code)
 
 
 def python() -> Path:
@@ -65,7 +72,10 @@ def main() -> None:
     run(interpreter, "-m", "ruff", "format", "--check", ".")
     # The type checker works alone for most of a minute: the tests need not wait for it.
     with subprocess.Popen([interpreter, "-m", "mypy"], cwd=ROOT) as types:
-        run(interpreter, "-m", "pytest", *WORKERS, *sys.argv[1:])
+        if attempt(interpreter, "-m", "pytest", *WORKERS, *sys.argv[1:]) == FAILED:
+            # A browser may time out on a machine that does too much: once more, one at a time.
+            print("what failed above is tried again, alone", flush=True)
+            run(interpreter, "-m", "pytest", "--lf", "--lfnf=none", *sys.argv[1:])
         if types.wait():
             sys.exit(types.returncode)
 

@@ -134,15 +134,15 @@ def _turned(c: Columns) -> Lines:
     )
 
 
-def _bias(c: Columns, places: int) -> Claim:
+def _bias(c: Columns) -> Claim:
     total = c.sums["dx"]
     if not np.isfinite(c.values["dx"]).all():
         return Claim("nothing finite for the bias", "", holds=False)
-    value = "0" if total.vanishes else _signed(total.value, places)
+    value = "0" if total.vanishes else _signed(total.value)
     return Claim(f"{value} for the bias", "b moves all x together", holds=total.vanishes)
 
 
-def _weight(c: Columns, places: int) -> Claim | None:
+def _weight(c: Columns) -> Claim | None:
     weight = c.sums.get("dweight")
     if weight is None:
         return None
@@ -150,7 +150,7 @@ def _weight(c: Columns, places: int) -> Claim | None:
         return Claim("nothing finite for the weight", "", holds=False)
     if blurred(c):
         return Claim("too few digits to tell", "what the weight gets is lost in rounding")
-    value = "0" if weight.vanishes else _signed(weight.value, places)
+    value = "0" if weight.vanishes else _signed(weight.value)
     return Claim(
         f"{value} for the weight",
         "w moves each x by its own a" if np.ptp(c.values["a"]) else "here every a is the same",
@@ -175,8 +175,8 @@ def say(c: Columns) -> Said:
         var=_var(c, places),
         mean=_mean(c, places),
         turned=_turned(c),
-        bias=_bias(c, places),
-        weight=_weight(c, places),
+        bias=_bias(c),
+        weight=_weight(c),
         rule=_rule(c),
     )
 
