@@ -211,7 +211,7 @@ def _dmean_via_var(m: Numbers) -> Json:
         edges=["mean-dev", "dev-var"],
         labels={
             "dev-var": equals(r"\cdot \term{dvar}", share),
-            "mean-dev": label(f"adds {number(-share)}; all add up to {'0' if zero else found}"),
+            "mean-dev": label(f"adds {number(-share)}; all sum to {'0' if zero else found}"),
         },
         flow="sum",
         check=m.verdict("mean_via_var"),

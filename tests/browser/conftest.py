@@ -46,7 +46,7 @@ FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Streamlit, for as long as whoever started it lives: its standard input then ends, even of a kill.
 SERVE = """
 import os, sys, threading

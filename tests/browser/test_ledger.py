@@ -186,6 +186,7 @@ def test_a_block_is_pasted_into_the_table(app: App) -> None:
     at = box(canvas)
     app.page.evaluate("navigator.clipboard.writeText('1.25\\t2.5\\n-3.75\\t4.5')")
     app.page.mouse.click(at["x"] + 120, at["y"] + 52)
+    app.page.locator("[role=gridcell][aria-selected=true]:focus").wait_for(state="attached")
     app.page.keyboard.press("Control+v")
     # Two inputs of two samples; the second is on the screen.
     app.settled(app.cell("a", 0), "2.5")

@@ -127,6 +127,7 @@ def test_a_strand_and_its_cell_light_each_other(app: App, term: str) -> None:
 
 
 def test_it_moves_on_a_change_and_never_where_that_is_not_wanted(app: App) -> None:
+    app.page.emulate_media(reduced_motion="no-preference")
     marks = app.page.locator("[data-river] .bnr-chevron")
     app.page.get_by_role("button", name="Play").click()
     expect(marks).not_to_have_count(0)

@@ -36,7 +36,7 @@ def test_every_verdict_is_green_on_every_preset(name: str, loss: str) -> None:
         assert comparison.decided_by in ("absolute", "relative")
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.one_of(batches(), layers()))
 def test_every_verdict_is_green_on_random_scenarios(arguments: Arguments) -> None:
     for comparison in checked(Scenario(**arguments)).values():
