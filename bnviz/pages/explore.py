@@ -107,7 +107,8 @@ def _drawer() -> None:
             _numbers(session.scenario())
 
 
-stage(Show(river=True, ledger=True))
+with st.container(key="pictures"):
+    stage(Show(river=True, ledger=True))
 if not session.hidden() & {"sums", "dW"}:
     _figures()  # they show both
 if "inputs" not in session.hidden():

@@ -244,7 +244,7 @@ class Stage:
         self.page = open_page(browser, address + "/" + query(n), "[data-ledger] [data-sum]")
         if still:
             self.page.emulate_media(reduced_motion="reduce")
-        self.page.wait_for_selector("[data-plot] .plot-container", timeout=60_000)
+        self.page.wait_for_selector("[data-plot]", timeout=60_000)
         self.page.wait_for_timeout(3000)  # the river has come to rest
         self.page.evaluate(WATCH_PAINT, ["td[data-sum=dweight]", "[data-river]"])
         self.frames: list[int] = []

@@ -234,11 +234,18 @@ class App:
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
                           + '[data-keys], [data-line]'))
-                 && document.querySelectorAll('[data-plot] .plot-container').length ===
-                    document.querySelectorAll('[data-plot]').length""",
+                 && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
+                      (plot) => plot.querySelector('.plot-container'))""",
             polling=50,
         )
         return self
+
+    def see(self, plot: Locator) -> Locator:
+        """Scroll to a figure, which is not drawn before, and wait until it is."""
+        plot.scroll_into_view_if_needed()
+        plot.locator(".plot-container").wait_for()
+        self.idle()
+        return plot
 
     @property
     def claim(self) -> str:

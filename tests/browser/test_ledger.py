@@ -157,6 +157,12 @@ def test_a_large_batch_says_how_many_it_sums_over(app: App) -> None:
 
 
 def test_figures_keep_their_place_while_numbers_change(app: App) -> None:
+    # Until they are seen, their library is not even fetched.
+    assert app.page.evaluate(
+        "window.Plotly === undefined && !performance.getEntries()"
+        ".some(entry => entry.name.includes('plotly.min.js'))"
+    )
+    app.see(app.page.locator("[data-plot]").first)
     app.page.evaluate(
         """() => {
             window.first = document.querySelector('[data-plot] .plot-container');
@@ -172,6 +178,7 @@ def test_figures_keep_their_place_while_numbers_change(app: App) -> None:
 
 
 def test_a_zoomed_figure_stays_zoomed_while_numbers_change(app: App) -> None:
+    app.see(app.page.locator("[data-plot]").first)
     picture = app.page.locator("[data-plot] .js-plotly-plot").first
     picture.evaluate("plot => window.Plotly.relayout(plot, {'yaxis.range': [-0.5, 0.5]})")
     app.type_into("x", 0, "3.5")

@@ -96,6 +96,7 @@ def test_the_picture_in_space_keeps_its_camera(app: App) -> None:
     query = "&".join(f"{k}={v}" for k, v in encode(SPACE, View()).items())
     app.open(f"/weights?{query}&part=5")
     assert "two directions of 3" in claim(app)
+    app.see(app.page.locator("[data-plot]").first)
     picture = app.page.locator("[data-plot] .js-plotly-plot").first
     eye = "plot => Object.values(plot._fullLayout.scene.camera.eye)"
     first = picture.evaluate(eye)
@@ -145,7 +146,7 @@ def test_the_part_on_scale_has_one_headline(app: App) -> None:
 def test_axes_are_titled_in_the_size_of_their_numbers(app: App) -> None:
     app.open("/weights?part=4")
     size = "texts => texts.map(text => getComputedStyle(text).fontSize)"
-    picture = app.page.locator("[data-plot]").first
+    picture = app.see(app.page.locator("[data-plot]").first)
     assert set(picture.locator(".xtitle").evaluate_all(size)) == {"13px"}
     # Plotly writes powers a quarter larger than it is told.
     assert set(picture.locator(".xtick text").evaluate_all(size)) == {"13.125px"}
@@ -155,6 +156,7 @@ def test_axes_are_titled_in_the_size_of_their_numbers(app: App) -> None:
 def test_the_numbers_of_a_table_are_in_ink(new_app: Callable[..., App], dark: bool) -> None:
     app = new_app(dark=dark).open("/weights?part=3")
     ink = app.page.locator("[data-plot]").evaluate("figure => getComputedStyle(figure).color")
+    app.see(app.page.locator("[data-plot]"))
     fill = "texts => texts.map(text => getComputedStyle(text).fill)"
     numbers = app.page.locator("[data-plot] .textpoint text")
     assert numbers.count() == 6
@@ -163,6 +165,7 @@ def test_the_numbers_of_a_table_are_in_ink(new_app: Callable[..., App], dark: bo
 
 def test_all_of_a_cell_says_its_number(app: App) -> None:
     app.open("/weights?part=3")
+    app.see(app.page.locator("[data-plot]"))
     area = app.page.locator("[data-plot] .nsewdrag")
     area.scroll_into_view_if_needed()
     plot = box(area)

@@ -1,9 +1,10 @@
 // Plotly pictures side by side, drawn into the same places again and again.
 
 const rows = new WeakMap();
+const built = new Set();
 let library;
 
-// 4.7 MB: it is fetched when the page is otherwise at rest, and once for all pictures.
+// 4.7 MB: it is fetched when a picture is about to be seen, and once for all pictures.
 function plotly() {
   library ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -26,12 +27,22 @@ export default function ({ data, parentElement }) {
     parentElement.append(row.root);
     rows.set(parentElement, row);
   }
-  while (row.plots.length > pictures.length) row.plots.pop().root.remove();
+  while (row.plots.length > pictures.length) {
+    const plot = row.plots.pop();
+    plot.root.remove();
+    forget(plot);
+  }
   pictures.forEach((picture, index) => show((row.plots[index] ??= build(row.root)), picture));
   // Only when the row has really gone: an old cleanup may come after the next draw.
   return () => setTimeout(() => {
-    if (!row.root.isConnected) row.plots.forEach((plot) => window.Plotly?.purge(plot.picture));
+    if (!row.root.isConnected) row.plots.forEach(forget);
   });
+}
+
+function forget(plot) {
+  plot.seen?.disconnect();
+  built.delete(plot);
+  window.Plotly?.purge(plot.picture);
 }
 
 function show(plot, picture) {
@@ -40,11 +51,40 @@ function show(plot, picture) {
   plot.save.setAttribute("aria-label", `Save as SVG: ${picture.title}`);
   plot.picture.setAttribute("aria-label", picture.alt);
   plot.picture.style.height = `${picture.figure.layout.height}px`;
-  if (plot.planned) return;
+  plot.due = true;
+  if (!plot.seen) sight(plot);
+  plan(plot);
+}
+
+// What nobody sees is not drawn: a picture further down keeps its place and waits.
+function plan(plot) {
+  const later = plot.due && plot.near === false;
+  plot.root.toggleAttribute("data-later", later);
+  plot.root.toggleAttribute("data-busy", plot.planned || (plot.due && !later));
+  if (!plot.due || !plot.near || plot.planned) return;
   plot.planned = true;
-  plot.root.setAttribute("data-busy", "");
   whenIdle(() => draw(plot), { timeout: 1500 });
 }
+
+// Tell when a picture comes near the part of the page that is seen, or goes from there.
+function sight(plot) {
+  const root = plot.root.closest("[data-testid=stMain]");
+  plot.seen = new IntersectionObserver(
+    (entries) => {
+      plot.near = entries.at(-1).isIntersecting;
+      plan(plot);
+    },
+    { root, rootMargin: "300px 0px" },
+  );
+  plot.seen.observe(plot.root);
+}
+
+window.addEventListener("beforeprint", () => {
+  for (const plot of built) {
+    plot.near = plot.root.isConnected;
+    plan(plot);
+  }
+});
 
 function build(parent) {
   const root = document.createElement("figure");
@@ -59,7 +99,8 @@ function build(parent) {
   save.textContent = "SVG";
   root.append(title, save, picture);
   parent.append(root);
-  const plot = { root, title, picture, save, planned: false };
+  const plot = { root, title, picture, save, planned: false, due: false };
+  built.add(plot);
   save.onclick = () => download(plot);
   return plot;
 }
@@ -77,10 +118,17 @@ async function download(plot) {
 }
 
 async function draw(plot) {
+  if (!plot.near) {
+    // What stands above it has come since, and it is far below.
+    plot.planned = false;
+    plan(plot);
+    return;
+  }
   const Plotly = await plotly().catch((error) => {
     plot.picture.textContent = `The picture is missing: ${error.message}.`;
   });
   plot.planned = false;
+  plot.due = false;
   if (Plotly && plot.picture.isConnected) {
     const { data, layout } = plot.figure;
     await Plotly.react(plot.picture, data, themed(layout, plot.root), {
@@ -88,7 +136,7 @@ async function draw(plot) {
       responsive: true,
     });
   }
-  if (!plot.planned) plot.root.removeAttribute("data-busy");
+  plan(plot);
 }
 
 // The colours of the page, light or dark.
