@@ -14,7 +14,7 @@ from bnviz.core.columns import Columns, columns, shown_rows
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.draw.sweep import grid
+from bnviz.draw.sweep import POSITIONS, grid
 from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, with_cell
 from bnviz.inputs.presets import PRESETS, matching
 from bnviz.screen import session
@@ -77,7 +77,10 @@ def _take(event: Event) -> None:
     value, step = float(event["value"]), float(event["step"])
     if not (abs(value) <= LARGEST and 0 < step <= LARGEST and abs(value) <= 1e12 * step):
         raise ValueError("no such positions")
-    st.session_state.take = (event["term"], event["row"], value, step, bool(event.get("fine")))
+    # A hand that moves at once gets a few of them first, and all in the next answer.
+    count = min(max(int(event.get("count", POSITIONS)), 1), POSITIONS)
+    fine = bool(event.get("fine"))
+    st.session_state.take = (event["term"], event["row"], value, step, fine, count)
 
 
 def _type(event: Event) -> None:
@@ -150,9 +153,9 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
     taken = st.session_state.pop("take", None)
     if taken is None:
         return None
-    term, row, value, step, fine = taken
+    term, row, value, step, fine, count = taken
     place = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
-    values = grid(value, step, log=term == "eps")
+    values = grid(value, step, log=term == "eps", count=count)
     scenes = [columns(run(with_cell(s, *place, v)), view) for v in values]
     return Take(term, row, fine, values, [(c, _told(c, show, headline)) for c in scenes])
 

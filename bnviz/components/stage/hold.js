@@ -9,6 +9,7 @@ import { number } from "../bnviz.common/numbers.js";
 const SETTLE_MS = 400; // after the last key of a run of steps
 const REST_MS = 120; // a mouse that rests on a handle may be about to take it
 const AHEAD = 10; // positions left in a sweep when the next one is asked for
+const FIRST = 5; // on either side in the first answer to a hand that does not wait for more
 const SMALLEST_EPS = -12; // a power of ten; below it the dragged ε is 0
 
 // A dragged number without the dust of binary fractions.
@@ -57,15 +58,20 @@ export class Hold {
     this.asked = null;
     if (gesture && !(sweep.term === gesture.term && sweep.row === gesture.row)) return;
     this.sweep = sweep;
-    if (!gesture?.moved || gesture.done || this.stage.sent) return;
+    if (!gesture || gesture.done) return;
     const k = sweep.find(gesture.value);
-    if (k < 0) return;
-    gesture.drawn = true;
-    this.stage.update(sweep.at(k));
+    // A step that is still under way asks for what is here already; its answer is not drawn.
+    const { sent } = this.stage;
+    if (k >= 0 && gesture.moved && (!sent || sent.kind === "move" || sent.kind === "take")) {
+      gesture.drawn = true;
+      this.stage.update(sweep.at(k));
+    }
+    const few = sweep.values.length <= 2 * FIRST + 1;
+    if (few) this.take(gesture.spec, gesture.value, sweep.fine);
   }
 
   // Asks for all positions of a number, unless they are here or under way.
-  take(spec, value, fine = false) {
+  take(spec, value, fine = false, few = false) {
     if (this.sweep?.isOf(spec.term, spec.row, fine)) {
       const k = this.sweep.find(value);
       if (k >= 0 && this.sweep.left(k) >= AHEAD) return;
@@ -73,6 +79,7 @@ export class Hold {
     }
     const step = (this.gesture?.step ?? spec.step()) * (fine ? 0.1 : 1);
     const event = { kind: "take", term: spec.term, row: spec.row, value, step, fine };
+    if (few) event.count = FIRST;
     const asked = JSON.stringify([event.term, event.row, fine]);
     if (asked === this.asked) return; // one at a time
     this.asked = asked;
@@ -130,7 +137,7 @@ export class Hold {
     this.gesture = { term: spec.term, row: spec.row, spec, ...held };
     this.mark(true);
     this.stage.keepPlace();
-    this.take(spec, value);
+    this.take(spec, value, false, true);
   }
 
   // The value after a way of `share` of the scale, kept to steps.
