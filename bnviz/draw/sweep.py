@@ -43,7 +43,7 @@ def grid(value: float, step: float, *, log: bool, count: int = POSITIONS) -> lis
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every number and every text, by its place; lists of texts are one."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, part in value.items():
             yield from _leaves(part, (*path, key))
     elif isinstance(value, list) and value and not isinstance(value[0], str):

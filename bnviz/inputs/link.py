@@ -45,8 +45,10 @@ OPTIONS = {
     "step": ("1", re.compile(r"[1-9]\d?", re.ASCII)),
     "part": ("1", re.compile(r"[1-5]", re.ASCII)),
     "upto": ("64", re.compile(r"[1-9]\d?", re.ASCII)),
-    "shift": ("0", re.compile(r"-?\d{1,2}(\.\d)?", re.ASCII)),
-    "centre": ("0", re.compile(r"[01]", re.ASCII)),
+    # The lever: where arms are measured from, the rate of a step, and how many were taken.
+    "mark": ("0", re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)),
+    "rate": ("0.2", re.compile(r"[0-2](\.\d{1,4})?", re.ASCII)),
+    "steps": ("0", re.compile(r"1?\d|20", re.ASCII)),
     "hide": ("", re.compile(rf"({_HIDE})(,({_HIDE})){{0,{len(HIDABLE) - 1}}}")),
     "lesson": ("1", re.compile(r"[1-9]|10", re.ASCII)),
     "said": ("", re.compile(r"[a-f-]{1,10}", re.ASCII)),

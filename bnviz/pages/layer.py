@@ -22,7 +22,7 @@ from bnviz.claims.layer import Overview
 from bnviz.claims.ledger import tell
 from bnviz.claims.network import KINDS, Network, open_network
 from bnviz.components import neurons, stage
-from bnviz.components.stage import Reply, Show
+from bnviz.components.stage import Reply, Scene, Show
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, columns
 from bnviz.core.scenario import MAX_ROWS
@@ -453,10 +453,9 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     seen = columns(run(excerpts.whole(o.capture, o.seen, neuron)), View())
     seen_as = View(neuron, inputs[0] if inputs else 0)
     stage.stage(
-        seen,
+        Scene(seen, _headline(o, neuron, seen)),
         Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
         reply=Reply(st.session_state.get("answered"), back=session.back()),
-        headline=_headline(o, neuron, seen),
         on_event=session.callback(_on_stage_event),
     )
     if c.a is None:

@@ -9,20 +9,21 @@ import streamlit as st
 
 from bnviz.claims import weights as claims
 from bnviz.components.plot import plots
+from bnviz.components.stage import Show
 from bnviz.core.trace import run
-from bnviz.draw.figures import covariance, geometry, invariance, outer
+from bnviz.draw.figures import geometry, invariance, outer
 from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.inputs.batches import resized
 from bnviz.screen import session
 from bnviz.screen.parts import choose_part, escaped, keep, near, say, verdict
-from bnviz.screen.stage import toolbar
+from bnviz.screen.stage import look, stage, toolbar
 from bnviz.study.invariance import as_layer, descend
-from bnviz.study.weight_gradient import VANISHING, shifted
+from bnviz.study.weight_gradient import VANISHING
 from bnviz.words.numbers import number
 
 PARTS = {
-    "1": "Outer products",
-    "2": "A covariance",
+    "1": "The lever",
+    "2": "Outer products",
     "3": "Where it vanishes",
     "4": "Scale invariance",
     "5": "Geometry",
@@ -80,37 +81,6 @@ def _outer() -> None:
             session.save()
 
     walk()
-
-
-def _covariance() -> None:
-    s, view = session.trained(), session.view()
-    amount, centred = near("shift", -10, 10, 0.5), session.option("centre") == "1"
-    say(claims.covariance(s, view.neuron, view.input, amount, centred=centred))
-    with st.container(horizontal=True, vertical_alignment="bottom", key="shifts"):
-        st.slider(
-            "Add to every a",
-            -10.0,
-            10.0,
-            step=0.5,
-            width=360,
-            **keep("shift", amount),
-        )
-        st.toggle(
-            "Centre a: take its mean away",
-            **(keep("centre", centred) | {"on_change": session.callback(_set_centre), "args": ()}),
-        )
-    t = run(shifted(s, amount))
-    plots(
-        [
-            covariance.rectangles(t, view, centred=centred),
-            covariance.shares(t, view, centred=centred),
-        ],
-        key="covariance",
-    )
-
-
-def _set_centre() -> None:
-    session.choose("centre", int(st.session_state.centre))
 
 
 def _vanishing() -> None:
@@ -221,5 +191,9 @@ def _geometry() -> None:
     plots(pictures, key="geometry")
 
 
-toolbar()
-{"1": _outer, "2": _covariance, "3": _vanishing, "4": _scale, "5": _geometry}[choose_part(PARTS)]()
+part = choose_part(PARTS)
+if part == "1":
+    stage(Show(lever=look()))
+else:
+    toolbar()
+    {"2": _outer, "3": _vanishing, "4": _scale, "5": _geometry}[part]()

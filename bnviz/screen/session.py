@@ -130,6 +130,7 @@ def start(returned: Mapping[str, Any] | None = None) -> None:
         return
     state.link = here
     state.options = decode_options(here)
+    state.pop("stepped", None)  # the steps of a link are of its own numbers
     try:
         found, looked_at = decode(here)
     except ShareError as error:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from bnviz.claims import lever as lever_claims
 from bnviz.claims.surprise import headline as told
 from bnviz.components import stage as component
-from bnviz.components.stage import Reply, Show, Take
-from bnviz.core.columns import Columns, columns, shown_rows
+from bnviz.components.stage import Reply, Scene, Show, Take
+from bnviz.core.columns import columns, shown_rows
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.draw.sweep import POSITIONS, grid
 from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, with_cell
+from bnviz.inputs.link import OPTIONS
 from bnviz.inputs.presets import PRESETS, matching
 from bnviz.screen import session
+from bnviz.study.lever import MOST_RATE, MOST_STEPS, Look, lever
+from bnviz.study.weight_gradient import shifted
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import exact
 
 Event = dict[str, Any]
+
+# What is held like a number of the scenario, and only changes how the lever is looked at.
+_LOOKS = {"mark": (-1e12, 1e12), "rate": (0.0, MOST_RATE)}
+SHIFT = 10.0
 
 
 def _place(event: Event, s: Scenario) -> tuple[str, int, int]:
@@ -43,8 +52,46 @@ def _with(event: Event, text: object) -> Scenario:
     return with_cell(s, *place, parse_cell(text, cell_name(*place), exact(cell(s, *place))))
 
 
+def look() -> Look:
+    """How the lever is looked at; its steps are of one scenario, and go with it."""
+    state, here = st.session_state, (session.scenario(), session.view())
+    if state.setdefault("stepped", here) != here:
+        session.choose("steps", 0)
+        state.stepped = here
+    mark, rate = float(session.option("mark")), float(session.option("rate"))
+    return Look(mark, min(rate, MOST_RATE), int(session.option("steps")))
+
+
+def _look_at(event: Event, value: object) -> bool:
+    """Is it the lever's mark or rate that is set? Then it is set here."""
+    term = event.get("term")
+    if term not in _LOOKS:
+        return False
+    low, high = _LOOKS[term]
+    number = min(max(parse_cell(value, f"the {term}", session.option(term)), low), high)
+    session.choose(term, f"{number:.6f}".rstrip("0").rstrip("."))
+    return True
+
+
+def _step(event: Event) -> None:
+    """Training takes a step: the rod turns on."""
+    session.choose("steps", min(look().steps + 1, MOST_STEPS))
+
+
+def _flat(event: Event) -> None:
+    """No step has been taken."""
+    session.choose("steps", 0)
+
+
+def _shift(event: Event) -> None:
+    """Add a constant to every a."""
+    session.change(shifted(session.scenario(), SHIFT))
+
+
 def _move(event: Event) -> None:
     """A step of a drag: undo keeps what was there before it began."""
+    if _look_at(event, event.get("value")):
+        return
     state, s = st.session_state, session.scenario()
     moved = _with(event, event.get("value"))
     if state.get("before") is None:
@@ -64,6 +111,8 @@ def _let_go(event: Event) -> None:
 
 def _set(event: Event) -> None:
     """A drag that the browser drew by itself ends: undo goes back to where it began."""
+    if _look_at(event, event.get("value")):
+        return
     state = st.session_state
     before = state.get("before")
     state.before = None
@@ -72,8 +121,8 @@ def _set(event: Event) -> None:
 
 def _take(event: Event) -> None:
     """A number is about to be held: the next answer brings all of its positions."""
-    s = session.scenario()
-    _place(event, s)
+    if event.get("term") not in _LOOKS:
+        _place(event, session.scenario())
     value, step = float(event["value"]), float(event["step"])
     if not (abs(value) <= LARGEST and 0 < step <= LARGEST and abs(value) <= 1e12 * step):
         raise ValueError("no such positions")
@@ -84,10 +133,16 @@ def _take(event: Event) -> None:
 
 
 def _type(event: Event) -> None:
+    if _look_at(event, event.get("text")):
+        return
     session.change(_with(event, event.get("text")))
 
 
 def _home(event: Event) -> None:
+    term = event.get("term")
+    if term in _LOOKS:
+        session.choose(term, OPTIONS[term][0])
+        return
     s, home = session.scenario(), session.home()
     place = _place(event, s)
     if home.layer == s.layer and home.shape == s.shape and home.d == s.d:
@@ -112,6 +167,9 @@ _ACTS: dict[str, Callable[[Event], None]] = {
     "view": _view,
     "undo": session.undo,
     "redo": session.redo,
+    "step": _step,
+    "flat": _flat,
+    "shift": _shift,
 }
 
 
@@ -141,11 +199,15 @@ def _on_event() -> None:
         return
 
 
-def _told(c: Columns, show: Show, headline: Claim | None) -> Claim | None:
-    """What stands over it: what is handed in, else what the numbers say of themselves."""
-    if headline is not None or not show.river:
-        return headline
-    return told(c, matching(c.trace.scenario))
+def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene:
+    """What is drawn of a scenario. headline: in place of what the numbers say of themselves."""
+    c = columns(run(s), view)
+    if show.lever:
+        v = lever(c, show.lever)
+        return Scene(c, headline or lever_claims.headline(c, v), v)
+    if headline is None and show.river:
+        headline = told(c, matching(s))
+    return Scene(c, headline)
 
 
 def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take | None:
@@ -154,10 +216,20 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
     if taken is None:
         return None
     term, row, value, step, fine, count = taken
+    if term in _LOOKS:
+        if not show.lever:
+            return None
+        low, high = _LOOKS[term]
+        values = [v for v in grid(value, step, log=False, count=count) if low <= v <= high]
+        looks: list[dict[str, Any]] = [{term: v} for v in values]
+        shows = [replace(show, lever=replace(show.lever, **changed)) for changed in looks]
+        return Take(term, row, fine, values, [_scene(s, view, at, headline) for at in shows])
     place = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
     values = grid(value, step, log=term == "eps", count=count)
-    scenes = [columns(run(with_cell(s, *place, v)), view) for v in values]
-    return Take(term, row, fine, values, [(c, _told(c, show, headline)) for c in scenes])
+    if show.lever:  # a step is of the numbers that it was taken from
+        show = replace(show, lever=replace(show.lever, steps=0))
+    scenes = [_scene(with_cell(s, *place, v), view, show, headline) for v in values]
+    return Take(term, row, fine, values, scenes)
 
 
 @st.fragment
@@ -165,10 +237,11 @@ def stage(show: Show, headline: Claim | None = None) -> None:
     """Draw it. headline: in place of what the numbers say of themselves."""
     state, s, view = st.session_state, session.scenario(), session.view()
     held = state.get("before")
-    c = columns(run(s), view)
-    shown = Show(**{**vars(show), "hide": session.hidden() | set(show.hide)})
+    shown = replace(show, hide=session.hidden() | set(show.hide))
+    if show.lever:
+        shown = replace(shown, lever=look())
     component.stage(
-        c,
+        _scene(s, view, shown, headline),
         shown,
         take=_taken(s, view, shown, headline),
         reply=Reply(
@@ -180,7 +253,6 @@ def stage(show: Show, headline: Claim | None = None) -> None:
             back=session.back(),
         ),
         rows=None if held is None else shown_rows(run(held), view),
-        headline=_told(c, shown, headline),
         on_event=session.callback(_on_event),
     )
     # While a bar is held only the stage answers; let go, and the page follows.

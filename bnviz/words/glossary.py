@@ -398,3 +398,15 @@ STATIONS = MappingProxyType(
         "sum_dbias": TERMS["dbias"].equation,
     }
 )
+
+# What is written beside the lever.
+LEVER = MappingProxyType(
+    {
+        "rod": r"\delta x_i = a_i\, \delta W + \delta b",
+        "push": r"-\frac{\partial L}{\partial x_i}",
+        "lift": r"-\frac{\partial L}{\partial b} = \sum_i -\frac{\partial L}{\partial x_i}",
+        "turn": r"-\frac{\partial L}{\partial W}"
+        r" = \sum_i -a_i \frac{\partial L}{\partial x_i}",
+        "turn_at": r"\sum_i -(a_i - p) \frac{\partial L}{\partial x_i}",
+    }
+)

@@ -15,11 +15,12 @@ from typing import Any
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
 from bnviz.core.view import View
-from bnviz.draw import ledger, river, sweep, toolbar
+from bnviz.draw import ledger, lever, river, sweep, toolbar
+from bnviz.study.lever import Lever, Look
 from bnviz.words.claim import Claim
 
 _HERE = Path(__file__).parent
-_PARTS = ("toolbar", "river", "ledger")  # whose files the stage's script takes in
+_PARTS = ("toolbar", "river", "lever", "ledger")  # whose files the stage's script takes in
 _mount = component("stage", _HERE, js="stage.js", css="stage.css")
 
 KEY = "stage"
@@ -53,66 +54,76 @@ class Show:
     inputs: bool = True
     river: bool = False
     ledger: bool = False
+    lever: Look | None = None
     hide: Collection[str] = ()
     called: View | None = None
     tab: int = 3
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What is drawn of one scenario: its columns, what stands over them, and its lever."""
+
+    columns: Columns
+    headline: Claim | None = None
+    lever: Lever | None = None
+
+
+@dataclass(frozen=True)
 class Take:
     """A number that someone takes: everything is to be drawn at each of these values of it.
 
-    scenes: the columns and the headline at each value. fine: is the grid the finer one?
+    scenes: what is drawn at each value. fine: is the grid the finer one?
     """
 
     term: str
     row: int
     fine: bool
     values: list[float]
-    scenes: Sequence[tuple[Columns, Claim | None]]
+    scenes: Sequence[Scene]
 
 
-def _scene(
-    c: Columns, show: Show, rows: list[int] | None, headline: Claim | None
-) -> dict[str, Any]:
+def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
     """All that changes with a number."""
+    c, headline = scene.columns, scene.headline
     return {
         "headline": headline and {"claim": headline.claim, "why": headline.why},
         "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
         if show.toolbar
         else None,
         "river": river.payload(c, rows) if show.river else None,
+        "lever": lever.payload(c, scene.lever, rows) if scene.lever else None,
         "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
     }
 
 
 def stage(
-    c: Columns,
+    scene: Scene,
     show: Show,
     *,
     reply: Reply,
     rows: list[int] | None = None,
-    headline: Claim | None = None,
     take: Take | None = None,
     on_event: Callable[[], None],
 ) -> None:
-    """Draw what is shown of these columns.
+    """Draw what is shown of a scene.
 
     What people do to it arrives in the session state as `st.session_state[KEY].event`, and
     `on_event` is called. rows: the samples to show while one of them is held; None where none
-    is. headline: what stands over it. take: what has been taken, if something has.
+    is. take: what has been taken, if something has.
     """
-    scene = _scene(c, show, rows, headline)
-    data = {"reply": asdict(reply), "tab": show.tab} | scene
+    here = _scene(scene, show, rows)
+    data = {"reply": asdict(reply), "tab": show.tab} | here
     if rows is None and take is None:  # the browser keeps what never changes while a bar is held
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
-        data["formulas"] = river.formulas() if show.river else {}
+        formulas = river.formulas() if show.river else {}
+        data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
     table = b""
     if take is not None:
         held = {"term": take.term, "row": take.row, "fine": take.fine}
-        kept = c.rows if rows is None else rows
-        drawn = [_scene(at, show, kept, said) for at, said in take.scenes]
-        table = sweep.encode(held, take.values, drawn, scene)
+        kept = scene.columns.rows if rows is None else rows
+        drawn = [_scene(at, show, kept) for at in take.scenes]
+        table = sweep.encode(held, take.values, drawn, here)
     for part in _PARTS:
         serve(part, _HERE.parent / part)
     # Bytes pass through as they are; a dictionary is searched for tables first.

@@ -4,6 +4,7 @@
 import { make, onKeys, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
 import { line } from "../bnviz.common/line.js";
 import { Ledger } from "../bnviz.ledger/ledger.js";
+import { Lever } from "../bnviz.lever/lever.js";
 import { River } from "../bnviz.river/river.js";
 import { Toolbar } from "../bnviz.toolbar/toolbar.js";
 import { Hold } from "./hold.js";
@@ -38,8 +39,9 @@ class Stage {
     this.claim = make("h1", "bns-claim", this.head);
     this.why = make("p", "bns-why", this.head);
     this.river = new River(this);
+    this.lever = new Lever(this);
     this.ledger = new Ledger(this);
-    this.parts = [this.toolbar, this.river, this.ledger];
+    this.parts = [this.toolbar, this.river, this.lever, this.ledger];
     this.queue = [];
     this.sent = null; // what Python has not answered yet
     this.seq = Date.now(); // never an older page's number
@@ -67,7 +69,7 @@ class Stage {
   }
 
   set busy(value) {
-    for (const element of [this.root, this.ledger.root, this.river.root]) {
+    for (const element of [this.root, ...this.parts.slice(1).map((part) => part.root)]) {
       if (value) setAttribute(element, "data-busy", "");
       else element.removeAttribute("data-busy");
     }
