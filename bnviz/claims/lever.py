@@ -17,6 +17,7 @@ _ROD = (
     "Training pushes each x by −∂L/∂xᵢ, at the place of its own aᵢ."
 )
 _SHIFT = 10
+_SEEN = 1e-12  # of the largest x: a way that x as a float64 still shows
 _CLEAR = 1e-3  # of the largest: a push or a way too small for a sentence of its own
 
 
@@ -113,14 +114,14 @@ def _stepped(v: Lever) -> str:
     )
 
 
-def _against(v: Lever) -> str:
+def _against(c: Columns, v: Lever) -> str:
     """Who was pushed one way and went the other, as the rod is straight."""
     push, way = v.first, v.moved
-    clear = (np.abs(push) > _CLEAR * np.abs(push).max()) & (
-        np.abs(way) > _CLEAR * np.abs(way).max()
-    )
-    rows = np.flatnonzero(clear & (push * way < 0))
-    if not v.look.steps or not rows.size:
+    clear = np.abs(push) > max(_CLEAR * np.abs(push).max(), c.sums["dx"].bound)
+    far = max(_CLEAR * np.abs(way).max(), _SEEN * np.abs(c.values["x"]).max())
+    rows = np.flatnonzero(clear & (np.abs(way) > far) & (push * way < 0))
+    told = abs(v.weight_step) > v.look.steps * v.look.rate * v.turn.bound
+    if not v.look.steps or not rows.size or not told:
         return ""
     i = int(rows[np.argmax(np.abs(push[rows]))])
     asked, went = ("up", "down") if push[i] > 0 else ("down", "up")
@@ -172,7 +173,7 @@ def say(c: Columns, v: Lever) -> Said:
                 f"Add {_SHIFT} to every a: all arms grow by {_SHIFT}, and {_SHIFT} × (pushes that "
                 "cancel) is 0. The turn is the same."
             )
-    for text in (_alone(c), _against(v)):
+    for text in (_alone(c), _against(c, v)):
         if text and _finite(v):
             notes.append(text)
     return Said(_stays(c, v), _turns(c, v), _caption(c), _mark(c, v), _stepped(v), tuple(notes))

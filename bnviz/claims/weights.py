@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred, no_gradient
+from bnviz.claims.ledger import blurred
 from bnviz.core.columns import columns
-from bnviz.core.identities import gradient_scale, identities, rounding
+from bnviz.core.identities import gradient_scale, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
@@ -14,10 +14,6 @@ from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, spectrum, 
 from bnviz.study.invariance import descend, invariance, scaled
 from bnviz.study.weight_gradient import (
     Vanishing,
-    contributions,
-    inputs,
-    shift_check,
-    shifted,
     vanished,
 )
 from bnviz.words.claim import Claim
@@ -60,60 +56,6 @@ def outer(t: Trace, neuron: int, input: int) -> Claim:
         f"{number(total.bound)}.",
         total.vanishes,
     )
-
-
-def covariance(
-    s: Scenario, neuron: int, input: int, amount: float, *, centred: bool = False
-) -> Claim:
-    """∂L/∂W does not see a constant in a; centred: the page shows a − mean a."""
-    t = run(s)
-    check = shift_check(s, amount)
-    held = identities(t)["covariance"]
-    at = (input, neuron)
-    holds, agrees = bool(check.holds[at]), bool(held.holds[at])
-    moved = run(shifted(s, amount))
-    difference = number(float(check.value[at]))
-    before, after = (
-        float(np.abs(contributions(o, neuron, input, centred=centred)).max()) for o in (t, moved)
-    )
-    c = columns(t, View(neuron, input))
-    told = no_gradient(c) or not np.ptp(c.values["a"])
-    if amount and holds and not told and bool(check.bound[at] > _part(t, neuron, input)):
-        claim = f"Add {number(amount)} to every a: no change of {_DW} can be told from rounding."
-        why = f"Too few digits are left of how a varies, or of {_DX}."
-    elif amount:
-        claim = (
-            f"Add {number(amount)} to every a: {_DW} stays the same."
-            if holds
-            else f"Add {number(amount)} to every a: {_DW} moves by {difference}."
-        )
-        why = (
-            f"Measured from its mean, a is what it was: the largest contribution is "
-            f"{number(after)}, with and without. "
-            if centred
-            else f"The largest contribution goes from {number(before)} to {number(after)}. "
-        ) + f"What a constant adds is a multiple of Σ{_DX}."
-    else:
-        claim = (
-            f"{_DW} is a covariance: what counts is how a and {_DX} vary together."
-            if agrees
-            else f"{_DW} should be N · Cov(a, {_DX}). Here it is not."
-        )
-        why = (
-            f"Since {_DX} adds up to 0, only a − mean a matters. Each sample is a rectangle from "
-            "the line to its point; areas above right and below left count up."
-        )
-    one = f"{_DW} − N · Cov(a, {_DX}): {number(float(held.value[at]))}, bound "
-    text = f"{one}{number(float(held.bound[at]))}."
-    if amount:
-        text += f" Change of {_DW}: {difference}, bound {number(float(check.bound[at]))}."
-    return Claim(claim, why, text, holds and agrees)
-
-
-def _part(t: Trace, neuron: int, input: int) -> float:
-    """What ∂L/∂W could be at most, of inputs that vary as these do."""
-    a, dx = inputs(t.scenario)[:, input], t.dx[:, neuron]
-    return float(np.abs(a - a.mean()) @ np.abs(dx))
 
 
 def vanishing(case: Vanishing, s: Scenario, neuron: int, input: int) -> Claim:

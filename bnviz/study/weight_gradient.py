@@ -9,7 +9,7 @@ import numpy as np
 
 from bnviz.core.arrays import TINY, Array
 from bnviz.core.columns import column_sums
-from bnviz.core.identities import Check, gradient_scale, rounding
+from bnviz.core.identities import Check, rounding
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 
@@ -21,7 +21,7 @@ def inputs(s: Scenario) -> Array:
     return s.a
 
 
-# ---- Outer products and covariance ------------------------------------------------
+# ---- Outer products ---------------------------------------------------------------
 
 
 def running_outer(t: Trace) -> Array:
@@ -37,30 +37,9 @@ def running_bias(t: Trace) -> Array:
     return sums
 
 
-def contributions(t: Trace, neuron: int, input: int, *, centred: bool) -> Array:
-    """What each sample adds to ∂L/∂W[p, j], (N,); centred: with a measured from its mean."""
-    a = inputs(t.scenario)[:, input]
-    products: Array = (a - a.mean() if centred else a) * t.dx[:, neuron]
-    return products
-
-
 def shifted(s: Scenario, amount: float) -> Scenario:
     """The scenario with a constant added to all inputs a."""
     return s.edit(a=inputs(s) + amount)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def shift_check(s: Scenario, amount: float) -> Check:
-    """Adding a constant to a changes nothing in ∂L/∂W, (d, k)."""
-    here, there = run(s), run(shifted(s, amount))
-    assert here.dweight is not None
-    assert there.dweight is not None
-    reach = np.abs(inputs(s)).max(axis=0) + abs(amount)
-    # In a layer x moves along with a, and rounds anew at its larger size.
-    sizes = np.abs(there.scenario.x).max(axis=0) + np.abs(s.x).max(axis=0)
-    rerounded = 1.0 + sizes * here.inv_std if s.layer else np.ones(s.shape[1])
-    bound = rounding(s.shape[0]) * np.outer(reach, gradient_scale(here) * rerounded)
-    return Check("∂L/∂W stays the same", there.dweight - here.dweight, bound + TINY)
 
 
 # ---- Where it vanishes --------------------------------------------------------------

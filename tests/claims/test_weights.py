@@ -25,7 +25,6 @@ def everything(s: Scenario, j: int) -> list[Claim]:
     layer = as_layer(s)
     return [
         claims.outer(t, j, 0),
-        *(claims.covariance(s, j, 0, amount) for amount in (0.0, 5.0, -10.0)),
         *(claims.vanishing(case, s, j, 0) for case in VANISHING),
         *(claims.scale(layer, j, power) for power in (-3.0, 0.0, 3.0)),
         claims.growth(layer, j),
@@ -172,17 +171,6 @@ def test_the_length_that_is_said_not_to_matter_does_not() -> None:
             grows = np.abs(there_y - y).max() / np.abs(y).max()
             if "hardly changes" in said.why:
                 assert grows < 0.02
-
-
-def test_the_covariance_shows_its_own_check_and_speaks_of_the_bars_on_the_screen() -> None:
-    s = PRESETS["shifted"].scenario
-    opened = claims.covariance(s, 0, 1, 0.0)
-    assert "N · Cov(a, ∂L/∂x)" in opened.check
-    assert "Change" not in opened.check
-    centred = claims.covariance(s, 0, 1, 5.0, centred=True)
-    a, dx = there(s.a)[:, 1], run(s).dx[:, 0]
-    largest = np.abs((a - a.mean()) * dx).max()
-    assert f"is {largest:.2f}, with and without" in centred.why
 
 
 def test_what_comes_through_of_a_squared_length_is_a_square() -> None:

@@ -1,4 +1,4 @@
-"""Weights: outer products, the covariance, where it vanishes, scale, growth and geometry."""
+"""Weights: outer products, where it vanishes, scale, growth and geometry."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
         return
     e = Exact(s, neuron, input)
     yield from _all("outer", claims.outer(run(s), neuron, input), e)
-    for amount, centred in ((0.0, False), (5.0, False), (-10.0, True)):
-        told = claims.covariance(s, neuron, input, amount, centred=centred)
-        yield from _all("covariance", told, e)
     for case in VANISHING:
         made = case.make(s, neuron, input)
         p = min(input, made.d - 1)
@@ -95,64 +92,6 @@ def _both(e: Exact, p: str, j: str, weight: str, bias: str, bound: str) -> objec
         and shows(bias, sum_dx(e), e.bound)
         and shows(bound, e.bound, 0.05 * e.bound)
     )
-
-
-# ---- Covariance ------------------------------------------------------------------------
-
-C = "weights covariance"
-
-
-def _centred(e: Exact) -> list[Any]:
-    mean = mp.fsum(e.a) / e.n
-    return [(v - mean) * d for v, d in zip(e.a, e.dx, strict=True)]
-
-
-rule(C, "∂L/∂W is a covariance: what counts is how a and ∂L/∂x vary together.")(
-    lambda e: abs(mp.fsum(_centred(e)) - e.weight) <= 1e-30 * e.weight_bound
-)
-always(
-    C,
-    "Since ∂L/∂x adds up to 0, only a − mean a matters. Each sample is a rectangle from the line "
-    "to its point; areas above right and below left count up.",
-    "What a constant adds is a multiple of Σ∂L/∂x.",
-)
-
-
-@rule(C, "Add # to every a: ∂L/∂W stays the same.")
-def _stays(e: Exact, amount: str) -> object:
-    moved = mp.fsum((v + read(amount)) * d for v, d in zip(e.a, e.dx, strict=True))
-    return abs(moved - e.weight) <= 1e-30 * (e.weight_bound + e.bound * abs(read(amount)))
-
-
-@rule(
-    C,
-    "Add # to every a: no change of ∂L/∂W can be told from rounding. Too few digits are left of "
-    "how a varies, or of ∂L/∂x.",
-)
-def _no_telling(e: Exact, amount: str) -> object:
-    reach = largest(e.a) + abs(read(amount))
-    size = 2 * largest(e.x) + reach * 1e3 if e.s.layer else 0
-    return 4 * e.u * reach * e.scale * (1 + size * e.inv) > e.could_be
-
-
-@rule(C, "The largest contribution goes from # to #.")
-def _goes(e: Exact, before: str, after: str) -> object:
-    moved = largest([(v + 5) * d for v, d in zip(e.a, e.dx, strict=True)])
-    slack = e.weight_bound + 5 * e.bound * (1 + largest(e.x) * e.inv)
-    return shows(before, largest(e.products), slack) and shows(after, moved, slack)
-
-
-@rule(
-    C, "Measured from its mean, a is what it was: the largest contribution is #, with and without."
-)
-def _measured(e: Exact, most: str) -> object:
-    slack = (e.weight_bound + 10 * e.bound) * (1 + (largest(e.x) * e.inv if e.s.layer else 0))
-    return shows(most, largest(_centred(e)), slack)
-
-
-@rule(C, "∂L/∂W − N · Cov(a, ∂L/∂x): #, bound #.", "Change of ∂L/∂W: #, bound #.")
-def _within(e: Exact, value: str, bound: str) -> object:
-    return abs(read(value)) <= read(bound) * mp.mpf("1.06") + SMALL
 
 
 # ---- Where it vanishes -----------------------------------------------------------------

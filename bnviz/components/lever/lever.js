@@ -229,7 +229,7 @@ export class Lever {
     element.style.top = `${y}px`;
     const value = term === "mark" ? data.mark : real(data[term][r]);
     const said = term === "dy"
-      ? `push ${number(data.pushes[r], true, data.places.push)}, ∂L/∂y ${number(value, true)}`
+      ? `${number(value, true)}, a push of ${number(data.pushes[r], true, data.places.push)}`
       : number(value, true);
     this.stage.hold.describe(element, value, said, null);
   }
@@ -314,11 +314,16 @@ export class Lever {
 
   // What the grey line is, where there is room for it.
   drawBefore() {
-    const { g, data } = this;
+    const { g, data, rod } = this;
+    if (data.taken) {
+      const above = rod.slope * (g.left - g.x(0)) / g.px + rod.offset > 0;
+      this.text(g.left, g.zero + (above ? 18 : -11), "before", "bnr-small bnr-quiet bnr-halo", "start");
+      return;
+    }
     const places = [g.left, ...data.a.map((a) => g.x(real(a))).sort((p, q) => p - q), g.right];
     const gaps = places.slice(1).map((x, i) => [x - places[i], (x + places[i]) / 2]);
     const [room, x] = gaps.reduce((best, gap) => (gap[0] > best[0] ? gap : best));
-    const said = data.taken ? "before" : "flat: no x has moved";
+    const said = "flat: no x has moved";
     if (room > said.length * 6.4 + 40) this.text(x, g.zero - 11, said, "bnr-small bnr-quiet bnr-halo");
   }
 
@@ -354,7 +359,7 @@ export class Lever {
     const { g, data, pen, body } = this;
     const { x, wide, base, title, card } = this.at(name);
     const turned = name === "turn";
-    this.text(title.x, title.y, turned ? (g.narrow ? "push × arm, added" : "each push × its arm, added") : "the pushes, added", "bnr-say", "start");
+    this.text(title.x, title.y, turned ? (card.w < 210 ? "push × arm, added" : "each push × its arm, added") : "the pushes, added", "bnr-say", "start");
     let up = base;
     let down = base;
     stack.blocks.map(real).forEach((value, r) => {

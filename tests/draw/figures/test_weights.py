@@ -6,7 +6,7 @@ import pytest
 
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.draw.figures import covariance, geometry, invariance, outer
+from bnviz.draw.figures import geometry, invariance, outer
 from bnviz.draw.figures.style import NEUTRAL
 from bnviz.draw.palette import sample_colors
 from bnviz.inputs.batches import resized
@@ -27,8 +27,6 @@ def test_every_picture_draws_every_preset(name: str) -> None:
     layer = as_layer(s)
     pictures = [
         *(p for upto in {1, n} for p in outer.outer_products(t, upto)),
-        covariance.rectangles(t, VIEW, centred=True),
-        covariance.shares(t, VIEW, centred=False),
         invariance.along_weight(layer, 0, 1.0),
         invariance.growth(descend(layer, 0)),
         geometry.energy(t, 0),
@@ -111,22 +109,6 @@ def test_a_bias_that_does_not_come_back_is_not_called_zero() -> None:
     assert "again" not in outer.outer_products(t, 6)[3][1]
 
 
-@pytest.mark.parametrize("centred", [False, True])
-def test_the_rectangles_have_the_areas_that_add_up(centred: bool) -> None:
-    t = run(PRESETS["puzzle"].scenario)
-    figure, title, _ = valid(covariance.rectangles(t, View(1, 2), centred=centred))
-    boxes = [shape for shape in figure.layout.shapes if shape.type == "rect"]
-    areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes]
-    assert sum(areas) == pytest.approx(float(there(t.dweight)[2, 1]), abs=1e-12)
-    assert all(
-        (box.line.dash == "solid") == (area >= 0) for box, area in zip(boxes, areas, strict=True)
-    )
-    for i, box in enumerate(boxes):  # solid or dotted, at full strength
-        assert box.opacity in (None, 1)
-        assert box.line.color == sample_colors(6)[i]
-    assert title.endswith("+1.10")  # ∂L/∂W for input 3, neuron 2
-
-
 def test_growth_draws_what_was_reached_and_what_was_foretold() -> None:
     way = descend(PRESETS["layer"].scenario, 0)
     figure, _, _ = valid(invariance.growth(way))
@@ -171,25 +153,6 @@ def test_a_large_jacobian_fades_to_nothing_at_zero(n: int) -> None:
     assert "plus in red, minus in olive" in title
     assert figure.layout.xaxis.dtick == figure.layout.yaxis.dtick
     assert (heat.xgap == 0) == (n > 16)
-
-
-@pytest.mark.parametrize("n", [6, 16, 40])
-def test_a_crowd_of_samples_is_named_only_where_there_is_room(n: int) -> None:
-    t = run(resized(PRESETS["puzzle"].scenario, n, 2, 3))
-    figure, _, _ = valid(covariance.rectangles(t, VIEW, centred=False))
-    areas = np.abs(there(t.scenario.a)[:, 0] * t.dx[:, 0])
-    named = [int(name) - 1 for name in figure.data[0].text if name]
-    assert len(named) == (n if n <= 16 else 8)
-    assert areas[named].min() >= np.delete(areas, named).max(initial=0.0)
-    assert all(box.layer == "below" for box in figure.layout.shapes if box.type == "rect")
-    figure, _, _ = valid(covariance.shares(t, VIEW, centred=False))
-    bar = figure.data[0]
-    assert (bar.text is not None) == (n <= 8)
-    assert (bar.textangle, bar.constraintext) == (0, "none")
-    ticks = figure.layout.xaxis.tickvals
-    assert ticks[-1] == "Σ"
-    assert set(ticks) <= set(bar.x)
-    assert len(ticks) <= 17
 
 
 @pytest.mark.parametrize(
