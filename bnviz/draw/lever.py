@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,18 @@ def _stack(values: Array, total: Sum, rows: list[int]) -> dict[str, Any]:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def payload(c: Columns, v: Lever, rows: list[int] | None = None) -> dict[str, Any]:
-    """All that the lever shows, ready for JSON. rows: the samples to show."""
+def payload(
+    c: Columns,
+    v: Lever,
+    rows: list[int] | None = None,
+    hide: Collection[str] = (),
+    *,
+    brief: bool = False,
+) -> dict[str, Any]:
+    """All that the lever shows, ready for JSON.
+
+    rows: the samples to show. hide: what a link leaves out. brief: without the sentences below.
+    """
     rows = c.rows if rows is None else rows
     s, view, said = c.trace.scenario, c.view, say(c, v)
     pushes, moments = places(v)
@@ -72,7 +83,7 @@ def payload(c: Columns, v: Lever, rows: list[int] | None = None) -> dict[str, An
         "rate": v.look.rate,
         "taken": v.look.steps,
         "most": {"steps": MOST_STEPS, "rate": MOST_RATE},
-        "editable": CAN_BE_SET[s.layer],
+        "editable": [] if "inputs" in hide else CAN_BE_SET[s.layer],
         "names": {
             "a": [cell_name("a", i, view.input) for i in rows],
             "dy": [
@@ -86,7 +97,7 @@ def payload(c: Columns, v: Lever, rows: list[int] | None = None) -> dict[str, An
             "mark": said.mark,
             "caption": said.caption,
             "stepped": said.stepped,
-            "notes": list(said.notes),
+            "notes": [] if brief else list(said.notes),
         },
         "alt": alt(v, said),
     }

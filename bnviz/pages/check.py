@@ -225,7 +225,6 @@ def _neighbours() -> None:
     )
 
 
+part = choose_part(PARTS, "proof")
 toolbar(inputs=False)
-{"1": _proof, "2": _mistakes, "3": my_code, "4": _precision, "5": _neighbours}[
-    choose_part(PARTS, "proof")
-]()
+{"1": _proof, "2": _mistakes, "3": my_code, "4": _precision, "5": _neighbours}[part]()

@@ -20,9 +20,10 @@ from bnviz.components.stage import Show
 from bnviz.core.trace import run
 from bnviz.screen import session
 from bnviz.screen.parts import escaped
-from bnviz.screen.stage import stage
+from bnviz.screen.stage import look, stage
 
 _COUNT = len(STEPS)
+_LEVER = 5  # the step, from 0, from which on the lever stands below the table
 
 
 def _here() -> int:
@@ -174,7 +175,10 @@ def _show() -> None:
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
     before = () if chosen is not None or not asked else step.before
-    stage(Show(toolbar=False, ledger=True, hide={*step.hide, *before}, tab=step.tab))
+    hide = {*step.hide, *before}
+    # Why the weight learns, once it has been asked; by then it gives nothing away.
+    lever = look() if index >= _LEVER and not hide & {"sums", "dW"} and chosen is not None else None
+    stage(Show(toolbar=False, ledger=True, lever=lever, hide=hide, tab=step.tab))
     # Below: above the table it would push it down under the hand that drags.
     with st.container(horizontal=True, vertical_alignment="center", key="own"):
         if asked:

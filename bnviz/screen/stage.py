@@ -204,7 +204,9 @@ def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene
     c = columns(run(s), view)
     if show.lever:
         v = lever(c, show.lever)
-        return Scene(c, headline or lever_claims.headline(c, v), v)
+        if headline is None and not show.ledger:
+            headline = lever_claims.headline(c, v)
+        return Scene(c, headline, v)
     if headline is None and show.river:
         headline = told(c, matching(s))
     return Scene(c, headline)

@@ -57,13 +57,15 @@ export class Lever {
     return { box, shown };
   }
 
-  update({ lever, formulas, toolbar }) {
+  update({ lever, formulas, ledger }) {
     this.root.hidden = !lever;
     if (!lever) return;
+    // Beside a ledger it is what the table adds up to, and stands below it.
+    if (ledger && this.root.nextElementSibling) this.stage.root.append(this.root);
     const before = this.data;
     this.data = lever;
     this.formulas = formulas;
-    this.editable = toolbar ? lever.editable : [];
+    this.editable = lever.editable;
     setAttribute(this.root, "data-mark", lever.mark);
     setAttribute(this.root, "data-steps", lever.taken);
     setAttribute(this.root, "data-turn", lever.turn.v);

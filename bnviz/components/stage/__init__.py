@@ -83,6 +83,13 @@ class Take:
     scenes: Sequence[Scene]
 
 
+def _lever(scene: Scene, show: Show, rows: list[int] | None) -> Any:
+    if scene.lever is None:
+        return None
+    # Beside a ledger the page has words of its own.
+    return lever.payload(scene.columns, scene.lever, rows, show.hide, brief=show.ledger)
+
+
 def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
     """All that changes with a number."""
     c, headline = scene.columns, scene.headline
@@ -92,7 +99,7 @@ def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
         if show.toolbar
         else None,
         "river": river.payload(c, rows) if show.river else None,
-        "lever": lever.payload(c, scene.lever, rows) if scene.lever else None,
+        "lever": _lever(scene, show, rows),
         "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
     }
 
