@@ -108,7 +108,9 @@ export class Lever {
 
   drawControls() {
     const { data } = this;
-    this.controls.hidden = !this.editable.length;
+    // What a link leaves out is not there for a screen reader either.
+    if (!this.editable.length) this.controls.remove();
+    else if (!this.controls.isConnected) this.caption.after(this.controls);
     this.step.disabled = data.taken >= data.most.steps;
     this.flat.disabled = !data.taken;
     if (!this.stage.hold.shows(this.rate.shown)) {
