@@ -4,8 +4,9 @@ A drag moves one number along a grid of steps. All of what Python would draw at 
 computed here at once; the browser only looks it up, in the same frame and at any network delay.
 
 The bytes are compressed (zlib): a length (4 bytes, little-endian), JSON of that length, and
-float64 numbers: a row a position, a column an entry of `numbers`, which lists all the places
-where it stands.
+float64 numbers, an entry of `numbers` after the other, which lists all the places where it
+stands, with its value at each position. Of all of them come first the first bytes, then the
+second: side by side, what hardly differs compresses.
 """
 
 from __future__ import annotations
@@ -90,5 +91,6 @@ def encode(held: Json, values: Sequence[float], drawn: Sequence[Json], here: Jso
     head = {**held, "values": list(values), "numbers": list(numbers.values()), "texts": texts}
     written = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     written += b" " * (-(len(written) + 4) % 8)  # the numbers begin at a multiple of eight
-    table = np.array(list(numbers), dtype="<f8").T
-    return zlib.compress(len(written).to_bytes(4, "little") + written + table.tobytes(), 1)
+    table = np.array(list(numbers), dtype="<f8").reshape(-1, 1)
+    planes = table.view(np.uint8).T.tobytes()
+    return zlib.compress(len(written).to_bytes(4, "little") + written + planes, 1)

@@ -16,6 +16,7 @@ from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
 
 from .conftest import App, box
+from .proxy import Proxy
 from .seen import assert_one_truth, seen, table
 
 PUZZLE = PRESETS["puzzle"].scenario
@@ -203,3 +204,34 @@ def test_another_page_and_back_shows_nothing_of_a_drag_under_way(app: App) -> No
     app.follow("Explore")
     assert app.numbers() == before
     _step_through(app, PUZZLE, 0)
+
+
+def test_across_an_ocean_a_drag_undo_and_reload_find_the_same_numbers(
+    app: App, server: str
+) -> None:
+    """Behind 150 ms of round trip."""
+    with Proxy(int(server.rpartition(":")[2]), 0.15) as far:
+        app.server = f"http://localhost:{far.port}"
+        app.open()
+        opened = app.numbers()
+        bar, step = _of_bar(app)
+        x, y = app.take(bar)
+        app.page.mouse.move(x + 12 * step, y, steps=6)  # at once: nothing can be here yet
+        app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
+        c = columns(run(_x(0.8)), View(0, 1))
+        for term, column in app.numbers().items():
+            assert column == c.values[term].tolist(), term
+        held = seen(app)
+        app.page.mouse.up()
+        app.idle()
+        assert seen(app) == {**held, "busy": False}
+        app.page.wait_for_url(re.compile("check="))
+        app.page.reload()
+        app.idle()
+        assert seen(app)["cells"] == held["cells"]
+        app.type_into("x", 2, "2.5")
+        app.page.get_by_role("button", name="Undo").click()
+        app.settled(app.cell("x", 2), "0.8")
+        assert seen(app)["cells"] == held["cells"]
+        assert app.numbers() != opened
+        app.open()  # the window is left as it was found

@@ -34,7 +34,8 @@ def looked_up(packed: bytes, scene: Json) -> list[Json]:
     raw = zlib.decompress(packed)
     length = int.from_bytes(raw[:4], "little")
     head = json.loads(raw[4 : 4 + length])
-    table = np.frombuffer(raw[4 + length :], "<f8").reshape(len(head["values"]), -1)
+    planes = np.frombuffer(raw[4 + length :], np.uint8).reshape(8, -1)
+    table = np.ascontiguousarray(planes.T).view("<f8").reshape(-1, len(head["values"])).T
     found = []
     for k, row in enumerate(table):
         here = copy.deepcopy(scene)

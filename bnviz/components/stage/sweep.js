@@ -19,7 +19,7 @@ class Sweep {
     const length = new DataView(bytes.buffer).getUint32(0, true);
     const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
     Object.assign(this, head); // term, row, fine, values, numbers, texts
-    this.table = new Float64Array(bytes.buffer, 4 + length);
+    this.table = joined(bytes.subarray(4 + length));
     this.scene = structuredClone(scene);
   }
 
@@ -40,9 +40,8 @@ class Sweep {
 
   at(k) {
     const { numbers, texts, table, scene } = this;
-    const start = k * numbers.length;
     numbers.forEach((paths, i) => {
-      for (const path of paths) put(scene, path, table[start + i]);
+      for (const path of paths) put(scene, path, table[i * this.values.length + k]);
     });
     for (const { path, kinds, which, numbers: inside } of texts) {
       const pieces = kinds[which[k]];
@@ -51,6 +50,16 @@ class Sweep {
     }
     return scene;
   }
+}
+
+// The numbers of which all first bytes come first, then all second ones.
+function joined(planes) {
+  const count = planes.length / 8;
+  const bytes = new Uint8Array(planes.length);
+  planes.forEach((byte, at) => {
+    bytes[(at % count) * 8 + Math.floor(at / count)] = byte;
+  });
+  return new Float64Array(bytes.buffer);
 }
 
 function put(scene, path, value) {
