@@ -3,10 +3,10 @@
 A drag moves one number along a grid of steps. All of what Python would draw at each step is
 computed here at once; the browser only looks it up, in the same frame and at any network delay.
 
-The bytes are compressed (zlib): a length (4 bytes, little-endian), JSON of that length, and
-float64 numbers, an entry of `numbers` after the other, which lists all the places where it
-stands, with its value at each position. Of all of them come first the first bytes, then the
-second: side by side, what hardly differs compresses.
+The bytes, compressed (zlib) where they are many: a length (4 bytes, little-endian), JSON of that
+length, and float64 numbers, an entry of `numbers` after the other, which lists all the places
+where it stands, with its value at each position. Of all of them come first the first bytes, then
+the second: side by side, what hardly differs compresses.
 """
 
 from __future__ import annotations
@@ -69,10 +69,18 @@ def _coded(values: Sequence[Any]) -> tuple[list[Any], list[int], list[list[str]]
     return [kind.split("\0") for kind in kinds], which, numbers
 
 
-def encode(held: Json, values: Sequence[float], drawn: Sequence[Json], here: Json) -> bytes:
+def encode(
+    held: Json,
+    values: Sequence[float],
+    drawn: Sequence[Json],
+    here: Json,
+    *,
+    compressed: bool = True,
+) -> bytes:
     """The table. held: what is held; drawn: what is drawn at each of the values.
 
     here: what is drawn now, which may be none of these; the browser changes it into each.
+    A few positions are best sent as they are, since browsers take their time to unpack.
     """
     rows = [dict(_leaves(scene)) for scene in drawn]
     now = dict(_leaves(here))
@@ -93,4 +101,5 @@ def encode(held: Json, values: Sequence[float], drawn: Sequence[Json], here: Jso
     written += b" " * (-(len(written) + 4) % 8)  # the numbers begin at a multiple of eight
     table = np.array(list(numbers), dtype="<f8").reshape(-1, 1)
     planes = table.view(np.uint8).T.tobytes()
-    return zlib.compress(len(written).to_bytes(4, "little") + written + planes, 1)
+    table_of = len(written).to_bytes(4, "little") + written + planes
+    return zlib.compress(table_of, 1) if compressed else table_of

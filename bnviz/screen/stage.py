@@ -225,13 +225,20 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
         values = [v for v in grid(value, step, log=False, count=count) if low <= v <= high]
         looks: list[dict[str, Any]] = [{term: v} for v in values]
         shows = [replace(show, lever=replace(show.lever, **changed)) for changed in looks]
-        return Take(term, row, fine, values, [_scene(s, view, at, headline) for at in shows])
+        return Take(
+            term,
+            row,
+            fine,
+            count < POSITIONS,
+            values,
+            [_scene(s, view, at, headline) for at in shows],
+        )
     place = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
     values = grid(value, step, log=term == "eps", count=count)
     if show.lever:  # a step is of the numbers that it was taken from
         show = replace(show, lever=replace(show.lever, steps=0))
     scenes = [_scene(with_cell(s, *place, v), view, show, headline) for v in values]
-    return Take(term, row, fine, values, scenes)
+    return Take(term, row, fine, count < POSITIONS, values, scenes)
 
 
 @st.fragment

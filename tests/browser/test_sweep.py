@@ -64,8 +64,9 @@ def test_every_step_of_a_drag_is_what_the_core_says(
     what, step = find(app)
     before = len(app.sent)
     x, y = app.take(what)
-    app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
-    app.page.evaluate(FRAME)
+    for _ in range(2):  # the first few positions, and all of them
+        app.page.wait_for_function("!document.querySelector('[data-stage][data-busy]')")
+        app.page.evaluate(FRAME)
     visited = [*range(3, 25), *range(23, -25, -1), *range(-23, -5)]
     for i in visited:
         app.page.mouse.move(x + i * step, y)
@@ -176,8 +177,8 @@ def _step_through(app: App, s: Scenario, neuron: int) -> None:
 @pytest.mark.parametrize("change", ["scenario", "neuron"])
 def test_a_sweep_that_comes_too_late_is_not_shown(app: App, change: str) -> None:
     app.page.evaluate(LATE)
-    app.take(app.slider("x", 2))
-    app.page.mouse.up()
+    app.slider("x", 2).hover()  # a mouse that rests there has all positions sent
+    app.page.wait_for_function("document.querySelector('[data-stage][data-busy]')")
     s, neuron = PUZZLE, 0
     if change == "scenario":  # of the same shape: the place that was taken is there as well
         app.page.get_by_role("combobox", name="Scenario").select_option(label="Shifted inputs")
@@ -197,8 +198,8 @@ def test_a_sweep_that_comes_too_late_is_not_shown(app: App, change: str) -> None
 def test_another_page_and_back_shows_nothing_of_a_drag_under_way(app: App) -> None:
     app.page.evaluate(LATE)
     before = app.numbers()
-    app.take(app.slider("x", 2))
-    app.page.mouse.up()
+    app.slider("x", 2).hover()
+    app.page.wait_for_function("document.querySelector('[data-stage][data-busy]')")
     app.follow("Weights")
     app.page.evaluate("unpackAll()")
     app.follow("Explore")

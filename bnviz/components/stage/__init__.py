@@ -73,12 +73,14 @@ class Scene:
 class Take:
     """A number that someone takes: everything is to be drawn at each of these values of it.
 
-    scenes: what is drawn at each value. fine: is the grid the finer one?
+    scenes: what is drawn at each value. fine: is the grid the finer one? few: are these the
+    nearest values only, for a hand that does not wait?
     """
 
     term: str
     row: int
     fine: bool
+    few: bool
     values: list[float]
     scenes: Sequence[Scene]
 
@@ -130,7 +132,8 @@ def stage(
         held = {"term": take.term, "row": take.row, "fine": take.fine}
         kept = scene.columns.rows if rows is None else rows
         drawn = [_scene(at, show, kept) for at in take.scenes]
-        table = sweep.encode(held, take.values, drawn, here)
+        data["few"] = take.few
+        table = sweep.encode(held, take.values, drawn, here, compressed=not take.few)
     for part in _PARTS:
         serve(part, _HERE.parent / part)
     # Bytes pass through as they are; a dictionary is searched for tables first.

@@ -9,7 +9,7 @@ import { number } from "../bnviz.common/numbers.js";
 const SETTLE_MS = 400; // after the last key of a run of steps
 const REST_MS = 120; // a mouse that rests on a handle may be about to take it
 const AHEAD = 10; // positions left in a sweep when the next one is asked for
-const FIRST = 5; // on either side in the first answer to a hand that does not wait for more
+const FIRST = 12; // on either side in the first answer to a hand that does not wait for more
 const SMALLEST_EPS = -12; // a power of ten; below it the dragged ε is 0
 
 // A dragged number without the dust of binary fractions.
@@ -64,10 +64,10 @@ export class Hold {
     const { sent } = this.stage;
     if (k >= 0 && gesture.moved && (!sent || sent.kind === "move" || sent.kind === "take")) {
       gesture.drawn = true;
+      this.stage.forgetMoves();
       this.stage.update(sweep.at(k));
     }
-    const few = sweep.values.length <= 2 * FIRST + 1;
-    if (few) this.take(gesture.spec, gesture.value, sweep.fine);
+    if (sweep.scene.few) this.take(gesture.spec, gesture.value, sweep.fine);
   }
 
   // Asks for all positions of a number, unless they are here or under way.

@@ -8,7 +8,7 @@ import { Lever } from "../bnviz.lever/lever.js";
 import { River } from "../bnviz.river/river.js";
 import { Toolbar } from "../bnviz.toolbar/toolbar.js";
 import { Hold } from "./hold.js";
-import { unfold, unpack } from "./sweep.js";
+import { unfold, unpack, unpacked } from "./sweep.js";
 
 const LOST_MS = 5000; // an answer later than this is asked for again
 const AWAY_MS = 1000; // a line that is back sooner is not worth a word
@@ -66,6 +66,11 @@ class Stage {
     if (replaces) this.queue.pop();
     this.queue.push(event);
     this.flush();
+  }
+
+  // Steps that wait to be sent, where their answers are here already.
+  forgetMoves() {
+    this.queue = this.queue.filter(({ kind }) => kind !== "move");
   }
 
   set busy(value) {
@@ -145,11 +150,12 @@ class Stage {
     if (this.isAway && !this.returning) this.away(false);
     if (reply.link) line.keep(reply.link);
     this.hold.answered(answered && !this.queue.length, packed.length > 0);
+    const { era } = this.hold;
+    if (scene.few) this.hold.arrived(unpacked(packed, scene), era);
     // While the browser draws by itself, an answer that was under way is of an older position;
     // and what is held when the server comes back is newer than anything it knows.
     if (!this.hold.draws && !(returned && this.hold.gesture)) this.update(scene);
-    const { era } = this.hold;
-    if (packed.length) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep, era));
+    if (packed.length && !scene.few) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep, era));
     if (returned && this.sent) this.ask();
     else if (answered) this.flush();
   }

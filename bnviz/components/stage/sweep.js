@@ -8,7 +8,10 @@ export function unpack(bytes) {
   return { scene, packed: bytes.slice(8 + length) };
 }
 
-// The sweep of a scene; it comes compressed, and browsers unpack in their own time.
+// The first few positions of a scene come as they are, and are there at once.
+export const unpacked = (packed, scene) => new Sweep(packed, scene);
+
+// All of them come compressed, and browsers unpack in their own time.
 export async function unfold(packed, scene) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Sweep(new Uint8Array(await new Response(stream).arrayBuffer()), scene);
