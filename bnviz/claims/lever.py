@@ -9,6 +9,7 @@ import numpy as np
 from bnviz.claims.ledger import blurred, lost, no_gradient
 from bnviz.core.columns import Columns
 from bnviz.study.lever import Lever
+from bnviz.study.precision import leftover
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
 
@@ -152,6 +153,21 @@ def _alone(c: Columns) -> str:
     )
 
 
+def _in_code(c: Columns, v: Lever) -> str:
+    """What becomes of such a bias in practice."""
+    left = leftover(c.trace, c.view.neuron)
+    kept = "In code such a bias is left out, bias=False: β does its work."
+    if not np.isfinite(left.residue):
+        return kept
+    if not left.residue:
+        return f"In float32 the pushes add up to 0 to the last digit here. {kept}"
+    return (
+        f"In float32 rounding leaves {number(left.residue, signed=True)} of ∂L/∂b. SGD hardly "
+        "moves the bias by it; Adam divides it by its own size, and its first step would be "
+        f"{number(left.step)} of the rate. {kept}"
+    )
+
+
 def say(c: Columns, v: Lever) -> Said:
     """Every sentence of the lever, true of these numbers."""
     notes: list[str] = []
@@ -173,6 +189,8 @@ def say(c: Columns, v: Lever) -> Said:
                 f"Add {_SHIFT} to every a: all arms grow by {_SHIFT}, and {_SHIFT} × (pushes that "
                 "cancel) is 0. The turn is the same."
             )
+        if _steady(c, v):
+            notes.append(_in_code(c, v))
     for text in (_alone(c), _against(c, v)):
         if text and _finite(v):
             notes.append(text)

@@ -51,9 +51,10 @@ def outer(t: Trace, neuron: int, input: int) -> Claim:
     return Claim(
         claim,
         "A gradient reaches W by way of the input that W was multiplied with: sample i adds the "
-        f"matrix aᵢ ⊗ {_DX}ᵢ. Replace every input by 1, and what is added is {_DX} itself.",
+        f"matrix aᵢ ⊗ {_DX}ᵢ, each entry of the one times each of the other. Replace every "
+        f"input by 1, and what is added is {_DX} itself.",
         f"{entry}: {number(weight.value, signed=True)}. ∂L/∂b: {number(total.value)}, bound "
-        f"{number(total.bound)}.",
+        f"{number(total.bound)}. A bound is what rounding alone can leave of a sum that is 0.",
         total.vanishes,
     )
 
@@ -169,6 +170,12 @@ def growth(layer: Scenario, neuron: int) -> Claim:
                 f" Each adds less than the one before: the first {number(float(steps[0]))}, the "
                 f"last {number(float(steps[-1]))}."
             )
+        first, turns = (way.rate / float(w) ** 2 for w in (way.length[0], last))
+        if np.isfinite(first) and turns > 0:
+            why += (
+                " The longer w is, the less a step of the same rate turns it: η/|w|² goes from "
+                f"{number(first)} to {number(turns)}."
+            )
     elif layer.eps and (steps < 0).any():
         claim = "At this rate w gets shorter at times: what ε leaves along w outweighs the step."
     else:
@@ -219,11 +226,18 @@ def geometry(t: Trace, neuron: int) -> Claim:
             + ("nearly all of x̂." if passed < 1e-3 else "a part of x̂.")
         )
         why = (
-            f"Of |∂L/∂x̂|², {100 * shares[0]:.1f}% lies along 1 and is removed. "
+            f"Of |∂L/∂x̂|², {100 * shares[0]:.1f}% lies along 1, the same for all samples, and is "
+            "removed. "
             f"{100 * shares[1]:.1f}% lies along x̂; of that part’s length {number(passed)} comes "
             f"through, ε/(σ²+ε), and of its square {number(passed**2)}."
             + (f" The other {100 * shares[2]:.1f}% is kept." if n > 2 else "")
         )
+        mean, total = float(t.mean[neuron]), columns(t, View(neuron, 0)).sums["dx"]
+        if total.vanishes and not t.scenario.frozen:
+            why += (
+                f" Move x along −{_DX}, by whatever rate: its mean stays at {number(mean)}, since "
+                f"Σ{_DX} is 0."
+            )
         if not any(shares):
             why = "Here ∂L/∂x̂ is 0 for every sample, so there is nothing to take away."
     return Claim(

@@ -12,6 +12,7 @@ import numpy as np
 from bnviz.core.arrays import Array
 from bnviz.draw.derive_numbers import Json, Numbers, equals, label
 from bnviz.study.derivation import MOVES, Line, OffCentre, lines, off_centre
+from bnviz.study.precision import mean_errors
 from bnviz.words import formula
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
@@ -244,7 +245,8 @@ def _centre(m: Numbers) -> Json:
             f"{number(dropped)}. Both columns differ from the right gradient: the centre does."
             if rescued
             else f"With the second piece Σ∂L/∂x is {number(kept)}, without it {number(dropped)}."
-        ),
+        )
+        + _happens(m),
         label="a wrong centre",
         code="",
         source="an experiment",
@@ -253,6 +255,17 @@ def _centre(m: Numbers) -> Json:
         edges=["mean-dev", "dev-var"],
         # The graph's numbers are of the right centre.
         labels={"mean-dev": label(""), "dev-var": label("")},
+    )
+
+
+def _happens(m: Numbers) -> str:
+    """That a centre does get wrong, and by how much in few digits."""
+    off = mean_errors(m.t, m.view.neuron)
+    if not all(np.isfinite(error) and error > 0 for error in off.values()):
+        return " Centres do get wrong: in few digits, or when the mean comes from elsewhere."
+    return (
+        f" Centres do get wrong: taken in float16 this mean is off by {number(off['float16'])}, in "
+        f"float32 by {number(off['float32'])}; or it comes from elsewhere."
     )
 
 

@@ -82,3 +82,40 @@ def textbook(t: Trace, neuron: int, dtype: str, variance: str) -> Pass:
 def passes(t: Trace, neuron: int) -> list[Pass]:
     """All precisions, each with both variances."""
     return [textbook(t, neuron, dtype, v) for dtype in DTYPES for v in VARIANCES]
+
+
+ADAM_EPS = 1e-8  # what Adam adds to the size of a gradient, in PyTorch and in its paper
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What a float32 program hands to the bias in front of a norm, where 0 is right.
+
+    residue: Σ∂L/∂x of the textbook pass, added up in float32. step: the first step of Adam
+    from it, as a share of the rate (Kingma and Ba 2015, arXiv 1412.6980: m̂/(√v̂ + 1e-8)).
+    """
+
+    residue: float
+
+    @property
+    def step(self) -> float:
+        """A share of the rate, 0 to 1."""
+        return abs(self.residue) / (abs(self.residue) + ADAM_EPS)
+
+
+def leftover(t: Trace, neuron: int) -> Leftover:
+    """Of neuron j; its residue is nan where float32 can't hold the pass."""
+    return Leftover(
+        float(textbook(t, neuron, "float32", "two").dx.astype(np.float32).sum(dtype=np.float32))
+    )
+
+
+@np.errstate(all="ignore")
+def mean_errors(t: Trace, neuron: int) -> dict[str, float]:
+    """How far the mean of x is off when it is taken in fewer digits; nan where it overflows."""
+    x = t.scenario.x[:, neuron]
+    exact = float(t.mean[neuron])
+    return {
+        dtype: abs(float(x.astype(dtype).mean(dtype=dtype)) - exact)
+        for dtype in ("float16", "float32")
+    }

@@ -211,3 +211,17 @@ rule(D, "Rounding alone explains #: too few digits are left of a, or of the grad
 )
 for _i, _move in enumerate(MOVES):
     always(D, f"To one line, move {_i + 1}: {_move.title}. {_move.why}")
+
+
+always(D, "Centres do get wrong: in few digits, or when the mean comes from elsewhere.")
+
+
+@rule(
+    D,
+    "Centres do get wrong: taken in float16 this mean is off by #, in float32 by #; or it comes "
+    "from elsewhere.",
+)
+def _centres(e: Exact, half: str, single: str) -> object:
+    size = 2 * e.n * largest(e.x)
+    allowed = [size * mp.mpf(2) ** -p + mp.mpf(2) ** -t for p, t in ((10, 24), (23, 149))]
+    return all(0 < read(v) <= most for v, most in zip((half, single), allowed, strict=True))

@@ -198,3 +198,27 @@ def _stepped(e: Rod, *numbers: str) -> object:
         and abs(by - moved[i])
         <= digits + wide * size + abs(moved[i]) * mp.mpf("0.051") + 8 * (e.bound + e.before.bound)
     )
+
+
+@rule(
+    N,
+    "In float32 rounding leaves # of ∂L/∂b. SGD hardly moves the bias by it; Adam divides it by "
+    "its own size, and its first step would be # of the rate. In code such a bias is left out, "
+    "bias=False: β does its work.",
+)
+def _leftover(e: Rod, residue: str, step: str) -> object:
+    found = abs(read(residue))
+    # The six equations in float32: each of their roundings counts once for each sample.
+    flat = e.before
+    spread = largest(flat.x) * flat.inv + 1
+    most = mp.mpf(2) ** -23 * 64 * (flat.n + 8) * flat.scale * (1 + spread) ** 3 + mp.mpf(2) ** -120
+    share = found / (found + mp.mpf("1e-8"))
+    return 0 < found <= most and shows(step, share, mp.mpf("0.06") * share)
+
+
+rule(
+    N,
+    "In code such a bias is left out, bias=False: β does its work.",
+    "In float32 the pushes add up to 0 to the last digit here. In code such a bias is left out, "
+    "bias=False: β does its work.",
+)(lambda e: not e.frozen and zero(e.lift, e.bound))

@@ -80,7 +80,9 @@ rule(U, "Here the bias gets nothing, and ∂L/∂W for input #, neuron # is 0 as
 always(
     U,
     "A gradient reaches W by way of the input that W was multiplied with: sample i adds the "
-    "matrix aᵢ ⊗ ∂L/∂xᵢ. Replace every input by 1, and what is added is ∂L/∂x itself.",
+    "matrix aᵢ ⊗ ∂L/∂xᵢ, each entry of the one times each of the other. Replace every input by 1, "
+    "and what is added is ∂L/∂x itself.",
+    "A bound is what rounding alone can leave of a sum that is 0.",
 )
 
 
@@ -259,6 +261,19 @@ def _less(e: Exact, first: str, last: str) -> object:
     return read(last) <= read(first)
 
 
+@rule(
+    W,
+    "The longer w is, the less a step of the same rate turns it: η/|w|² goes from # to #.",
+)
+def _effective(e: Exact, first: str, last: str) -> object:
+    half = Layer(e).length / Layer(e).gradient / 2
+    rate = mp.mpf(10) ** mp.floor(mp.log10(half))
+    known = rate / Layer(e).length ** 2
+    # A rate at the edge of a power of ten may be either.
+    near = any(shows(first, known * f, known * f * mp.mpf("1e-6")) for f in (1, 10, mp.mpf("0.1")))
+    return near and read(last) <= read(first)
+
+
 rule(W, "At this rate w gets shorter at times: what ε leaves along w outweighs the step.")(
     lambda e: e.eps > 0
 )
@@ -347,8 +362,8 @@ def _percent(text: str, share: Any) -> bool:
 
 @rule(
     G,
-    "Of |∂L/∂x̂|², #% lies along 1 and is removed. #% lies along x̂; of that part’s length # comes "
-    "through, ε/(σ²+ε), and of its square #.",
+    "Of |∂L/∂x̂|², #% lies along 1, the same for all samples, and is removed. #% lies along x̂; "
+    "of that part’s length # comes through, ε/(σ²+ε), and of its square #.",
 )
 def _shares(e: Exact, one: str, two: str, length: str, square: str) -> object:
     first, second, _ = _squares(e)
@@ -377,3 +392,8 @@ def _eigenvalues(e: Exact, listed: str = "0") -> object:
         elif name == "s":
             ok &= shows(value, e.inv, 1e-11 * e.inv)
     return ok
+
+
+@rule(G, "Move x along −∂L/∂x, by whatever rate: its mean stays at #, since Σ∂L/∂x is 0.")
+def _mean_stays(e: Exact, mean: str) -> object:
+    return zero(sum_dx(e), e.bound) and shows(mean, e.mean, e.u * largest(e.x))
