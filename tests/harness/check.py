@@ -16,7 +16,7 @@ from bnviz.proof.losses import under
 from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.study import neighbours
 from bnviz.study.precision import Pass, passes
-from tests.harness.exact import LARGE, Exact, largest, read, shows
+from tests.harness.exact import LARGE, SMALL, Exact, largest, read, shows
 from tests.harness.rules import always, rule
 
 Text = tuple[str, str]
@@ -164,7 +164,7 @@ def wrong_dx(e: Exact, name: str) -> list[list[Any]] | None:
 
 def _noise(e: Exact, o: Exact, dx: list[Any]) -> Any:
     reach = max(mp.mpf(1), largest(o.x_hat))
-    return o.u * (o.scale + mp.fsum(map(abs, dx))) * reach * o.n
+    return o.u * (o.scale + mp.fsum(map(abs, dx))) * reach * o.n + mp.mpf(SMALL)
 
 
 def _passes(e: Exact, name: str) -> bool | None:
