@@ -45,10 +45,13 @@ def last(run: Run) -> slice:
     return slice(-MEDIAN_OVER, None)
 
 
-def headline(run: Run, before: float) -> Claim:
-    """What becomes of the gradient. before: `study.depth.before_training` of this setting."""
-    s, done = run.setting, len(run.loss)
-    if run.broken:
+def headline(run: Run, before: float, *, end: bool = True) -> Claim:
+    """What becomes of the gradient: after the steps so far, or before the first of them.
+
+    before: `study.depth.before_training` of this setting.
+    """
+    s, done = run.setting, len(run.loss) if end else 0
+    if run.broken and end:
         step, layer = run.broken
         return Claim(
             f"Training ends at step {step}: numbers run out at layer {layer + 1}.",

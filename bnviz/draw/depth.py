@@ -32,7 +32,7 @@ def _short(value: float) -> float | None:
 
 def payload(run: Run, before: float, total: int) -> dict[str, Any]:
     """Everything that the picture shows, ready for JSON. total: the steps that are planned."""
-    said, steps = headline(run, before), frames(len(run.loss))
+    said, steps = (headline(run, before, end=end) for end in (False, True)), frames(len(run.loss))
     relative, found = ratios(run), run.measures
     most = float(np.nanmax(relative)) if relative.size else 1.0
     columns = {name: found[:, :, i] for i, name in enumerate(MEASURES) if name != "rms"}
@@ -40,7 +40,8 @@ def payload(run: Run, before: float, total: int) -> dict[str, Any]:
     columns["back"] = columns["handed"] - 1.0 + lost
     losses = frames(len(run.loss), MOST_LOSSES)
     return {
-        "headline": {"claim": said.claim, "why": said.why},
+        # What is said before the first steps, and after them.
+        "headlines": [{"claim": one.claim, "why": one.why} for one in said],
         "depth": run.setting.depth,
         "done": len(run.loss),
         "total": total,

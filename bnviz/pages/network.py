@@ -44,16 +44,11 @@ def _run(training: Training) -> tuple[Run, float]:
     return run, float(state.run_before)
 
 
-def _choose(training: Training, at: int) -> None:
-    session.choose("net", write(training))
-    session.choose("at", "" if at < 0 else at)
-
-
 def _scenario() -> None:
     name = st.session_state.net_scenario
     if name in SCENARIOS:
-        _, training, at = SCENARIOS[name]
-        _choose(training, at)
+        session.choose("net", name)
+        session.choose("at", "")
 
 
 def _set(name: str) -> None:
@@ -61,7 +56,8 @@ def _set(name: str) -> None:
     if value is None:
         return
     try:
-        _choose(changed(_training(), **{name: value}), 0)
+        session.choose("net", write(changed(_training(), **{name: value})))
+        session.choose("at", "0")
     except ValueError as error:
         session.say(str(error))
 
@@ -73,13 +69,10 @@ def _look() -> None:
 
 
 def _controls(training: Training) -> None:
-    here = write(training)
-    at = session.option("at")
+    here = session.option("net")
     titles = {name: title for name, (title, _, _) in SCENARIOS.items()}
     if here not in SCENARIOS:
         titles |= {_OWN: "Your own"}
-    elif here == "explodes" and at not in ("", "0"):
-        here = "heals"
     state, s = st.session_state, training.setting
     with st.container(horizontal=True, vertical_alignment="bottom", key="net-controls"):
         state.net_scenario = here if here in SCENARIOS else _OWN
@@ -163,8 +156,8 @@ def _page() -> None:
         end = time.perf_counter() + _SLICE
         while len(run.loss) < training.steps and not run.broken and time.perf_counter() < end:
             run.go(min(5, training.steps - len(run.loss)))
-        at = session.option("at")
-        shown = int(at) if at else training.steps
+        at = session.option("at") or str(SCENARIOS.get(session.option("net"), ("", 0, 0))[2])
+        shown = training.steps if at == "-1" else int(at)
         if run.loss:
             drawn = payload(run, before, training.steps)
             component.depth(drawn, shown, on_event=session.callback(_look))

@@ -54,6 +54,7 @@ from streamlit.web.cli import main
 threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
 main()
 """
+HEARTBEAT = b"\x88\x01\x01"
 # Long enough for a busy machine: a wait ends as soon as what it waits for is there.
 PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
@@ -169,7 +170,8 @@ class App:
         socket.on("framesent", self._hear)
 
     def _hear(self, message: str | bytes) -> None:
-        self.sent.append(message)
+        if message != HEARTBEAT:  # a quiet line is asked whether it is there
+            self.sent.append(message)
 
     def leave(self) -> None:
         """Hear no more of this window: another journey takes it."""
@@ -227,12 +229,12 @@ class App:
                  && document.querySelector('[data-test-script-state=notRunning]')
                  && !document.querySelector('[data-stale=true]')
                  && document.querySelector(
-                      '[data-plot], [data-stage], [data-derive], [data-neurons], textarea, '
-                      + '[data-testid=stCode]')
+                      '[data-plot], [data-stage], [data-derive], [data-neurons], [data-depth], '
+                      + 'textarea, [data-testid=stCode]')
                  && !document.querySelector('[data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
-                          '[data-plot], [data-stage], [data-derive], [data-neurons], '
+                          '[data-plot], [data-stage], [data-derive], [data-neurons], [data-depth], '
                           + '[data-keys], [data-line]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",

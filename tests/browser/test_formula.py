@@ -56,7 +56,9 @@ def test_a_formula_is_set_and_can_be_read(
     new_app: Callable[..., App], width: int, dark: bool
 ) -> None:
     app = new_app(width, dark=dark).open("/derive?step=6")
-    assert app.page.evaluate("document.fonts.load('16px \"bnviz Math\"').then(f => f.length)") == 1
+    app.page.wait_for_function(
+        "document.fonts.load('16px \"bnviz Math\"').then(f => f.length === 1)"
+    )
     formula = app.page.locator(".bnd-formula")
     high = "fractions => fractions.map(f => [...f.children].map(e => e.getBoundingClientRect()))"
     for top, bottom in formula.locator("mfrac").evaluate_all(high):

@@ -7,6 +7,7 @@ import { Pen } from "../bnviz.river/pen.js";
 
 const FRAME_MS = 60;
 const NARROW = 760;
+const FIRST = 5; // steps that are still the beginning
 const PARTS = [
   ["back", "back by γ/σ and Wᵀ", 1],
   ["stopped", "stopped by the activation", -1],
@@ -76,8 +77,6 @@ class Depth {
     const step = this.data?.frames[this.k]?.step;
     this.data = data;
     setAttribute(this.root, "data-done", data.done);
-    setText(this.claim, unbroken(data.headline.claim));
-    setText(this.why, unbroken(data.headline.why));
     const wanted = first || data.at !== this.at ? data.at : last && !this.held ? Infinity : step;
     this.at = data.at;
     this.k = Math.max(0, data.frames.findLastIndex((frame) => frame.step <= wanted));
@@ -146,6 +145,9 @@ class Depth {
     const pitch = (width - left - (narrow ? 6 : 64)) / data.depth;
     this.g = { width, left, pitch, narrow, x: (layer) => left + (layer + 0.5) * pitch };
     const frame = data.frames[this.k];
+    const said = data.headlines[frame.step < FIRST ? 0 : 1];
+    setText(this.claim, unbroken(said.claim));
+    setText(this.why, unbroken(said.why));
     setAttribute(this.root, "data-step", frame.step);
     setAttribute(this.root, "data-early", frame.early);
     setAttribute(this.svg, "aria-label", frame.alt);
