@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from bnviz import terms
 from bnviz.claims.network import Network, open_network
 from bnviz.core.closed_form import gradients
+from bnviz.core.network import Setting
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, trace
+from bnviz.inputs.clouds import batch
 from bnviz.proof.judge import judge
+from bnviz.study.depth import Run
 
 
 def open(path: str | Path) -> Network:
@@ -22,4 +26,29 @@ def open(path: str | Path) -> Network:
     return network
 
 
-__all__ = ["Network", "Scenario", "Trace", "gradients", "judge", "open", "terms", "trace"]
+def network(*, data: str = "spirals", steps: int = 300, **setting: object) -> Run:
+    """Train a small network in NumPy, and keep what every layer does to the gradient.
+
+    setting: the fields of `bnviz.core.network.Setting`, depth=10, norm="batch" and so on; a
+    ValueError names what is out of range. `run.loss` is before each step, `run.measures`
+    (steps, depth, 7) what `bnviz.study.depth.MEASURES` names, `run.growth(slice(-20, None))` the
+    median of rms ∂L/∂x at layer 2 over that at the last layer.
+    """
+    chosen = Setting(**setting)  # type: ignore[arg-type]
+    run = Run(chosen, partial(batch, data, chosen.seed))
+    run.go(steps)
+    return run
+
+
+__all__ = [
+    "Network",
+    "Run",
+    "Scenario",
+    "Trace",
+    "gradients",
+    "judge",
+    "network",
+    "open",
+    "terms",
+    "trace",
+]

@@ -15,7 +15,7 @@ THEORY = math.sqrt(math.pi / (math.pi - 1))  # a layer, for wide ReLU layers and
 _WAYS = ((10.0, "explodes"), (2.0, "grows"), (0.5, "stays"), (0.1, "shrinks"), (0.0, "vanishes"))
 _EXPLODES = 10.0
 _GUESSING = math.log(2)
-_TRAINED = 100  # steps from which the end of a run is spoken of
+_TRAINED = 40  # steps from which the end of a run is spoken of
 _LAYERS = {"batch": "batch norm", "layer": "layer norm", "none": "no norm"}
 
 

@@ -15,8 +15,8 @@ from bnviz.inputs.networks import DEFAULT, MAX_STEPS, SCENARIOS, Training, chang
 from bnviz.screen import session
 from bnviz.study.depth import Run, before_training
 
-_SLICE = 0.12  # seconds of training at a time: others want the server too
-_EVERY = 0.4  # seconds from one slice to the next
+_SLICE = 0.2  # seconds of training at a time: others want the server too
+_EVERY = 0.3  # seconds from one slice to the next
 _OWN = "own"
 _WORDS = {"relu": "ReLU", "tanh": "tanh", "none": "none", "batch": "batch norm"}
 _WORDS |= {"layer": "layer norm", "sgd": "SGD", "adam": "Adam"}
@@ -166,6 +166,8 @@ def _page() -> None:
             st.markdown(f"# Numbers run out at layer {layer + 1} before step {step + 1}.")
         if going and (run.broken or len(run.loss) >= training.steps):
             st.rerun()
+        if not going:
+            session.save()  # where one looks is in the link, and only a whole run writes it else
 
     picture()
 

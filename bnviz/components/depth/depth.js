@@ -36,6 +36,7 @@ class Depth {
     this.body = make("div", "bnx-body", this.root);
     this.main = make("div", "bnx-main", this.body);
     this.svg = draw("svg", { role: "img" }, this.main);
+    make("p", "bnx-caption", this.main, "when: the river from above, a row a step; drag the line");
     this.when = make("canvas", "bnx-when", this.main);
     this.when.setAttribute("aria-hidden", "true");
     this.when.onpointerdown = (event) => this.scrub(event);
@@ -77,6 +78,7 @@ class Depth {
     const step = this.data?.frames[this.k]?.step;
     this.data = data;
     setAttribute(this.root, "data-done", data.done);
+    this.root.toggleAttribute("data-busy", data.training);
     const wanted = first || data.at !== this.at ? data.at : last && !this.held ? Infinity : step;
     this.at = data.at;
     this.k = Math.max(0, data.frames.findLastIndex((frame) => frame.step <= wanted));
@@ -151,7 +153,7 @@ class Depth {
     setAttribute(this.root, "data-step", frame.step);
     setAttribute(this.root, "data-early", frame.early);
     setAttribute(this.svg, "aria-label", frame.alt);
-    const h = narrow ? 392 : 420;
+    const h = 416;
     setAttribute(this.svg, "viewBox", `0 0 ${width} ${h}`);
     setAttribute(this.svg, "width", width);
     setAttribute(this.svg, "height", h);
@@ -186,7 +188,7 @@ class Depth {
   drawRiver(frame) {
     const { g, data, pen, layer } = this;
     const middle = 112;
-    this.text(0, 14, "the river: rms of the gradient at x, over that at the last layer; a line at every doubling", "bnx-quiet", "start");
+    this.text(0, 14, g.narrow ? "rms, over the last layer’s; a line a doubling" : "the river: rms of the gradient at x, over that at the last layer; a line at every doubling", "bnx-quiet", "start");
     const outline = (rms) => {
       const top = rms.map((ratio, i) => `${g.x(i).toFixed(1)} ${(middle - this.half(ratio)).toFixed(1)}`);
       const bottom = rms.map((ratio, i) => `${g.x(i).toFixed(1)} ${(middle + this.half(ratio)).toFixed(1)}`);
@@ -255,7 +257,7 @@ class Depth {
       pen.draw("line", { x1: x, y1: floor, x2: x + long * Math.sin(lean), y2: floor - long * Math.cos(lean), class: "bnx-needle" }, layer);
       pen.draw("circle", { cx: x, cy: floor, r: 2, class: "bnx-foot" }, layer);
     }
-    this.text(0, floor + 22, "the weights, a needle a layer: its length, and how far it has turned", "bnx-quiet", "start");
+    this.text(0, floor + 22, g.narrow ? "a needle a layer: length and turn of W" : "the weights, a needle a layer: its length, and how far it has turned", "bnx-quiet", "start");
   }
 
   // The river from above, a row a step.
