@@ -67,9 +67,6 @@ OPTIONS = {
     "mine": ("", re.compile(r"(b?float\d\d~)?-?[\d.][-\d._~e]{0,1500}", re.ASCII)),
     # The decimals that x and ∂L/∂y were given to, where they are not exact.
     "given": ("", re.compile(r"\d{1,2}_\d{1,2}", re.ASCII)),
-    # The network that is trained, and the step that is looked at.
-    "net": ("explodes", re.compile(r"[a-z0-9.\-~]{1,120}", re.ASCII)),
-    "at": ("", re.compile(r"\d{1,4}", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 
