@@ -32,14 +32,15 @@ QUANTITIES = (
     "sigma",  # mean of √(σ² + ε) over neurons, or over samples
     "dweight",  # |∂L/∂W|², Frobenius
 )
-_CHECKPOINTS = 24 * 2**20  # bytes
+_CHECKPOINTS = 16 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
 class Fault:
     """The first number that is not finite: at which step, in which layer from 1, on which way.
 
-    way: "forward", "back" or "weights"; layer L + 1 is that of the logits.
+    way: "forward", "back", "weights", or "square" where only a square of a gradient is too large;
+    layer L + 1 is that of the logits.
     """
 
     step: int
@@ -79,7 +80,7 @@ class Run:
         self.gradient = self._views()
         self.kept = optimisers.memory(settings.optimiser, self.now.vector.size)
         self.fault: Fault | None = None
-        self._rows = np.empty((64, len(QUANTITIES), settings.depth), np.float32)
+        self._rows = np.empty((64, len(QUANTITIES), settings.depth))
         self._curve = np.empty((64, 3))  # loss, share right, largest |bias|
         self.steps = -1  # the last one that has been looked at
         self._every = 1
@@ -92,7 +93,7 @@ class Run:
 
     @property
     def rows(self) -> np.ndarray:
-        """(steps so far, quantities, layers), float32."""
+        """(steps so far, quantities, layers)."""
         return self._rows[: self.steps + 1]
 
     def quantity(self, name: str) -> np.ndarray:
@@ -147,16 +148,20 @@ class Run:
             return
         self._held = self._held_at(step, self.now, self._held)
         seen = self._look(self.now, step, self.gradient, self._held)
-        fault = self._first(seen, step)
-        if fault is not None:
-            self.fault = fault
+        self.fault = self._first(seen, step)
+        if self.fault is not None:
+            return
+        measured = self._measure(seen)
+        if not np.isfinite(measured).all():
+            layer = int(np.flatnonzero(~np.isfinite(measured).all(axis=0))[-1])
+            self.fault = Fault(step, layer + 1, "square")
             return
         self._keep(step, State(step, self.now.vector, self.kept, self._held))
         if step >= len(self._rows):
             for name in ("_rows", "_curve"):
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.empty_like(old)]))
-        self._rows[step] = self._measure(seen)
+        self._rows[step] = measured
         moved = float(np.abs(self.now.bias).max()) if self.settings.bias else 0.0
         self._curve[step] = seen.loss, seen.right, moved
         self.steps = step
@@ -188,9 +193,7 @@ class Run:
     def _first_weight(self, step: int) -> Fault:
         depth = self.settings.depth
         bad = [
-            layer + 1
-            for layer in range(depth)
-            if not np.isfinite(self.now.weight_of(layer)).all()
+            layer + 1 for layer in range(depth) if not np.isfinite(self.now.weight_of(layer)).all()
         ]
         return Fault(step, bad[0] if bad else depth + 1, "weights")
 
@@ -286,9 +289,7 @@ class Run:
         with np.errstate(all="ignore"):
             return p, self._look(p, step, self._views(), held, salt)
 
-    def ratios(
-        self, p: Parameters, held: Statistics | None, batches: int = 20
-    ) -> Array:
+    def ratios(self, p: Parameters, held: Statistics | None, batches: int = 20) -> Array:
         """Root mean square of ∂L/∂x at layer 2 over the last layer, on so many batches."""
         second, found, gradient = min(1, self.settings.depth - 1), [], self._views()
         with np.errstate(all="ignore"):
