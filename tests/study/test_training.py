@@ -35,8 +35,8 @@ RECORDED = json.loads(OUTPUT.read_text(encoding="utf-8"))
 
 def same(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
     assert mine.keys() == theirs.keys()
-    for name, right in theirs.items():
-        right = np.asarray(right)
+    for name, told in theirs.items():
+        right = np.asarray(told)
         # Layer by layer: a deep net's gradients span many sizes.
         layers = zip(mine[name], right, strict=True) if right.ndim == 3 else [(mine[name], right)]
         for layer, (one, two) in enumerate(layers):
