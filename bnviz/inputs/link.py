@@ -67,6 +67,10 @@ OPTIONS = {
     "mine": ("", re.compile(r"(b?float\d\d~)?-?[\d.][-\d._~e]{0,1500}", re.ASCII)),
     # The decimals that x and ∂L/∂y were given to, where they are not exact.
     "given": ("", re.compile(r"\d{1,2}_\d{1,2}", re.ASCII)),
+    # The network: its settings, the step and the layer looked at; see `bnviz.inputs.networks`.
+    "net": ("", re.compile(r".{1,2000}", re.DOTALL)),
+    "at": ("", re.compile(r"\d{1,9}", re.ASCII)),
+    "deep": ("0", re.compile(r"[1-9]\d?", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 

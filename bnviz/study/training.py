@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from bnviz.core.arrays import Array
-from bnviz.core.network import optimisers
+from bnviz.core.network import norm, optimisers
 from bnviz.core.network.model import (
     Labels,
     Parameters,
@@ -19,6 +20,7 @@ from bnviz.core.network.model import (
     started,
 )
 from bnviz.core.network.settings import MOST_STEPS, Settings
+from bnviz.core.scenario import MAX_INPUTS, MAX_ROWS, Scenario
 
 # What is kept of each layer at each step, in this order.
 QUANTITIES = (
@@ -289,13 +291,18 @@ class Run:
         with np.errstate(all="ignore"):
             return p, self._look(p, step, self._views(), held, salt)
 
+    @property
+    def near(self) -> int:
+        """The layer, from 0, that is held against the last: the second, where it is another."""
+        return 1 if self.settings.depth > 2 else 0
+
     def ratios(self, p: Parameters, held: Statistics | None, batches: int = 20) -> Array:
-        """Root mean square of ∂L/∂x at layer 2 over the last layer, on so many batches."""
-        second, found, gradient = min(1, self.settings.depth - 1), [], self._views()
+        """Root mean square of ∂L/∂x at the near layer over the last, on so many other batches."""
+        found, gradient = [], self._views()
         with np.errstate(all="ignore"):
             for salt in range(1, batches + 1):
                 dx = self._look(p, 0, gradient, held, salt).dx
-                sizes = np.square(dx[[second, -1]]).mean(axis=(1, 2))
+                sizes = np.square(dx[[self.near, -1]]).mean(axis=(1, 2))
                 found.append(float(np.sqrt(_over(sizes[:1], sizes[1:])[0])))
         return np.array(found)
 
@@ -310,6 +317,66 @@ class Run:
             else:
                 new.weight_of(layer)[:] = w * _over(before, length)
         return new
+
+
+@np.errstate(all="ignore")
+def surface(run: Run, step: int, side: int = 28, reach: float = 1.25) -> Array:
+    """How sure the network is of class 1 over the plane, (side, side), from the top left.
+
+    In evaluation: the norms take the mean and variance of all of the data.
+    """
+    s, (p, held) = run.settings, run.at(step)
+    ticks = (np.arange(side) + 0.5) / side * 2 * reach - reach
+    grid = np.stack(np.meshgrid(ticks, -ticks), axis=-1).reshape(-1, 2)
+    if s.norm in ("batch", "frozen") and held is None:
+        seen = forward(s, p, run.inputs, run.labels)
+        held = np.stack(seen.mean), np.stack(seen.var)
+    seen = forward(s, p, grid, np.zeros(len(grid), np.int64), held)
+    sure: Array = np.exp(seen.log_p[:, 1]).reshape(side, side)
+    return sure
+
+
+@np.errstate(all="ignore")
+def companies(run: Run, step: int, batches: int = 20) -> Array:
+    """How sure the network is of class 1 for one sample, in so many batches of others."""
+    p, held = run.at(step)
+    found = []
+    for salt in range(1, batches + 1):
+        inputs, labels = run.batch(step, salt)
+        inputs, labels = inputs.copy(), labels.copy()
+        inputs[0], labels[0] = run.inputs[0], run.labels[0]
+        seen = forward(run.settings, p, inputs, labels, held)
+        found.append(float(np.exp(seen.log_p[0, 1])))
+    return np.array(found)
+
+
+def neuron(run: Run, step: int, layer: int, which: int | None = None) -> tuple[Scenario, int, int]:
+    """A neuron of a layer at a step, with its real batch: a scenario, the neuron, its input.
+
+    layer and which are from 0; without one, the neuron with the largest ∂L/∂x. Of its inputs the
+    four with the largest ∂L/∂W are kept, and the one given back is the largest of them; of more
+    than 64 samples, those with the largest ∂L/∂x.
+    """
+    p, seen = run.look(step)
+    dx = seen.dx[layer]
+    if which is None or not 0 <= which < dx.shape[1]:
+        which = int(np.square(dx).sum(axis=0).argmax())
+    rows = np.sort(np.argsort(-np.abs(dx[:, which]), kind="stable")[:MAX_ROWS])
+    size = np.abs(seen.a[layer].T @ dx[:, which])
+    inputs = np.sort(np.argsort(-size, kind="stable")[:MAX_INPUTS])
+    given: dict[str, Any] = {}
+    if run.at(step)[1] is not None:
+        given = {"running_mean": seen.mean[layer][[which]], "running_var": seen.var[layer][[which]]}
+    s = Scenario(
+        seen.x[layer][rows][:, [which]],
+        seen.dy[layer][rows][:, [which]],
+        p.gamma[layer][[which]],
+        p.beta[layer][[which]],
+        norm.EPS,
+        seen.a[layer][rows][:, inputs],
+        **given,
+    )
+    return s, which, int(size[inputs].argmax())
 
 
 def _over(top: Array, bottom: Array) -> Array:
