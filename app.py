@@ -15,6 +15,7 @@ pages = [
     st.Page("bnviz/pages/derive.py", title="Derive", url_path="derive"),
     st.Page("bnviz/pages/weights.py", title="Weights", url_path="weights"),
     st.Page("bnviz/pages/check.py", title="Check", url_path="check"),
+    st.Page("bnviz/pages/network.py", title="Network", url_path="network"),
     st.Page("bnviz/pages/lesson.py", title="Lesson", url_path="lesson"),
     st.Page("bnviz/pages/layer.py", title="Your layer", url_path="layer"),
 ]

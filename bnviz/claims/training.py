@@ -37,7 +37,9 @@ def times(value: float) -> str:
 def ratios(run: Run) -> Array:
     """Root mean square of ∂L/∂x at the near layer over the last, at each step so far."""
     dx = run.quantity("dx")
-    return np.divide(dx[:, run.near], dx[:, -1], out=np.zeros(len(dx)), where=dx[:, -1] > 0)
+    none = np.zeros(len(dx))
+    found: Array = np.divide(dx[:, run.near], dx[:, -1], out=none, where=dx[:, -1] > 0)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -223,8 +225,9 @@ def arrives(run: Run, step: int) -> Claim:
     start = f"{when(step)}, with {norm}, the loss is {number(loss)}; guessing has {number(guess)}"
     if step == 0:
         claim = f"The loss begins at {number(loss)}; guessing has {number(guess)}"
-    elif loss > 0.85 * guess:
-        claim = f"Nothing is learned: {start[0].lower()}{start[1:]}"
+    elif loss > 0.75 * guess:
+        little = "Nothing" if loss > 0.95 * guess else "Hardly anything"
+        claim = f"{little} is learned: {start[0].lower()}{start[1:]}"
     else:
         claim = f"It learns: {start[0].lower()}{start[1:]}"
     over = f"median of {len(losses)} steps" if len(losses) > 1 else "on this one batch"
@@ -274,12 +277,12 @@ def bias(run: Run, step: int) -> Claim:
     gets = f"Its gradient is Σ∂L/∂x; at this step at most {significant(sums)}"
     if sums <= 1e-12 * scale:
         gets += f", 0 but for rounding (Σ|∂L/∂x| is up to {significant(scale)})."
-        by = {"adam": "Adam", "sgd": "SGD", "momentum": "momentum"}[s.optimiser]
-        if moved > 1e-6:
-            claim = f"The bias gets no gradient, and {by} moves it all the same: by up to "
+        plain = s.rate * step * sums
+        if s.optimiser == "adam" and moved > 1000 * plain > 0:
+            claim = "The bias gets no gradient, and Adam moves it all the same: by up to "
             claim += significant(moved)
-            if s.optimiser == "adam":
-                gets += " Adam divides the rounding by its own size."
+            gets += " Adam divides the rounding by its own size; as many plain steps of that "
+            gets += f"gradient would make {significant(plain)}."
         else:
             claim = f"The bias gets no gradient, and stays: moved by {significant(moved)}"
     else:

@@ -38,9 +38,9 @@ PRESETS = {
     "frozen": Preset(
         "Frozen in the middle", replace(_DEEP, depth=10, norm="frozen", freeze=150), 170, "frozen"
     ),
-    "leaks": Preset("Batch norm leaks", replace(_DEEP, depth=10), UNTIL, "leaks"),
+    "leaks": Preset("Batch norm leaks", replace(_DEEP, depth=10), 20, "leaks"),
     "random": Preset("Random input, as in theory", replace(_DEEP, data="noise"), 0, "flow"),
-    "digits": Preset("Digits", replace(_DEEP, depth=6, data="digits"), UNTIL, "heals"),
+    "digits": Preset("Digits", replace(_DEEP, depth=6, data="digits"), 0, "flow"),
 }
 DEFAULT = "explodes"
 TELLS = tuple(dict.fromkeys(p.tells for p in PRESETS.values()))

@@ -306,6 +306,13 @@ class Run:
                 found.append(float(np.sqrt(_over(sizes[:1], sizes[1:])[0])))
         return np.array(found)
 
+    def sizes(self, p: Parameters, held: Statistics | None, step: int) -> Array:
+        """Root mean square of ∂L/∂x of each layer, (L,), on the batch of a step."""
+        with np.errstate(all="ignore"):
+            dx = self._look(p, step, self._views(), held).dx
+            found: Array = np.sqrt(np.square(dx).mean(axis=(1, 2)))
+        return found
+
     def given_back(self, p: Parameters, what: str) -> Parameters:
         """The same network with its first directions or lengths back, neuron by neuron."""
         new = self._views(p.vector.copy())
@@ -381,7 +388,8 @@ def neuron(run: Run, step: int, layer: int, which: int | None = None) -> tuple[S
 
 def _over(top: Array, bottom: Array) -> Array:
     """top / bottom, and 0 where bottom is 0."""
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
+    found: Array = np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
+    return found
 
 
 def _lengths(p: Parameters) -> Array:

@@ -1,0 +1,216 @@
+"""Network: the gradient's flow through many layers and through training."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+
+from bnviz.claims import training as claims
+from bnviz.components import network as picture
+from bnviz.core.network.settings import MOST_STEPS, Settings
+from bnviz.core.view import View
+from bnviz.draw import network as draw
+from bnviz.inputs import networks
+from bnviz.inputs.datasets import dataset
+from bnviz.inputs.link import ShareError
+from bnviz.screen import session
+from bnviz.study.training import Run, neuron
+
+_SLICE = 0.06  # seconds of training an answer; then others have their turn
+_KEPT = 12  # runs
+_EXPLORE = "bnviz/pages/explore.py"
+
+
+@dataclass
+class Kept:
+    """A run that people look at, and the picture of it; one of them trains it at a time."""
+
+    drawn: draw.Drawn
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@st.cache_resource(show_spinner=False)
+def _runs() -> tuple[OrderedDict[Settings, Kept], threading.Lock, threading.Lock]:
+    """The runs of this server, the latest last: the same settings are the same numbers for all.
+
+    With the lock of the table, and one that lets one session train at a time.
+    """
+    return OrderedDict(), threading.Lock(), threading.Lock()
+
+
+def _kept(s: Settings) -> Kept:
+    runs, table, _ = _runs()
+    with table:
+        if s not in runs:
+            runs[s] = Kept(draw.Drawn(Run(s, *dataset(s.data, s.seed, s.width))))
+            while len(runs) > _KEPT:
+                runs.popitem(last=False)
+        runs.move_to_end(s)
+        return runs[s]
+
+
+def _train(kept: Kept, goal: int) -> None:
+    """Go towards a step, for a slice of time; the first step at once."""
+    run = kept.drawn.run
+    with kept.lock:
+        until = time.perf_counter() + _SLICE
+        if run.steps < 0:
+            run.train(0)
+        turn = _runs()[2]
+        if run.steps < goal and turn.acquire(timeout=_SLICE):
+            try:
+                while run.steps < goal and not run.done and time.perf_counter() < until:
+                    run.one_step()
+                    kept.drawn.catch_up()
+            finally:
+                turn.release()
+        kept.drawn.catch_up()
+
+
+# ---- What is set -----------------------------------------------------------------------
+
+
+def _here() -> tuple[Settings, str]:
+    try:
+        return networks.decode(session.option("net"))
+    except ShareError as error:
+        session.choose("net", "")
+        session.choose("at", "")
+        session.say(f"This link can’t be opened: {error}. Here is the first network instead.")
+        return networks.decode("")
+
+
+def _at(s: Settings, tells: str) -> int:
+    text = session.option("at")
+    if text:
+        return min(int(text), MOST_STEPS)
+    name = networks.matching(s, tells, -1)
+    return networks.PRESETS[name].at if name else 0
+
+
+def _goal(s: Settings, at: int) -> int:
+    """The step that is trained to."""
+    asked: tuple[Settings, int] | None = st.session_state.get("network_goal")
+    mine = asked[1] if asked and asked[0] == s else networks.UNTIL
+    return max(at, mine)
+
+
+def _ask(s: Settings, goal: int) -> None:
+    st.session_state.network_goal = (s, max(0, min(goal, MOST_STEPS)))
+
+
+def _open(s: Settings, tells: str, at: int | None) -> None:
+    session.choose("net", networks.encode(s, tells))
+    session.choose("at", "" if at is None else at)
+    st.session_state.pop("network_given", None)
+
+
+def _whole(event: dict[str, Any], name: str, most: int) -> int | None:
+    value = event.get(name)
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+    return value if good else None
+
+
+def _on_event() -> None:
+    """What people do: anything that isn't one of these is ignored."""
+    event = st.session_state[picture.KEY].event
+    if not isinstance(event, dict):
+        return
+    s, tells = _here()
+    kind = event.get("kind")
+    st.session_state.network_have = _whole(event, "have", 10_000) or 0
+    if kind == "preset" and event.get("name") in networks.PRESETS:
+        preset = networks.PRESETS[event["name"]]
+        _open(preset.settings, preset.tells, preset.at)
+        st.session_state.network_have = 0
+    elif kind == "set" and isinstance(event.get("name"), str):
+        index = _whole(event, "index", 99)
+        try:
+            value = draw.chosen(s, event["name"], -1 if index is None else index)
+            changed = replace(s, **{event["name"]: value})
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            return
+        _open(changed, "flow", 0)
+        st.session_state.network_have = 0
+    elif kind == "goal":
+        goal, at = _whole(event, "to", MOST_STEPS), _whole(event, "at", MOST_STEPS)
+        if goal is not None:
+            _ask(s, goal)
+        if at is not None:
+            session.choose("at", at)
+    elif kind == "show":
+        at = _whole(event, "at", MOST_STEPS)
+        if at is not None:
+            session.choose("at", at)
+            st.session_state.pop("network_given", None)
+    elif kind == "layer":
+        layer = _whole(event, "layer", s.depth - 1)
+        if layer is not None:
+            session.choose("deep", layer + 1)
+    elif kind == "give" and event.get("what") in ("directions", "lengths"):
+        st.session_state.network_given = event["what"]
+    elif kind == "open":
+        layer = _whole(event, "layer", s.depth - 1)
+        if layer is not None and s.norm in ("batch", "frozen"):
+            session.choose("deep", layer + 1)
+            run = _kept(s).drawn.run
+            step = min(_at(s, tells), run.steps)
+            with _kept(s).lock:
+                found, _, best = neuron(run, step, layer, _whole(event, "neuron", s.width - 1))
+            session.change(found, view=View(0, best), opened=True)
+            st.session_state.network_leaves = True
+
+
+def _given(kept: Kept, step: int, what: str) -> dict[str, Any]:
+    """The river with the first directions or lengths of the weights back."""
+    run = kept.drawn.run
+    with kept.lock:
+        p, held = run.at(step)
+        other = run.given_back(p, what)
+        size = run.sizes(other, held, step)
+        _, directions, lengths = claims.given_back(run, step)
+    told = claims.times(directions if what == "directions" else lengths)
+    return {"what": what, "at": step, "told": told, "doublings": draw.outline(run, size)}
+
+
+def _page() -> None:
+    state = st.session_state
+    if state.pop("network_leaves", False):
+        st.switch_page(_EXPLORE)
+    s, tells = _here()
+    notice = session.notice()
+    kept = _kept(s)
+    at = _at(s, tells)
+    goal = _goal(s, at)
+    _train(kept, goal)
+    run = kept.drawn.run
+    here = draw.nearest_sent(min(at, run.steps), run.steps)
+    what = state.get("network_given")
+    given = _given(kept, here, what) if what and here and s.depth > 1 else None
+    with kept.lock:
+        data, table = draw.payload(
+            kept.drawn,
+            state.get("network_have", 0),
+            tells=tells,
+            preset=networks.matching(s, tells, at),
+            at=here,
+            run=networks.encode(s, "flow"),
+            wanted=at,
+            goal=goal,
+            training=run.steps < goal and not run.done,
+            layer=min(max(int(session.option("deep")), 1), s.depth) - 1
+            if session.option("deep") != "0"
+            else s.depth // 2,
+            width=s.width,
+            given=given,
+            notice=notice,
+        )
+    picture.network(data, table, on_event=session.callback(_on_event))
+
+
+_page()
