@@ -140,14 +140,15 @@ def still(run: Run) -> dict[str, Any]:
         "gives": "γ/σ and Wᵀ" if s.norm != "none" else "Wᵀ",
         "normed": s.norm != "none",
         "opens": s.norm in ("batch", "frozen"),
-        "rate": s.rate,
-        "squares": _squares(run),
+        "rates": [float(v) for v in _rates(run)],
         "most": MOST_STEPS,
     }
 
 
-def _squares(run: Run) -> float:
-    return float(np.square(run.rows[0, 5]).mean())
+def _rates(run: Run) -> Array:
+    """η/|W|² of each layer at the start."""
+    square = np.square(run.rows[0, 5])
+    return np.divide(run.settings.rate, square, out=np.zeros_like(square), where=square > 0)
 
 
 _SHORT: dict[str, dict[Any, str]] = {
