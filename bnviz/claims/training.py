@@ -109,7 +109,7 @@ def flow(run: Run, step: int) -> Claim:
         said.append(f"That is {times(a_layer(run, ratio))} a layer, {count} times over.")
     if s.depth > 3:
         m = means(run, step)
-        what = "passes all on" if s.activation == "none" else f"stops {number(m[0], places=0)}"
+        what = "passes all on" if s.activation == "none" else f"stops {m[0]:.0f}"
         taken = (
             f" its norm takes {number(m[1] + m[2], places=1)},"
             if s.norm in ("batch", "layer") or (s.norm == "frozen" and step < s.freeze)
@@ -117,10 +117,9 @@ def flow(run: Run, step: int) -> Claim:
         )
         said.append(
             f"In squares, of 100 that arrive at a layer {ACTIVATIONS[s.activation]} {what},{taken} "
-            f"and {number(m[4], places=0)} are handed on."
+            f"and {m[4]:.0f} are handed on."
             if s.activation != "none"
-            else f"In squares, of 100 that arrive at a layer{taken} {number(m[4], places=0)} are "
-            "handed on."
+            else f"In squares, of 100 that arrive at a layer{taken} {m[4]:.0f} are handed on."
         )
     if theory_applies(s, step):
         said.append(

@@ -96,14 +96,29 @@ def _words(run: Run, step: int) -> dict[str, Any]:
         "last": f"rms ∂L/∂x = {significant(float(run.quantity('dx')[step, -1]))}",
         "loss": number(float(run.losses[step])),
         "right": f"{100 * run.right[step]:.0f} % right",
+        "ledger": _ledger(means),
         "means": None if means is None else [_signed(v) for v in (means[3], -means[0], -means[1],
                                                                   -means[2])]
-        + [number(float(means[4]), places=0)],
+        + [f"{means[4]:.0f}"],
     }  # fmt: skip
 
 
+def _ledger(means: Array | None) -> str:
+    """The title of the row of losses and gains."""
+    where = "Where it is lost, where it grows"
+    if means is None:
+        return where
+    lost = float(means[0] + means[1] + means[2])
+    if means[3] < 0:
+        return (
+            f"{where}: of 100 a layer loses {lost:.0f}, and what is left shrinks by {-means[3]:.0f}"
+        )
+    return f"{where}: of 100 a layer loses {lost:.0f} and gets back {means[3]:.0f}"
+
+
 def _signed(value: float) -> str:
-    return number(float(value), signed=True, places=0 if abs(value) >= 9.95 else 1)
+    text = f"{value:+.0f}" if abs(value) >= 9.95 else f"{value:+.1f}"
+    return "0" if not value else text.replace("-", "−")
 
 
 def _bytes(values: Array) -> str:

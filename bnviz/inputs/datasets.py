@@ -38,7 +38,7 @@ def dataset(name: str, seed: int, wide: int = 32) -> tuple[Array, Labels]:
         radius = np.where(labels == 1, 0.85, 0.4)
     else:
         far = np.sqrt(rng.uniform(0.02, 1, POINTS))
-        turn = 3 * np.pi * far + np.pi * labels
+        turn = 2.6 * np.pi * far + np.pi * labels
         radius = far
     at = np.column_stack([radius * np.cos(turn), radius * np.sin(turn)])
     return at + rng.normal(size=at.shape) * 0.03, labels

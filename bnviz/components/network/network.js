@@ -149,7 +149,7 @@ class Network {
     };
     this.play = button("▸ Play", "Play", () => (this.running() ? this.stop() : this.start()));
     this.play.classList.add("bnt-play");
-    button("⏮", "To the start", () => this.jump(0));
+    button("|◂", "To the start", () => this.jump(0));
     button("◂", "One step back", () => this.jump(this.at - 1));
     button("▸", "One step on", () => this.forward());
     this.slider = make("input", "", box);

@@ -224,7 +224,7 @@ export class Rows {
       const inside = doublings[near] > 4;
       const x = this.x(near);
       draw("circle", { cx: x, cy: middle + half, r: 4, class: "bnt-dot" }, marks);
-      const words = `${frame.words.ratio} at layer ${near + 1}`;
+      const words = `${frame.words.ratio} at layer ${near + 1}, this batch`;
       if (inside) text(x + 12, middle + 6, words, "bnt-in");
       else {
         draw("line", { x1: x, x2: x, y1: middle + half, y2: middle + half + 16, class: "bnt-tick" }, marks);
@@ -260,6 +260,7 @@ export class Rows {
     const { still } = this.owner.data;
     const svg = this.ledger;
     while (svg.childNodes.length > 1) svg.lastChild.remove();
+    setText(this.ledgerTitle, frame.words.ledger);
     const base = 66;
     const wide = Math.min(26, this.pitch * 0.68);
     const scale = HUNDRED / 100;
@@ -312,7 +313,6 @@ export class Rows {
       draw("rect", { x: x - wide / 2, y: base + 7, width: wide * Math.min(1, this.owner.cell(frame, l, "pace")), height: 8, class: "bnt-pace" }, svg);
     }
     if (!this.narrow) {
-      draw("text", { x: this.left - 9, y: base - 20, class: "bnt-quiet", "text-anchor": "end" }, svg, "|W|");
       draw("text", { x: this.left - 9, y: base + 16, class: "bnt-quiet", "text-anchor": "end" }, svg, "η/|W|²");
     }
   }

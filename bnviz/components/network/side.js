@@ -20,7 +20,7 @@ export class Side {
     this.right = make("p", "", words);
     this.curve = draw("svg", { height: 70, role: "img", class: "bnt-curve" }, box);
     const legend = make("table", "bnt-legend", box);
-    make("caption", "", legend, "of 100 that arrive, in squares");
+    this.caption = make("caption", "", legend);
     this.legend = ["back", "stopped", "one", "hat", "handed"].map((name) => {
       const row = make("tr", "", legend);
       const th = make("th", "", row);
@@ -57,7 +57,7 @@ export class Side {
       owner.send({ kind: "open", layer: owner.layer, ...which });
     };
     this.into = into;
-    this.hidden = make("table", "bnt-hidden", box);
+    this.hidden = make("table", "", make("div", "bnt-hidden", box));
   }
 
   draw(frame, settled) {
@@ -68,7 +68,8 @@ export class Side {
     setText(this.right, words.right);
     this.drawSurface(frame, settled);
     this.drawLoss(frame, settled);
-    const names = [`back by ${still.gives}`, "stopped by the activation", "leaves along 1 (μ)", "leaves along x̂ (σ²)", "handed on, mean of layers 3 on"];
+    const names = [`back by ${still.gives}`, "stopped by the activation", "leaves along 1 (μ)", "leaves along x̂ (σ²)", "handed on, of 100"];
+    setText(this.caption, still.depth > 3 ? `in squares, mean of layers 3–${still.depth - 1}` : "in squares");
     this.legend.forEach(([name, value], n) => {
       setText(name, names[n]);
       setText(value, words.means ? words.means[n] : "–");
@@ -135,7 +136,7 @@ export class Side {
   drawLoss(frame, settled) {
     const { frames, data } = this.owner;
     const wide = this.curve.clientWidth || 226;
-    const most = Math.max(data.still.guess * 1.3, ...frames.map((f) => f.loss));
+    const most = Math.max(data.still.guess * 1.7, ...frames.map((f) => f.loss));
     const x = (step) => 5 + (step / Math.max(1, data.last)) * (wide - 10);
     const y = (loss) => 64 - (Math.min(loss, most) / most) * 54;
     if (settled) {
@@ -144,7 +145,7 @@ export class Side {
       const guess = y(data.still.guess);
       draw("line", { x1: 0, x2: wide, y1: 64, y2: 64, class: "bnt-rule" }, this.curve);
       draw("line", { x1: 0, x2: wide, y1: guess, y2: guess, class: "bnt-ghost" }, this.curve);
-      draw("text", { x: wide, y: guess - 4, class: "bnt-quiet", "text-anchor": "end" }, this.curve, data.still.guessing);
+      draw("text", { x: wide, y: 10, class: "bnt-quiet", "text-anchor": "end" }, this.curve, `dotted: ${data.still.guessing}`);
       draw("text", { x: 0, y: 10, class: "bnt-quiet" }, this.curve, "loss");
       draw("polyline", { points: frames.map((f) => `${x(f.step).toFixed(1)},${y(f.loss).toFixed(1)}`).join(" "), class: "bnt-losses" }, this.curve);
       this.dot = draw("circle", { r: 4.5, class: "bnt-now" }, this.curve);
