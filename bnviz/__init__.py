@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from bnviz import terms
 from bnviz.claims.network import Network, open_network
 from bnviz.core.closed_form import gradients
+from bnviz.core.network.settings import Settings
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, trace
+from bnviz.inputs.datasets import dataset
 from bnviz.proof.judge import judge
+from bnviz.study.training import Run
 
 
 def open(path: str | Path) -> Network:
@@ -22,4 +26,29 @@ def open(path: str | Path) -> Network:
     return network
 
 
-__all__ = ["Network", "Scenario", "Trace", "gradients", "judge", "open", "terms", "trace"]
+def network(steps: int = 300, **settings: Any) -> Run:
+    """Train a small network, and keep what every layer's gradient did at every step.
+
+    settings: data, depth, width, batch, activation, norm, skip, bias, optimiser, rate, decay,
+    seed, freeze; see `bnviz.core.network.settings`. `run.quantity("dx")` is (steps + 1, layers),
+    the root mean square of ∂L/∂x; `run.look(step)` has every term of every layer. The run stops
+    where a number overflows, and `run.fault` says where. Raises ValueError that names a setting.
+    """
+    unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"There is no setting {unknown[0]}.")
+    s = Settings(**settings)
+    return Run(s, *dataset(s.data, s.seed, s.width)).train(steps)
+
+
+__all__ = [
+    "Network",
+    "Scenario",
+    "Trace",
+    "gradients",
+    "judge",
+    "network",
+    "open",
+    "terms",
+    "trace",
+]

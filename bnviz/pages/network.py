@@ -116,54 +116,78 @@ def _whole(event: dict[str, Any], name: str, most: int) -> int | None:
     return value if good else None
 
 
-def _on_event() -> None:
-    """What people do: anything that isn't one of these is ignored."""
-    event = st.session_state[picture.KEY].event
-    if not isinstance(event, dict):
-        return
-    s, tells = _here()
-    kind = event.get("kind")
-    st.session_state.network_have = _whole(event, "have", 10_000) or 0
-    if kind == "preset" and event.get("name") in networks.PRESETS:
+def _preset(event: dict[str, Any], s: Settings) -> None:
+    if event.get("name") in networks.PRESETS:
         preset = networks.PRESETS[event["name"]]
         _open(preset.settings, preset.tells, preset.at)
         st.session_state.network_have = 0
-    elif kind == "set" and isinstance(event.get("name"), str):
-        index = _whole(event, "index", 99)
-        try:
-            value = draw.chosen(s, event["name"], -1 if index is None else index)
-            changed = replace(s, **{event["name"]: value})
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            return
-        _open(changed, "flow", 0)
-        st.session_state.network_have = 0
-    elif kind == "goal":
-        goal, at = _whole(event, "to", MOST_STEPS), _whole(event, "at", MOST_STEPS)
-        if goal is not None:
-            _ask(s, goal)
-        if at is not None:
-            session.choose("at", at)
-    elif kind == "show":
-        at = _whole(event, "at", MOST_STEPS)
-        if at is not None:
-            session.choose("at", at)
-            st.session_state.pop("network_given", None)
-    elif kind == "layer":
-        layer = _whole(event, "layer", s.depth - 1)
-        if layer is not None:
-            session.choose("deep", layer + 1)
-    elif kind == "give" and event.get("what") in ("directions", "lengths"):
+
+
+def _set(event: dict[str, Any], s: Settings) -> None:
+    index = _whole(event, "index", 99)
+    try:
+        value = draw.chosen(s, str(event.get("name")), -1 if index is None else index)
+        changed = replace(s, **{event["name"]: value})
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return
+    _open(changed, "flow", 0)
+    st.session_state.network_have = 0
+
+
+def _go(event: dict[str, Any], s: Settings) -> None:
+    """Train on to a step, or stop there; and maybe stay at one."""
+    goal = _whole(event, "to", MOST_STEPS)
+    if goal is not None:
+        _ask(s, goal)
+    if _whole(event, "at", MOST_STEPS) is not None:
+        session.choose("at", event["at"])
+
+
+def _stay(event: dict[str, Any], s: Settings) -> None:
+    if _whole(event, "at", MOST_STEPS) is not None:
+        session.choose("at", event["at"])
+        st.session_state.pop("network_given", None)
+
+
+def _layer(event: dict[str, Any], s: Settings) -> None:
+    layer = _whole(event, "layer", s.depth - 1)
+    if layer is not None:
+        session.choose("deep", layer + 1)
+
+
+def _give(event: dict[str, Any], s: Settings) -> None:
+    if event.get("what") in ("directions", "lengths"):
         st.session_state.network_given = event["what"]
-    elif kind == "open":
-        layer = _whole(event, "layer", s.depth - 1)
-        if layer is not None and s.norm in ("batch", "frozen"):
-            session.choose("deep", layer + 1)
-            run = _kept(s).drawn.run
-            step = min(_at(s, tells), run.steps)
-            with _kept(s).lock:
-                found, _, best = neuron(run, step, layer, _whole(event, "neuron", s.width - 1))
-            session.change(found, view=View(0, best), opened=True)
-            st.session_state.network_leaves = True
+
+
+def _into(event: dict[str, Any], s: Settings) -> None:
+    """A neuron with its real batch becomes the scenario of all pages; Network stays as it is."""
+    layer = _whole(event, "layer", s.depth - 1)
+    if layer is None or s.norm not in ("batch", "frozen"):
+        return
+    session.choose("deep", layer + 1)
+    kept = _kept(s)
+    with kept.lock:
+        run = kept.drawn.run
+        step = draw.nearest_sent(_at(s, _here()[1]), run.steps)
+        found, _, best = neuron(run, step, layer, _whole(event, "neuron", s.width - 1))
+    session.change(found, view=View(0, best), opened=True)
+    st.session_state.network_leaves = True
+
+
+_ACTS = {
+    "preset": _preset, "set": _set, "goal": _go, "show": _stay, "layer": _layer, "give": _give,
+    "open": _into,
+}  # fmt: skip
+
+
+def _on_event() -> None:
+    """What people do: anything that isn't one of these is ignored."""
+    event = st.session_state[picture.KEY].event
+    if not isinstance(event, dict) or event.get("kind") not in _ACTS:
+        return
+    st.session_state.network_have = _whole(event, "have", 10_000) or 0
+    _ACTS[event["kind"]](event, _here()[0])
 
 
 def _given(kept: Kept, step: int, what: str) -> dict[str, Any]:

@@ -400,7 +400,8 @@ def _lengths(p: Parameters) -> Array:
             np.einsum("ldk,ldk->lk", p.weight, p.weight),
         ]
     )
-    return np.sqrt(squares)
+    found: Array = np.sqrt(squares)
+    return found
 
 
 def _shares(seen: Pass, *, layer_norm: bool) -> tuple[Array, Array]:

@@ -29,7 +29,7 @@ NETWORKS = {
     "layer, Adam": {"norm": "layer", "optimiser": "adam", "rate": 0.01},
     "no norm, skip": {"norm": "none", "skip": True, "bias": True, "rate": 0.02},
     "frozen, linear, decay": {
-        "norm": "frozen", "freeze": 5, "activation": "none", "decay": 0.01, "rate": 0.01,
+        "norm": "frozen", "freeze": 5, "activation": "none", "decay": 0.01, "rate": 0.001,
     },
     "skip, digits": {"skip": True, "data": "digits", "decay": 0.001, "optimiser": "adam"},
 }  # fmt: skip

@@ -218,7 +218,7 @@ export class Rows {
     text(end, 14, this.narrow ? "from the loss ←" : "FROM THE LOSS ←", "bnt-caps", "end");
     const last = middle - BASE / 2 - 8;
     if (!this.narrow) text(end, last, `×1 at layer ${depth}`, "bnt-strong", "end");
-    text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
+    if (!this.narrow) text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
     if (depth > 1) {
       const half = this.thick(doublings[near]) / 2;
       const inside = doublings[near] > 4;

@@ -44,7 +44,7 @@ export class Side {
     this.layer.setAttribute("aria-label", "Layer to open");
     this.layer.onchange = () => owner.choose(Number(this.layer.value));
     make("span", "", title, ", opened");
-    this.flow = draw("svg", { height: 128, role: "img", class: "bnt-flow" }, opened);
+    this.flow = draw("svg", { height: 140, role: "img", class: "bnt-flow" }, opened);
     this.said = make("p", "", opened);
     const into = make("p", "bnt-into", opened);
     const neuron = make("label", "", into);
@@ -173,7 +173,7 @@ export class Side {
     const svg = this.flow;
     svg.replaceChildren();
     const wide = svg.clientWidth || 226;
-    const digits = (value) => number(value, false, Math.abs(value) < 9.95 ? 1 : 0);
+    const digits = (value) => (Math.abs(value) < 9.95 ? number(value, false, 1) : value.toFixed(0));
     svg.setAttribute("aria-label", `Of 100 in, ${digits(stopped)} are stopped by the activation, ${digits(one)} leave along 1, ${digits(hat)} along x̂; ${digits(handed)} go on`);
     const scale = 0.42;
     const top = 34;
@@ -192,7 +192,7 @@ export class Side {
       draw("line", { x1: b + 64, x2: b + 64, y1: 19, y2: top, class: "bnt-pin-hat" }, svg);
     }
     const under = top + Math.max(100 * scale, left) + 18;
-    text(0, Math.min(124, under), `${digits(handed)} out`, "bnt-strong", "start");
+    text(0, under, `${digits(handed)} out`, "bnt-strong", "start");
     text(wide, top + 100 * scale + 18, "100 in", "bnt-strong", "end");
     text(wide, top + 100 * scale + 36, `${still.stops} ${digits(stopped)}`, "bnt-quiet", "end");
     const kept100 = 100 - stopped - one - hat;
