@@ -163,7 +163,9 @@ def still(run: Run) -> dict[str, Any]:
 def _rates(run: Run) -> Array:
     """η/|W|² of each layer at the start."""
     square = np.square(run.rows[0, 5])
-    return np.divide(run.settings.rate, square, out=np.zeros_like(square), where=square > 0)
+    none = np.zeros_like(square)
+    found: Array = np.divide(run.settings.rate, square, out=none, where=square > 0)
+    return found
 
 
 _SHORT: dict[str, dict[Any, str]] = {

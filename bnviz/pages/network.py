@@ -190,6 +190,16 @@ def _on_event() -> None:
     _ACTS[event["kind"]](event, _here()[0])
 
 
+def _heard() -> None:
+    """An event; training on is not a change, so what went wrong before is still to be read."""
+    event = st.session_state[picture.KEY].event
+    if isinstance(event, dict) and event.get("kind") == "goal":
+        st.session_state.touched = True
+        _on_event()
+    else:
+        session.callback(_on_event)()
+
+
 def _given(kept: Kept, step: int, what: str) -> dict[str, Any]:
     """The river with the first directions or lengths of the weights back."""
     run = kept.drawn.run
@@ -234,7 +244,7 @@ def _page() -> None:
             given=given,
             notice=notice,
         )
-    picture.network(data, table, on_event=session.callback(_on_event))
+    picture.network(data, table, on_event=_heard)
 
 
 _page()

@@ -78,6 +78,8 @@ class Run:
         self.classes = int(labels.max()) + 1
         self._held: Statistics | None = None
         self.start = started(settings, inputs.shape[1], self.classes)
+        lengths = _lengths(self.start)[:, None, :]
+        self._directions = self.start.first[None] / lengths[:1], self.start.weight / lengths[1:]
         self.now = self._views(self.start.vector.copy())
         self.gradient = self._views()
         self.kept = optimisers.memory(settings.optimiser, self.now.vector.size)
@@ -246,18 +248,28 @@ class Run:
         return rows
 
     def _weights(self) -> tuple[Array, Array]:
-        """|W| of each layer, and how far its neurons have turned on the average, degrees."""
-        if not hasattr(self, "_start_lengths"):
-            self._start_lengths = _lengths(self.start)
+        """|W| of each layer, and how far its neurons have turned on the average, degrees.
+
+        The angle comes from the difference and the sum of the two directions: a cosine near 1
+        would lose half of its digits.
+        """
         lengths = _lengths(self.now)
-        dots = np.concatenate(
-            [
-                np.einsum("dk,dk->k", self.now.first, self.start.first)[None],
-                np.einsum("ldk,ldk->lk", self.now.weight, self.start.weight),
-            ]
-        )
-        cosines = np.clip(_over(dots, lengths * self._start_lengths), -1.0, 1.0)
-        return np.sqrt(np.square(lengths).sum(axis=1)), np.degrees(np.arccos(cosines)).mean(axis=1)
+        sizes = lengths[:, None, :]
+        halves = []
+        for now, units, at in (
+            (self.now.first[None], self._directions[0], sizes[:1]),
+            (self.now.weight, self._directions[1], sizes[1:]),
+        ):
+            unit = np.divide(now, at, out=np.zeros_like(now), where=at > 0)
+            apart, together = unit - units, unit + units
+            halves.append(
+                np.arctan2(
+                    np.sqrt(np.einsum("ldk,ldk->lk", apart, apart)),
+                    np.sqrt(np.einsum("ldk,ldk->lk", together, together)),
+                )
+            )
+        turns = np.degrees(2.0 * np.concatenate(halves)).mean(axis=1)
+        return np.sqrt(np.square(lengths).sum(axis=1)), turns
 
     # ---- Back to a step --------------------------------------------------------------------
 

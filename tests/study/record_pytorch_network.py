@@ -29,7 +29,8 @@ NETWORKS = {
     "layer, Adam": {"norm": "layer", "optimiser": "adam", "rate": 0.01},
     "no norm, skip": {"norm": "none", "skip": True, "bias": True, "rate": 0.02},
     "frozen, linear, decay": {
-        "norm": "frozen", "freeze": 5, "activation": "none", "decay": 0.01, "rate": 0.001,
+        "norm": "frozen", "freeze": 5, "activation": "none", "data": "noise",
+        "decay": 0.01, "rate": 0.01,
     },
     "skip, digits": {"skip": True, "data": "digits", "decay": 0.001, "optimiser": "adam"},
 }  # fmt: skip
@@ -78,12 +79,14 @@ def torch_gradients(
         watch("dz", z)
         a = watch("da", z + a if s.skip and layer else z * 1.0)
     loss = f.cross_entropy(a @ t["last"] + t["offset"], torch.tensor(labels))
-    loss.backward()  # type: ignore[no-untyped-call]
+    backward: Any = loss.backward
+    backward()
     found = {"loss": loss.detach().numpy()}
     found |= {name: np.stack([v.grad.numpy() for v in all_[name == "da" :]])
               for name, all_ in watched.items() if all_}  # fmt: skip
     found["dinput"] = watched["da"][0].grad.numpy()
-    found |= {name: value.grad.numpy() for name, value in t.items() if value.numel()}
+    leaves: dict[str, Any] = t
+    found |= {name: value.grad.numpy() for name, value in leaves.items() if value.numel()}
     return found
 
 

@@ -184,6 +184,7 @@ def test_weights_are_measured_as_they_are() -> None:
         np.testing.assert_allclose(np.linalg.norm(lengths, axis=0), np.linalg.norm(w0, axis=0))
         np.testing.assert_allclose(lengths / np.linalg.norm(lengths, axis=0),
                                    w / np.linalg.norm(w, axis=0))  # fmt: skip
+    assert (run.quantity("turn")[0] == 0).all()
     growth = np.square(run.quantity("length")[1:]) - np.square(run.quantity("length")[:-1])
     paid = run.settings.rate**2 * run.quantity("dweight")[:-1]
     np.testing.assert_allclose(growth, paid, rtol=0.02, atol=1e-4)

@@ -35,6 +35,10 @@ class Network {
     this.seq = 0;
     this.frames = [];
     this.transport(this.rows.box);
+    // The canvases take their colours from the page's, which follow a moment later.
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    const redraw = () => this.root.isConnected && this.frames.length && this.draw(true);
+    scheme.addEventListener("change", () => setTimeout(redraw, 300));
     new ResizeObserver(() => this.frames.length && this.draw(true)).observe(body);
   }
 

@@ -18,9 +18,9 @@ export const isDark = (element) => {
   const paper = getComputedStyle(element).getPropertyValue("--paper");
   const probe = make("i", "", element);
   probe.style.color = paper;
-  const [red] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number);
+  const [red] = getComputedStyle(probe).color.match(/[\d.]+/g) ?? ["255"]; // none while off the page
   probe.remove();
-  return red < 128;
+  return Number(red) < 128;
 };
 
 const mix = (ramp, share) => {
