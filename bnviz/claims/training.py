@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from bnviz.study.training import Run, companies
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, significant
 
+_T = TypeVar("_T")
 WINDOW = 20  # batches of a median
 _THEORY = math.pi / (math.pi - 1)
 
@@ -42,9 +45,16 @@ def ratios(run: Run) -> Array:
     return found
 
 
-@lru_cache(maxsize=64)
+def _once(run: Run, key: object, work: Callable[[], _T]) -> _T:
+    """Work done once a run; kept with it, and forgotten with it."""
+    if key not in run.told:
+        run.told[key] = work()
+    found: _T = run.told[key]
+    return found
+
+
 def _before(run: Run) -> float:
-    return float(np.median(run.ratios(run.start, run.at(0)[1])))
+    return _once(run, "before", lambda: float(np.median(run.ratios(run.start, run.at(0)[1]))))
 
 
 def typical(run: Run, step: int) -> tuple[float, str]:
@@ -96,11 +106,12 @@ def flow(run: Run, step: int) -> Claim:
             f"{when(step)}. Take more layers to see what becomes of it.",
         )
     ratio, over = typical(run, step)
-    if ratio == 0:
-        dead = float(run.quantity("dx")[step, -1]) == 0
+    last, near = (float(run.quantity("dx")[step, layer]) for layer in (-1, run.near))
+    if last == 0 or near == 0:
+        where = s.depth if last == 0 else run.near + 1
         return Claim(
-            f"No gradient arrives at layer {s.depth if dead else run.near + 1}",
-            f"{when(step)}, {over}: every entry of it is 0.",
+            f"No gradient arrives at layer {where}",
+            f"{when(step)}, on this one batch: every entry of ∂L/∂x is 0 there.",
         )
     claim = f"The gradient {verdict(ratio)}: {times(ratio)} {_way(run)}"
     said = [f"{when(step)}, {over}."]
@@ -182,16 +193,19 @@ def _turned(run: Run, step: int) -> str:
     return said + "."
 
 
-@lru_cache(maxsize=64)
 def given_back(run: Run, step: int) -> tuple[float, float, float]:
     """The ratio as trained, with its first directions back, with its first lengths back.
 
     Medians of 20 batches each.
     """
-    p, held = run.at(step)
-    trained = run.ratios(p, held)
-    other = [run.ratios(run.given_back(p, what), held) for what in ("directions", "lengths")]
-    return tuple(float(np.median(v)) for v in (trained, *other))  # type: ignore[return-value]
+
+    def work() -> tuple[float, float, float]:
+        p, held = run.at(step)
+        networks = (p, run.given_back(p, "directions"), run.given_back(p, "lengths"))
+        trained, directions, lengths = (float(np.median(run.ratios(n, held))) for n in networks)
+        return trained, directions, lengths
+
+    return _once(run, ("given back", step), work)
 
 
 def why(run: Run, step: int) -> Claim:
@@ -237,22 +251,14 @@ def arrives(run: Run, step: int) -> Claim:
     )
 
 
-@lru_cache(maxsize=16)
-def _with_batch(settings: Settings, inputs: bytes, shape: tuple[int, int], labels: bytes) -> float:
-    table = np.frombuffer(inputs).reshape(shape)
-    return _before(Run(settings, table, np.frombuffer(labels, np.int64)))
-
-
 def small(run: Run, step: int) -> Claim:
     """How much a layer adds with a batch as small as this, beside one of 64."""
     s = run.settings
-    if step or s.depth < 3:
+    if step or s.depth < 4 or _before(run) == 0:
         return flow(run, step)
     here = a_layer(run, _before(run)) ** 2
-    other = Settings(**{f: getattr(s, f) for f in s.__dataclass_fields__} | {"batch": 64})
-    there = a_layer(
-        run, _with_batch(other, run.inputs.tobytes(), run.inputs.shape, run.labels.tobytes())
-    )
+    other = Run(replace(s, batch=64), run.inputs, run.labels)
+    there = _once(run, "batch of 64", lambda: a_layer(run, _before(other)))
     than = f"a batch of 64 has {times(there**2)}"
     return Claim(
         f"A batch of {s.batch}: {times(here)} a layer, in squares",

@@ -87,6 +87,7 @@ class Run:
         self._rows = np.empty((64, len(QUANTITIES), settings.depth))
         self._curve = np.empty((64, 3))  # loss, share right, largest |bias|
         self.steps = -1  # the last one that has been looked at
+        self.told: dict[Any, Any] = {}  # what was worked out about it
         self._every = 1
         self._checkpoints: list[State] = []
 
