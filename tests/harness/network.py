@@ -407,7 +407,7 @@ def _frozen(f: Facts, since: str, before: str, after: str, last: str, first: str
 def _constants(f: Facts) -> bool:
     seen = f.run.look(f.step)[1]
     per = [np.abs(seen.dx[i] - seen.dx_hat[i] * seen.inv_std[i]).max() for i in range(f.s.depth)]
-    return max(per) == 0
+    return bool(max(per) == 0)
 
 
 rule("network", "The loss was #, it is #; medians of at most 20 steps.")(

@@ -75,7 +75,10 @@ def torch_gradients(
                 x_hat = f.batch_norm(x, None, None, training=True, eps=1e-5)
             y = watch("dx_hat", x_hat) * t["gamma"][layer] + t["beta"][layer]
         watch("dy", y)
-        z = {"relu": torch.relu, "tanh": torch.tanh, "none": lambda v: v * 1.0}[s.activation](y)
+        activation: Any = {"relu": torch.relu, "tanh": torch.tanh, "none": torch.clone}[
+            s.activation
+        ]
+        z = activation(y)
         watch("dz", z)
         a = watch("da", z + a if s.skip and layer else z * 1.0)
     loss = f.cross_entropy(a @ t["last"] + t["offset"], torch.tensor(labels))
