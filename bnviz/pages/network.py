@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -16,60 +13,12 @@ from bnviz.core.network.settings import MOST_STEPS, Settings
 from bnviz.core.view import View
 from bnviz.draw import network as draw
 from bnviz.inputs import networks
-from bnviz.inputs.datasets import dataset
 from bnviz.inputs.link import ShareError
 from bnviz.screen import session
-from bnviz.study.training import Run, neuron
+from bnviz.screen.runs import Kept, kept_run, train
+from bnviz.study.training import neuron
 
-_SLICE = 0.06  # seconds of training an answer; then others have their turn
-_KEPT = 12  # runs
 _EXPLORE = "bnviz/pages/explore.py"
-
-
-@dataclass
-class Kept:
-    """A run that people look at, and the picture of it; one of them trains it at a time."""
-
-    drawn: draw.Drawn
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-@st.cache_resource(show_spinner=False)
-def _runs() -> tuple[OrderedDict[Settings, Kept], threading.Lock, threading.Lock]:
-    """The runs of this server, the latest last: the same settings are the same numbers for all.
-
-    With the lock of the table, and one that lets one session train at a time.
-    """
-    return OrderedDict(), threading.Lock(), threading.Lock()
-
-
-def _kept(s: Settings) -> Kept:
-    runs, table, _ = _runs()
-    with table:
-        if s not in runs:
-            runs[s] = Kept(draw.Drawn(Run(s, *dataset(s.data, s.seed, s.width))))
-            while len(runs) > _KEPT:
-                runs.popitem(last=False)
-        runs.move_to_end(s)
-        return runs[s]
-
-
-def _train(kept: Kept, goal: int) -> None:
-    """Go towards a step, for a slice of time; the first step at once."""
-    run = kept.drawn.run
-    with kept.lock:
-        until = time.perf_counter() + _SLICE
-        if run.steps < 0:
-            run.train(0)
-        turn = _runs()[2]
-        if run.steps < goal and turn.acquire(timeout=_SLICE):
-            try:
-                while run.steps < goal and not run.done and time.perf_counter() < until:
-                    run.one_step()
-                    kept.drawn.catch_up()
-            finally:
-                turn.release()
-        kept.drawn.catch_up()
 
 
 # ---- What is set -----------------------------------------------------------------------
@@ -91,6 +40,15 @@ def _at(s: Settings, tells: str) -> int:
         return min(int(text), MOST_STEPS)
     name = networks.matching(s, tells, -1)
     return networks.PRESETS[name].at if name else 0
+
+
+def _kept(s: Settings) -> Kept:
+    """The run on the screen; a session keeps its own, however many others there are."""
+    state = st.session_state
+    if "network_run" not in state or state.network_run[0] != s:
+        state.network_run = s, kept_run(s)
+    kept: Kept = state.network_run[1]
+    return kept
 
 
 def _goal(s: Settings, at: int) -> int:
@@ -221,7 +179,7 @@ def _page() -> None:
     kept = _kept(s)
     at = _at(s, tells)
     goal = _goal(s, at)
-    _train(kept, goal)
+    train(kept, goal)
     run = kept.drawn.run
     here = draw.nearest_sent(min(at, run.steps), run.steps)
     what = state.get("network_given")
