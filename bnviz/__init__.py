@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bnviz import terms
 from bnviz.claims.network import Network, open_network
 from bnviz.core.closed_form import gradients
-from bnviz.core.network import Setting
+from bnviz.core.network.settings import Settings
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, trace
-from bnviz.inputs.clouds import batch
+from bnviz.inputs.datasets import dataset
 from bnviz.proof.judge import judge
-from bnviz.study.depth import Run
+from bnviz.study.training import Run
 
 
 def open(path: str | Path) -> Network:
@@ -26,23 +26,23 @@ def open(path: str | Path) -> Network:
     return network
 
 
-def network(*, data: str = "spirals", steps: int = 300, **setting: object) -> Run:
-    """Train a small network in NumPy, and keep what every layer does to the gradient.
+def network(steps: int = 300, **settings: Any) -> Run:
+    """Train a small network, and keep what every layer's gradient did at every step.
 
-    setting: the fields of `bnviz.core.network.Setting`, depth=10, norm="batch" and so on; a
-    ValueError names what is out of range. `run.loss` is before each step, `run.measures`
-    (steps, depth, 7) what `bnviz.study.depth.MEASURES` names, `run.growth(slice(-20, None))` the
-    median of rms ∂L/∂x at layer 2 over that at the last layer.
+    settings: data, depth, width, batch, activation, norm, skip, bias, optimiser, rate, decay,
+    seed, freeze; see `bnviz.core.network.settings`. `run.quantity("dx")` is (steps + 1, layers),
+    the root mean square of ∂L/∂x; `run.look(step)` has every term of every layer. The run stops
+    where a number overflows, and `run.fault` says where. Raises ValueError that names a setting.
     """
-    chosen = Setting(**setting)  # type: ignore[arg-type]
-    run = Run(chosen, partial(batch, data, chosen.seed))
-    run.go(steps)
-    return run
+    unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"There is no setting {unknown[0]}.")
+    s = Settings(**settings)
+    return Run(s, *dataset(s.data, s.seed, s.width)).train(steps)
 
 
 __all__ = [
     "Network",
-    "Run",
     "Scenario",
     "Trace",
     "gradients",

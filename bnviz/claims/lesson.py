@@ -1,4 +1,4 @@
-"""The lesson: ten steps from the student's puzzle to its answer, predict first, then see.
+"""The lesson: eleven steps from the student's puzzle to its answer, predict first, then see.
 
 A step asks; its answer is found in the trace on the screen, never written down here. The
 wrong answers on offer are what people do get wrong, each with a reply of its own.
@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
+from bnviz.claims import training
 from bnviz.claims.ledger import no_gradient, no_weight, nothing
 from bnviz.core.arrays import Array
 from bnviz.core.columns import column_sums, columns
 from bnviz.core.identities import gradient_scale, identities, rounding
+from bnviz.core.network.settings import Settings
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
+from bnviz.inputs.datasets import dataset
 from bnviz.inputs.presets import PRESETS
+from bnviz.study.training import Run
 from bnviz.study.weight_gradient import shifted
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
@@ -459,6 +464,36 @@ def _revive_story(t: Trace, view: View) -> Claim:
 
 # ---- The steps -------------------------------------------------------------------------
 
+
+@cache
+def deep() -> tuple[Run, float]:
+    """The network that Network opens with, before its first step, and ∂L/∂x there: early to late.
+
+    The step asks about it, and not about the numbers on the screen.
+    """
+    chosen = Settings()
+    made = Run(chosen, *dataset(chosen.data, chosen.seed, chosen.width)).train(0)
+    return made, training.typical(made, 0)[0]
+
+
+def _deep(t: Trace, view: View) -> str:
+    ratio = deep()[1]
+    return "explodes" if ratio >= 10 else "vanishes" if ratio <= 0.1 else "stays"
+
+
+def _not_so(t: Trace, view: View) -> str:
+    made, ratio = deep()
+    return f"Not so: at layer {made.near + 1} it is {training.times(ratio)} of what it was."
+
+
+def _deep_story(t: Trace, view: View) -> Claim:
+    told = training.flow(deep()[0], 0)
+    return Claim(
+        f"{told.claim}.",
+        f"{told.why} The page Network trains it, and shows whether that lasts.",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     Step(
         "The norm",
@@ -646,6 +681,22 @@ STEPS: tuple[Step, ...] = (
         "With this batch’s mean held constant, y is the same as in training, and the gradient is "
         "another; frozen statistics, as in evaluation, hold the variance as well. Let them say the "
         "answer in one sentence before it is shown.",
+        before=(),
+    ),
+    Step(
+        "And in a deep network?",
+        "puzzle",
+        "Thirty layers, each a linear layer, batch norm and a ReLU, before the first step of "
+        f"training. {_DX} goes back from layer 30 to layer 2. What becomes of its size?",
+        {
+            "vanishes": Choice("It vanishes: each norm takes some", _not_so),
+            "stays": Choice("It stays about the same", _not_so),
+            "explodes": Choice("It explodes: more than ten times as large", _not_so),
+        },
+        _deep,
+        _deep_story,
+        "Nearly everyone says that batch norm keeps gradients in check. Then open Network, and "
+        "press Play.",
         before=(),
     ),
 )

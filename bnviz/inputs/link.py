@@ -50,8 +50,8 @@ OPTIONS = {
     "rate": ("0.2", re.compile(r"[0-2](\.\d{1,4})?", re.ASCII)),
     "steps": ("0", re.compile(r"1?\d|20", re.ASCII)),
     "hide": ("", re.compile(rf"({_HIDE})(,({_HIDE})){{0,{len(HIDABLE) - 1}}}")),
-    "lesson": ("1", re.compile(r"[1-9]|10", re.ASCII)),
-    "said": ("", re.compile(r"[a-f-]{1,10}", re.ASCII)),
+    "lesson": ("1", re.compile(r"[1-9]|1[01]", re.ASCII)),
+    "said": ("", re.compile(r"[a-f-]{1,11}", re.ASCII)),
     "present": ("0", re.compile(r"[01]", re.ASCII)),
     "notes": ("0", re.compile(r"[01]", re.ASCII)),
     "proof": ("1", re.compile(r"[1-5]", re.ASCII)),
@@ -67,9 +67,10 @@ OPTIONS = {
     "mine": ("", re.compile(r"(b?float\d\d~)?-?[\d.][-\d._~e]{0,1500}", re.ASCII)),
     # The decimals that x and ∂L/∂y were given to, where they are not exact.
     "given": ("", re.compile(r"\d{1,2}_\d{1,2}", re.ASCII)),
-    # The network that is trained, and the step that is looked at.
-    "net": ("explodes", re.compile(r"[a-z0-9.\-~]{1,120}", re.ASCII)),
-    "at": ("", re.compile(r"\d{1,4}", re.ASCII)),
+    # The network: its settings, the step and the layer looked at; see `bnviz.inputs.networks`.
+    "net": ("", re.compile(r".{1,2000}", re.DOTALL)),
+    "at": ("", re.compile(r"\d{1,9}", re.ASCII)),
+    "deep": ("0", re.compile(r"[1-9]\d?", re.ASCII)),
     "power": ("0", re.compile(r"-?[0-3](\.\d{1,2})?", re.ASCII)),
 }
 

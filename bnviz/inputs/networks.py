@@ -1,98 +1,94 @@
-"""Networks to train: the scenarios that there are, and a network as the text of a link."""
+"""Networks with a surprise, by name; and settings <-> the text of a link."""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 
-from bnviz.core.network import Setting
-from bnviz.inputs.clouds import CLOUDS
+from bnviz.core.network.settings import SWITCHES, Settings
+from bnviz.inputs.link import ShareError
 
-MAX_STEPS = 2000
+UNTIL = 300  # steps that are trained without being asked for
 
 
 @dataclass(frozen=True)
-class Training:
-    """A network, what it is trained on, and for how many steps. ValueError names what is wrong."""
+class Preset:
+    """Settings, the step that it opens at, and what its headline is about."""
 
-    setting: Setting = field(default_factory=lambda: Setting(depth=30))
-    data: str = "spirals"
-    steps: int = 300
-
-    def __post_init__(self) -> None:
-        if self.data not in CLOUDS:
-            raise ValueError(f"data must be one of {', '.join(CLOUDS)}.")
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps must be between 1 and {MAX_STEPS}; it was {self.steps}.")
+    title: str
+    settings: Settings
+    at: int
+    tells: str
 
 
-# By name: the title, the training, and the step at which it opens (−1 is the last).
-SCENARIOS: dict[str, tuple[str, Training, int]] = {
-    "explodes": ("It explodes", Training(), 0),
-    "heals": ("It heals", Training(), -1),
-    "without": ("Without it nothing arrives", Training(Setting(depth=30, norm="none")), -1),
-    "four": ("Batch of four", Training(Setting(depth=10, batch=4)), 0),
-    "shallow": ("Ten layers, trained", Training(Setting(depth=10)), -1),
-    "smooth": ("With tanh", Training(Setting(depth=30, activation="tanh")), 0),
+_DEEP = Settings()
+PRESETS = {
+    "explodes": Preset("It explodes", _DEEP, 0, "flow"),
+    "heals": Preset("It heals", _DEEP, UNTIL, "heals"),
+    "why": Preset("Why it heals", _DEEP, UNTIL, "why"),
+    "without": Preset("Without it nothing arrives", replace(_DEEP, norm="none"), UNTIL, "arrives"),
+    "four": Preset("Batch of four", replace(_DEEP, batch=4), 0, "small"),
+    "bias": Preset(
+        "The bias that never moves",
+        replace(_DEEP, depth=10, bias=True, optimiser="adam", rate=0.01),
+        100,
+        "bias",
+    ),
+    "first": Preset("The first step does it", _DEEP, UNTIL, "growth"),
+    "frozen": Preset(
+        "Frozen in the middle", replace(_DEEP, depth=10, norm="frozen", freeze=150), 170, "frozen"
+    ),
+    "leaks": Preset("Batch norm leaks", replace(_DEEP, depth=10), 20, "leaks"),
+    "random": Preset("Random input, as in theory", replace(_DEEP, data="noise"), 0, "flow"),
+    "digits": Preset("Digits", replace(_DEEP, depth=6, data="digits"), 0, "flow"),
 }
 DEFAULT = "explodes"
-# The fields of a link, in their order: those of the setting, then data and steps.
-_USUAL = Setting()
-_FIELDS = tuple(f.name for f in fields(Setting))
-NET = re.compile(r"[a-z0-9.\-~]{1,120}", re.ASCII)
+TELLS = tuple(dict.fromkeys(p.tells for p in PRESETS.values()))
 
 
-def write(training: Training) -> str:
-    """A training as the text of a link; the name of a scenario where it is one."""
-    for name, (_, known, _) in SCENARIOS.items():
-        if known == training:
-            return name
-    values = [getattr(training.setting, name) for name in _FIELDS]
-    texts = [
-        str(int(v)) if isinstance(v, bool) else f"{v:g}" if _is_number(v) else v for v in values
+def encode(settings: Settings, tells: str) -> str:
+    """What differs from the settings that a page opens with; nothing where nothing does."""
+    usual = asdict(Settings())
+    parts = [
+        f"{name}.{int(value) if name in SWITCHES else value}"
+        for name, value in asdict(settings).items()
+        if value != usual[name]
     ]
-    return "~".join([*texts, training.data, str(training.steps)])
+    if tells != PRESETS[DEFAULT].tells:
+        parts.append(f"tells.{tells}")
+    return "~".join(parts)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
+_LONGEST = 300
+_PART = re.compile(r"([a-z]{2,12})\.([a-z\d.+-]{1,24})", re.ASCII)
 
 
-def read(text: str) -> Training:
-    """The training of such a text. ValueError says in plain words what can't be read."""
-    if text in SCENARIOS:
-        return SCENARIOS[text][1]
-    parts = text.split("~")
-    if len(parts) != len(_FIELDS) + 2:
-        raise ValueError("a part of the network is missing.")
-    given: dict[str, object] = {}
-    for f, part in zip(fields(Setting), parts, strict=False):
-        example = getattr(_USUAL, f.name)
-        if isinstance(example, str):
-            given[f.name] = part
-            continue
-        value = _number(f.name, part)
-        if not isinstance(example, float) and value != int(value):
-            raise ValueError(f"{f.name} must be a whole number.")
-        given[f.name] = type(example)(value)
-    steps = _number("steps", parts[-1])
-    if steps != int(steps):
-        raise ValueError("steps must be a whole number.")
-    return Training(Setting(**given), parts[-2], int(steps))  # type: ignore[arg-type]
+def decode(text: str) -> tuple[Settings, str]:
+    """Settings, and what the headline is about. ShareError says why there are none."""
+    if len(text) > _LONGEST:
+        raise ShareError("its settings are too long")
+    chosen: dict[str, object] = {}
+    for part in filter(None, text.split("~")):
+        found = _PART.fullmatch(part)
+        if not found:
+            raise ShareError("its settings can’t be read")
+        name, value = found.groups()
+        if name != "tells" and name not in asdict(_DEEP):
+            raise ShareError(f"there is no setting {name}")
+        chosen[name] = value
+    tells = str(chosen.pop("tells", PRESETS[DEFAULT].tells))
+    if tells not in TELLS:
+        raise ShareError("its headline isn’t known")
+    for name in SWITCHES:
+        if name in chosen:
+            chosen[name] = {"0": False, "1": True}.get(str(chosen[name]), chosen[name])
+    try:
+        return Settings(**chosen), tells  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ShareError(str(error).rstrip(".")) from error
 
 
-def _number(name: str, text: str) -> float:
-    if len(text) > 24 or not re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", text, re.ASCII):
-        raise ValueError(f"{name} is not a number.")
-    value = float(text)
-    if not math.isfinite(value) or value > 2**32:
-        raise ValueError(f"{name} is too large.")
-    return value
-
-
-def changed(training: Training, **changes: object) -> Training:
-    """The training with something else in it. ValueError names what is out of range."""
-    mine = {k: v for k, v in changes.items() if k in ("data", "steps")}
-    setting = {k: v for k, v in changes.items() if k not in mine}
-    return replace(training, setting=replace(training.setting, **setting), **mine)  # type: ignore[arg-type]
+def matching(settings: Settings, tells: str, at: int) -> str | None:
+    """The preset that this is, at whatever step where only one has these settings."""
+    same = [n for n, p in PRESETS.items() if p.settings == settings and p.tells == tells]
+    return next((n for n in same if PRESETS[n].at == at), same[0] if same else None)

@@ -1,4 +1,4 @@
-"""Lesson: ten steps from the puzzle to its answer; predict first, then see."""
+"""Lesson: eleven steps from the puzzle to its answer; predict first, then see."""
 
 from __future__ import annotations
 
@@ -122,6 +122,7 @@ def _on() -> None:
     st.markdown("**Go on:**")
     with st.container(horizontal=True, gap="small", key="on"):
         for file, label in (
+            ("network", "The same flow through thirty layers, and through training"),
             ("derive", "The six equations, one step at a time"),
             ("weights", "Why the weights learn, from five sides"),
             ("check", "Check your own backward pass"),

@@ -1,175 +1,208 @@
-"""Network: the gradient's way through depth and training, of a network trained here."""
+"""Network: the gradient's flow through many layers and through training."""
 
 from __future__ import annotations
 
-import time
-from functools import partial
+from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
-from bnviz.components import depth as component
-from bnviz.core.network import ACTIVATIONS, MAX_BATCH, MAX_DEPTH, MAX_WIDTH, NORMS, OPTIMISERS
-from bnviz.draw.depth import payload
-from bnviz.inputs.clouds import CLOUDS, batch
-from bnviz.inputs.networks import DEFAULT, MAX_STEPS, SCENARIOS, Training, changed, read, write
+from bnviz.claims import training as claims
+from bnviz.components import network as picture
+from bnviz.core.network.settings import MOST_STEPS, Settings
+from bnviz.core.view import View
+from bnviz.draw import network as draw
+from bnviz.inputs import networks
+from bnviz.inputs.link import ShareError
 from bnviz.screen import session
-from bnviz.study.depth import Run, before_training
+from bnviz.screen.runs import Kept, kept_run, train
+from bnviz.study.training import neuron
 
-_SLICE = 0.2  # seconds of training at a time: others want the server too
-_EVERY = 0.3  # seconds from one slice to the next
-_OWN = "own"
-_WORDS = {"relu": "ReLU", "tanh": "tanh", "none": "none", "batch": "batch norm"}
-_WORDS |= {"layer": "layer norm", "sgd": "SGD", "adam": "Adam"}
+_EXPLORE = "bnviz/pages/explore.py"
 
 
-def _training() -> Training:
-    """What the link says; the default, with a sentence, where it can't be read."""
+# ---- What is set -----------------------------------------------------------------------
+
+
+def _here() -> tuple[Settings, str]:
     try:
-        return read(session.option("net"))
-    except ValueError as error:
-        session.choose("net", DEFAULT)
-        session.say(f"This network can’t be opened: {error} Here is the default one.")
-        return read(DEFAULT)
-
-
-def _run(training: Training) -> tuple[Run, float]:
-    """The run of this training, as far as it has come, and the growth before its first step."""
-    state = st.session_state
-    if state.get("run_of") != training:
-        made = partial(batch, training.data, training.setting.seed)
-        state.run_of = training
-        state.run = Run(training.setting, made)
-        state.run_before = before_training(training.setting, made)
-    run: Run = state.run
-    return run, float(state.run_before)
-
-
-def _scenario() -> None:
-    name = st.session_state.net_scenario
-    if name in SCENARIOS:
-        session.choose("net", name)
+        return networks.decode(session.option("net"))
+    except ShareError as error:
+        session.choose("net", "")
         session.choose("at", "")
+        session.say(f"This link can’t be opened: {error}. Here is the first network instead.")
+        return networks.decode("")
 
 
-def _set(name: str) -> None:
-    value = st.session_state[f"net_{name}"]
-    if value is None:
-        return
+def _at(s: Settings, tells: str) -> int:
+    text = session.option("at")
+    if text:
+        return min(int(text), MOST_STEPS)
+    name = networks.matching(s, tells, -1)
+    return networks.PRESETS[name].at if name else 0
+
+
+def _kept(s: Settings) -> Kept:
+    """The run on the screen; a session keeps its own, however many others there are."""
+    state = st.session_state
+    if "network_run" not in state or state.network_run[0] != s:
+        state.network_run = s, kept_run(s)
+    kept: Kept = state.network_run[1]
+    return kept
+
+
+def _goal(s: Settings, at: int) -> int:
+    """The step that is trained to."""
+    asked: tuple[Settings, int] | None = st.session_state.get("network_goal")
+    mine = asked[1] if asked and asked[0] == s else networks.UNTIL
+    return max(at, mine)
+
+
+def _ask(s: Settings, goal: int) -> None:
+    st.session_state.network_goal = (s, max(0, min(goal, MOST_STEPS)))
+
+
+def _open(s: Settings, tells: str, at: int | None) -> None:
+    session.choose("net", networks.encode(s, tells))
+    session.choose("at", "" if at is None else at)
+    st.session_state.pop("network_given", None)
+
+
+def _whole(event: dict[str, Any], name: str, most: int) -> int | None:
+    value = event.get(name)
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+    return value if good else None
+
+
+def _preset(event: dict[str, Any], s: Settings) -> None:
+    if event.get("name") in networks.PRESETS:
+        preset = networks.PRESETS[event["name"]]
+        _open(preset.settings, preset.tells, preset.at)
+        st.session_state.network_have = 0
+
+
+def _set(event: dict[str, Any], s: Settings) -> None:
+    index = _whole(event, "index", 99)
     try:
-        session.choose("net", write(changed(_training(), **{name: value})))
-        session.choose("at", "0")
-    except ValueError as error:
-        session.say(str(error))
+        value = draw.chosen(s, str(event.get("name")), -1 if index is None else index)
+        changed = replace(s, **{event["name"]: value})
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return
+    _open(changed, "flow", 0)
+    st.session_state.network_have = 0
 
 
-def _look() -> None:
-    step = st.session_state[component.KEY].step
-    if isinstance(step, int) and 0 <= step <= MAX_STEPS:
-        session.choose("at", step)
+def _go(event: dict[str, Any], s: Settings) -> None:
+    """Train on to a step, or stop there; and maybe stay at one."""
+    goal = _whole(event, "to", MOST_STEPS)
+    if goal is not None:
+        _ask(s, goal)
+    if _whole(event, "at", MOST_STEPS) is not None:
+        session.choose("at", event["at"])
 
 
-def _controls(training: Training) -> None:
-    here = session.option("net")
-    titles = {name: title for name, (title, _, _) in SCENARIOS.items()}
-    if here not in SCENARIOS:
-        titles |= {_OWN: "Your own"}
-    state, s = st.session_state, training.setting
-    with st.container(horizontal=True, vertical_alignment="bottom", key="net-controls"):
-        state.net_scenario = here if here in SCENARIOS else _OWN
-        st.selectbox(
-            "Scenario",
-            list(titles),
-            format_func=titles.__getitem__,
-            key="net_scenario",
-            on_change=session.callback(_scenario),
-            width=260,
-        )
-        with st.popover("Set the network"):
-            for name, label, least, most in (
-                ("depth", "Layers", 1, MAX_DEPTH),
-                ("width", "Neurons a layer", 2, MAX_WIDTH),
-                ("batch", "Batch", 2, MAX_BATCH),
-                ("seed", "Seed", 0, 9999),
-                ("steps", "Steps", 1, MAX_STEPS),
-            ):
-                value = training.steps if name == "steps" else getattr(s, name)
-                state[f"net_{name}"] = min(max(int(value), least), most)
-                st.number_input(
-                    label,
-                    min_value=least,
-                    max_value=most,
-                    step=1,
-                    key=f"net_{name}",
-                    on_change=session.callback(_set),
-                    args=(name,),
-                )
-            state.net_rate = float(s.rate)
-            st.number_input(
-                "Rate",
-                min_value=0.0,
-                max_value=10.0,
-                step=0.05,
-                format="%g",
-                key="net_rate",
-                on_change=session.callback(_set),
-                args=("rate",),
-            )
-            choices: dict[str, list[str]] = {"data": list(CLOUDS), "norm": list(NORMS)}
-            choices |= {"activation": list(ACTIVATIONS), "optimiser": list(OPTIMISERS)}
-            for name, options in choices.items():
-                state[f"net_{name}"] = training.data if name == "data" else getattr(s, name)
-                st.selectbox(
-                    name.capitalize(),
-                    options,
-                    format_func=lambda v: CLOUDS[v][0] if v in CLOUDS else _WORDS[v],
-                    key=f"net_{name}",
-                    on_change=session.callback(_set),
-                    args=(name,),
-                )
-            state.net_skip = s.skip
-            st.toggle(
-                "A skip round each layer",
-                key="net_skip",
-                on_change=session.callback(_set),
-                args=("skip",),
-            )
-        st.caption(
-            f"{s.depth} layers × {s.width}, batch {s.batch}, {_WORDS[s.activation]}, "
-            f"{_WORDS.get(s.norm, s.norm) if s.norm != 'none' else 'no norm'}, "
-            f"{_WORDS[s.optimiser]} {s.rate:g}, seed {s.seed}: "
-            f"{CLOUDS[training.data][0].lower()}, trained here in NumPy"
-        )
+def _stay(event: dict[str, Any], s: Settings) -> None:
+    if _whole(event, "at", MOST_STEPS) is not None:
+        session.choose("at", event["at"])
+        st.session_state.pop("network_given", None)
+
+
+def _layer(event: dict[str, Any], s: Settings) -> None:
+    layer = _whole(event, "layer", s.depth - 1)
+    if layer is not None:
+        session.choose("deep", layer + 1)
+
+
+def _give(event: dict[str, Any], s: Settings) -> None:
+    if event.get("what") in ("directions", "lengths"):
+        st.session_state.network_given = event["what"]
+
+
+def _into(event: dict[str, Any], s: Settings) -> None:
+    """A neuron with its real batch becomes the scenario of all pages; Network stays as it is."""
+    layer = _whole(event, "layer", s.depth - 1)
+    if layer is None or s.norm not in ("batch", "frozen"):
+        return
+    session.choose("deep", layer + 1)
+    kept = _kept(s)
+    with kept.lock:
+        run = kept.drawn.run
+        step = draw.nearest_sent(_at(s, _here()[1]), run.steps)
+        found, _, best = neuron(run, step, layer, _whole(event, "neuron", s.width - 1))
+    session.change(found, view=View(0, best), opened=True)
+    st.session_state.network_leaves = True
+
+
+_ACTS = {
+    "preset": _preset, "set": _set, "goal": _go, "show": _stay, "layer": _layer, "give": _give,
+    "open": _into,
+}  # fmt: skip
+
+
+def _on_event() -> None:
+    """What people do: anything that isn't one of these is ignored."""
+    event = st.session_state[picture.KEY].event
+    if not isinstance(event, dict) or event.get("kind") not in _ACTS:
+        return
+    st.session_state.network_have = _whole(event, "have", 10_000) or 0
+    _ACTS[event["kind"]](event, _here()[0])
+
+
+def _heard() -> None:
+    """An event; training on is not a change, so what went wrong before is still to be read."""
+    event = st.session_state[picture.KEY].event
+    if isinstance(event, dict) and event.get("kind") == "goal":
+        st.session_state.touched = True
+        _on_event()
+    else:
+        session.callback(_on_event)()
+
+
+def _given(kept: Kept, step: int, what: str) -> dict[str, Any]:
+    """The river with the first directions or lengths of the weights back."""
+    run = kept.drawn.run
+    with kept.lock:
+        p, held = run.at(step)
+        other = run.given_back(p, what)
+        size = run.sizes(other, held, step)
+        _, directions, lengths = claims.given_back(run, step)
+    told = claims.times(directions if what == "directions" else lengths)
+    return {"what": what, "at": step, "told": told, "doublings": draw.outline(run, size)}
 
 
 def _page() -> None:
-    training = _training()
-    _controls(training)
-    if notice := session.notice():
-        st.warning(notice)
-    run, before = _run(training)
-    if not run.loss:
-        run.go(1)
-    going = not run.broken and len(run.loss) < training.steps
-
-    @st.fragment(run_every=_EVERY if going else None)
-    def picture() -> None:
-        end = time.perf_counter() + _SLICE
-        while len(run.loss) < training.steps and not run.broken and time.perf_counter() < end:
-            run.go(min(5, training.steps - len(run.loss)))
-        at = session.option("at") or str(SCENARIOS.get(session.option("net"), ("", 0, 0))[2])
-        shown = training.steps if at == "-1" else int(at)
-        if run.loss:
-            drawn = payload(run, before, training.steps)
-            component.depth(drawn, shown, on_event=session.callback(_look))
-        else:
-            step, layer = run.broken or (0, 0)
-            st.markdown(f"# Numbers run out at layer {layer + 1} before step {step + 1}.")
-        if going and (run.broken or len(run.loss) >= training.steps):
-            st.rerun()
-        if not going:
-            session.save()  # where one looks is in the link, and only a whole run writes it else
-
-    picture()
+    state = st.session_state
+    if state.pop("network_leaves", False):
+        st.switch_page(_EXPLORE)
+    s, tells = _here()
+    notice = session.notice()
+    kept = _kept(s)
+    at = _at(s, tells)
+    goal = _goal(s, at)
+    train(kept, goal)
+    run = kept.drawn.run
+    here = draw.nearest_sent(min(at, run.steps), run.steps)
+    what = state.get("network_given")
+    given = _given(kept, here, what) if what and here and s.depth > 1 else None
+    with kept.lock:
+        data, table = draw.payload(
+            kept.drawn,
+            state.get("network_have", 0),
+            tells=tells,
+            preset=networks.matching(s, tells, at),
+            at=here,
+            run=networks.encode(s, "flow"),
+            wanted=at,
+            goal=goal,
+            training=run.steps < goal and not run.done,
+            layer=min(max(int(session.option("deep")), 1), s.depth) - 1
+            if session.option("deep") != "0"
+            else s.depth // 2,
+            width=s.width,
+            given=given,
+            notice=notice,
+        )
+    picture.network(data, table, on_event=_heard)
 
 
 _page()

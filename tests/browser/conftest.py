@@ -229,13 +229,14 @@ class App:
                  && document.querySelector('[data-test-script-state=notRunning]')
                  && !document.querySelector('[data-stale=true]')
                  && document.querySelector(
-                      '[data-plot], [data-stage], [data-derive], [data-neurons], [data-depth], '
-                      + 'textarea, [data-testid=stCode]')
+                      '[data-plot], [data-stage], [data-derive], [data-neurons], [data-network], '
+                      + 'textarea, '
+                      + '[data-testid=stCode]')
                  && !document.querySelector('[data-busy]')
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
-                          '[data-plot], [data-stage], [data-derive], [data-neurons], [data-depth], '
-                          + '[data-keys], [data-line]'))
+                          '[data-plot], [data-stage], [data-derive], [data-neurons], '
+                          + '[data-network], [data-keys], [data-line]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

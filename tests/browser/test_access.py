@@ -39,6 +39,7 @@ def test_motion_is_left_out_where_it_is_not_wanted(app: App) -> None:
 SCREENS = {
     "weights": [f"/weights?part={part}" for part in range(1, 6)],
     "check": [f"/check?proof={part}" for part in range(1, 6)],
+    "network": ["/network?net=depth.6&at=20", "/network?net=depth.4~norm.none~data.digits&at=3"],
     "lesson": [
         f"/lesson?{query}"
         for query in ("lesson=1", "lesson=7&said=------a", "lesson=10&said=---------c&notes=1")

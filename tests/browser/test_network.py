@@ -1,53 +1,97 @@
-"""The network: it is trained while one watches, scrubbed, reloaded, and what it says is so."""
+"""Network: what a person sees of a run, through time, into a neuron and back."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
+import numpy as np
 from playwright.sync_api import expect
 
-from bnviz.claims.depth import headline, ratios, times
-from bnviz.inputs.clouds import batch
-from bnviz.inputs.networks import changed, read, write
-from bnviz.study.depth import Run, before_training
+import bnviz
+from bnviz.claims import training as claims
+from bnviz.study.training import neuron
 
 from .conftest import App
 
-SMALL = changed(read("explodes"), depth=4, width=8, batch=16, steps=60)
+SMALL = "/network?net=depth.8~width.12"
 
 
-def test_a_network_is_trained_scrubbed_and_found_again(app: App) -> None:
-    made = partial(batch, SMALL.data, SMALL.setting.seed)
-    run, before = Run(SMALL.setting, made), before_training(SMALL.setting, made)
-    run.go(SMALL.steps)
-    app.open(f"/network?net={write(SMALL)}&at=0")
-    root = app.page.locator("[data-depth]")
-    expect(root).to_have_attribute("data-done", "60")
-    expect(root).to_have_attribute("data-step", "0")
-    claim = app.page.locator("[data-depth] h1")
-    expect(claim).to_have_text(headline(run, before, end=False).claim)
-    expect(root).to_have_attribute("data-early", times(float(ratios(run)[0, 1])))
-    slider = app.page.get_by_role("slider", name="Step")
+def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
+    app = new_app().open(f"{SMALL}&at=20&deep=3")
+    page = app.page
+    root = page.locator("[data-network]")
+    run = bnviz.network(300, depth=8, width=12)
+    told = claims.flow(run, 20)
+    expect(page.locator("h1")).to_have_text(told.claim.replace("/∂", "/\u2060∂"))
+    expect(root).to_have_attribute("data-step", "20")
+    expect(root).to_have_attribute("data-last", "300")
+    handed = page.locator("td[data-term=handed]").evaluate_all(
+        "all => all.map(td => +td.dataset.value)"
+    )
+    np.testing.assert_allclose(handed, 100 * run.quantity("handed")[20], rtol=1e-5)
+
+    # Scrubbing answers from what the browser has: the number is there before Python is asked.
+    asked = len(app.sent)
+    slider = page.get_by_role("slider", name="Step")
+    at_once = slider.evaluate(
+        """input => { input.value = 7; input.dispatchEvent(new Event('input'));
+                      return document.querySelector('[data-network]').dataset.ratio; }"""
+    )
+    assert at_once == claims.times(float(claims.ratios(run)[7]))
+    assert len(app.sent) == asked
     slider.focus()
-    app.page.keyboard.press("End")
-    expect(root).to_have_attribute("data-step", "59")
-    expect(root).to_have_attribute("data-early", times(float(ratios(run)[59, 1])))
-    expect(claim).to_have_text(headline(run, before).claim)
-    app.page.wait_for_url("**/network?*at=59*")
-    app.page.reload()
+    slider.press("ArrowRight")
+    expect(root).to_have_attribute("data-step", "8")
+    page.wait_for_url("**at=8**")
     app.idle()
-    expect(root).to_have_attribute("data-step", "59")
-    app.follow("Explore")
-    app.page.go_back()
+    expect(page.locator("h1")).to_have_text(claims.flow(run, 8).claim)
+
+    # The experiment, on the step at hand.
+    page.get_by_role("button", name="directions").click()
+    expect(page.get_by_role("button", name="directions")).to_contain_text(
+        claims.times(claims.given_back(run, 8)[1])
+    )
+
+    # Reload: the same place. Into a neuron with its real batch, and back to the same place.
+    page.reload()
     app.idle()
-    expect(root).to_have_attribute("data-step", "59")
+    expect(root).to_have_attribute("data-step", "8")
+    page.get_by_label("Neuron").select_option("5")
+    page.get_by_role("button", name="in the river").click()
+    page.locator("[data-ledger]").wait_for()
+    app.idle()
+    s, _, best = neuron(run, 8, 2, 4)
+    assert app.number("input") == best
+    assert app.number("n") == s.shape[0]
+    dx = bnviz.trace(s.x, s.dy, s.gamma, s.beta, s.eps, a=s.a).dx[:, 0]
+    _, seen = run.look(8)
+    np.testing.assert_allclose(dx, seen.dx[2][:, 4], rtol=1e-9, atol=1e-12 * np.abs(dx).max())
+    assert all(np.isclose(value, dx, rtol=1e-9).any() for value in app.column("dx"))
+    app.follow("Network")
+    expect(root).to_have_attribute("data-step", "8")
+    expect(page.get_by_label("Layer to open")).to_have_value("2")
+
+    # Time: Play takes it to the end, one more step trains; a preset is another network.
+    page.get_by_role("button", name="Play").click()
+    expect(root).to_have_attribute("data-step", "300")
+    app.idle()
+    page.get_by_role("button", name="One step on").click()
+    expect(root).to_have_attribute("data-step", "301")
+    app.idle()
+    page.locator("[data-setting=preset]").select_option("four")
+    expect(page.locator("h1")).to_contain_text("A batch of 4:")
+    assert app.errors == []
 
 
-def test_a_hostile_network_gets_a_sentence_and_everyone_can_use_it(app: App) -> None:
-    for width in (1280, 390):
-        app.open(f"/network?net={write(SMALL)}&at=0")
-        app.page.set_viewport_size({"width": width, "height": 844})
-        app.idle().assert_accessible()
-    hostile = write(SMALL).replace("4~8", "4000000~8")
-    app.page.goto(f"{app.server}/network?net={hostile}")
-    expect(app.page.get_by_text("depth must be between 1 and 30")).to_be_visible()
+def test_what_cannot_be_is_said_on_a_phone(new_app: Callable[..., App]) -> None:
+    app = new_app(390, dark=True).open("/network?net=depth.1000000")
+    page = app.page
+    expect(page.locator("[data-network]")).to_contain_text(
+        "depth must be a whole number from 1 to 30"
+    )
+    app.open("/network?net=depth.8~norm.none~activation.none~rate.9")
+    run = bnviz.network(300, depth=8, norm="none", activation="none", rate=9)
+    assert run.fault is not None
+    expect(page.locator("[data-network]")).to_contain_text(f"Overflow at step {run.fault.step}")
+    expect(page.locator("[data-network]")).to_have_attribute("data-last", str(run.steps))
+    assert app.errors == []

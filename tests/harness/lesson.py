@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from mpmath import mp
 
-from bnviz.claims.lesson import STEPS, fits, reply
+from bnviz.claims.lesson import STEPS, deep, fits, reply
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from tests.harness.exact import Exact, largest, read, shows
 from tests.harness.explore import H, sum_dx, sum_dy_slack, sum_g, zero
-from tests.harness.rules import RULES, always, rule
+from tests.harness.network import Facts, near
+from tests.harness.rules import RULES, always, judge, rule
 
 Text = tuple[str, str, Exact]
 
@@ -63,6 +65,32 @@ for _k in range(1, 7):
 rule("right 8", "same")(lambda e: True)  # Σ∂L/∂x = 0, as “right 2” has it
 rule("right 9", "zero")(lambda e: zero(e.weight, e.weight_bound) and len(set(e.a)) == 1)
 rule("right 10", "frozen")(lambda e: sum_g(e) != 0 and zero(sum_dx(e), e.bound))
+
+
+@cache
+def _early() -> float:
+    """Of the network that is asked about, from its passes: ∂L/∂x at layer 2 over layer 30."""
+    return Facts(deep()[0], 0).over(0)
+
+
+rule("right 11", "explodes")(lambda e: _early() >= 10)
+rule("right 11", "stays")(lambda e: 0.1 < _early() < 10)
+rule("right 11", "vanishes")(lambda e: _early() <= 0.1)
+rule("reply 11", "Not so: at layer # it is ×# of what it was.")(
+    lambda e, layer, times: layer == "2" and near(times, _early())
+)
+
+
+@rule("lesson 11", "The gradient @ The page Network trains it, and shows whether that lasts.")
+def _deep(e: Exact, said: str) -> object:
+    return _told(said)
+
+
+@cache
+def _told(said: str) -> bool:
+    return not judge("network", f"The gradient {said.replace('2. Before', '2 Before')}",
+                     Facts(deep()[0], 0))  # fmt: skip
+
 
 rule("lesson 1", "Σx̂ = @. ")(lambda e, v: zero_or(e, v, *sum_x_hat(e)))
 always(

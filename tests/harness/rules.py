@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from tests.harness.exact import Exact
+from typing import Any
 
 NUMBER = r"([−+]?(?:\d[\d.]*(?:e−?\d+)?|∞))"
 Condition = Callable[..., object]  # (Exact, the numbers and words of the sentence) -> true?
@@ -47,8 +46,11 @@ def always(place: str, *templates: str) -> None:
     rule(place, *templates)(lambda e, *words: True)
 
 
-def judge(place: str, text: str, e: Exact) -> list[str]:
-    """What is wrong with a text: sentences without a condition, and those that don't hold."""
+def judge(place: str, text: str, e: Any) -> list[str]:
+    """What is wrong with a text: sentences without a condition, and those that don't hold.
+
+    e: what the conditions of that place are asked of, an Exact or the Facts of a network.
+    """
     wrong: list[str] = []
     rest = text.strip()
     while rest:

@@ -1,0 +1,355 @@
+// The four rows over one axis of layers: the river, the ledger of flow, the weights, and when.
+
+import { draw, make, setAttribute, setText } from "../bnviz.common/dom.js";
+
+const RIVER = 214;
+const LEDGER = 112;
+const WEIGHTS = 92;
+const WHEN = 130;
+const BASE = 30; // px that the river is thick where it is ×1
+const DOUBLING = 14.4;
+const HUNDRED = 30; // px of the ledger
+const RAMPS = {
+  light: [[218, 232, 247], [92, 160, 216], [15, 91, 158], [8, 36, 70]],
+  dark: [[30, 62, 96], [44, 110, 166], [96, 180, 238], [226, 243, 255]],
+};
+
+export const isDark = (element) => {
+  const paper = getComputedStyle(element).getPropertyValue("--paper");
+  const probe = make("i", "", element);
+  probe.style.color = paper;
+  const [red] = getComputedStyle(probe).color.match(/[\d.]+/g) ?? ["255"]; // none while off the page
+  probe.remove();
+  return Number(red) < 128;
+};
+
+const mix = (ramp, share) => {
+  const at = Math.max(0, Math.min(0.9999, share)) * (ramp.length - 1);
+  const low = ramp[Math.floor(at)];
+  const high = ramp[Math.floor(at) + 1];
+  return `rgb(${low.map((v, n) => Math.round(v + (high[n] - v) * (at % 1))).join(" ")})`;
+};
+
+export class Rows {
+  constructor(box, owner) {
+    this.box = box;
+    this.owner = owner;
+    this.column = make("div", "bnt-column", box);
+    this.river = this.row("", RIVER, "river");
+    this.ledgerTitle = make("h2", "", box, "Where it is lost, where it grows");
+    this.ledger = this.row("", LEDGER, "ledger");
+    const head = make("div", "bnt-head", box);
+    this.weightsTitle = make("h2", "", head, "The weights, a needle a layer");
+    this.give = make("div", "bnt-give", head);
+    make("span", "", this.give, "give back the first");
+    this.buttons = ["directions", "lengths"].map((what) => {
+      const button = make("button", "bnt-button", this.give);
+      button.type = "button";
+      make("span", "", button, what);
+      make("b", "", button);
+      button.onclick = () => owner.send({ kind: "give", what });
+      return [what, button];
+    });
+    this.weights = this.row("", WEIGHTS, "weights");
+    make("h2", "", box, "When: the river from above, a row a step; drag the line");
+    this.when = make("div", "bnt-when", box);
+    this.canvas = make("canvas", "", this.when);
+    this.canvas.setAttribute("aria-hidden", "true"); // the slider says it
+    this.labels = make("div", "", this.when);
+    this.line = make("div", "bnt-line", this.when);
+    this.pill = make("span", "bnt-pill", this.line);
+    const at = (event) => {
+      const { top } = this.canvas.getBoundingClientRect();
+      owner.scrub(this.indexAt(event.clientY - top));
+    };
+    this.when.onpointerdown = (event) => {
+      this.when.setPointerCapture(event.pointerId);
+      this.held = true;
+      at(event);
+    };
+    this.when.onpointermove = (event) => this.held && at(event);
+    this.when.onpointerup = this.when.onpointercancel = () => {
+      if (this.held) owner.settle();
+      this.held = false;
+    };
+    const defs = draw("defs", {}, this.river);
+    this.clip = draw("path", {}, draw("clipPath", { id: "bnt-clip" }, defs));
+    this.gradient = draw("linearGradient", { id: "bnt-ramp", x1: 0, x2: 1 }, defs);
+    this.body = draw("path", { class: "bnt-body-of", fill: "url(#bnt-ramp)" }, this.river);
+    this.lines = draw("g", { "clip-path": "url(#bnt-clip)", class: "bnt-doublings" }, this.river);
+    this.ghost = draw("path", { class: "bnt-ghost" }, this.river);
+    this.given = draw("path", { class: "bnt-given" }, this.river);
+    this.marks = draw("g", {}, this.river);
+    const pattern = draw("pattern", { id: "bnt-hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, draw("defs", {}, this.ledger));
+    draw("rect", { width: 2, height: 5, class: "bnt-hatch" }, pattern);
+  }
+
+  row(title, height, name) {
+    const svg = draw("svg", { height, role: "img", class: `bnt-${name}` }, this.box);
+    svg.onclick = (event) => {
+      const { left } = svg.getBoundingClientRect();
+      this.owner.choose(Math.floor((event.clientX - left - this.left) / this.pitch));
+    };
+    return svg;
+  }
+
+  // ---- Where things are ----
+
+  measure() {
+    const { depth } = this.owner.data.still;
+    this.width = this.box.clientWidth;
+    const narrow = this.width < 560;
+    this.left = narrow ? 34 : 72;
+    this.right = narrow ? 46 : 66;
+    this.pitch = (this.width - this.left - this.right) / depth;
+    this.narrow = narrow;
+    let most = 1;
+    for (const frame of this.owner.frames) {
+      for (let layer = 0; layer < depth; layer += 1) {
+        most = Math.max(most, this.owner.cell(frame, layer, "doublings"));
+      }
+    }
+    this.most = most;
+    this.unit = Math.min(DOUBLING, (RIVER - 18 - BASE) / most);
+    this.longest = Math.max(...this.owner.frames.map((frame) => {
+      let longest = 0;
+      for (let layer = 0; layer < depth; layer += 1) longest = Math.max(longest, this.owner.cell(frame, layer, "length"));
+      return longest;
+    }));
+  }
+
+  x(layer) {
+    return this.left + (layer + 0.5) * this.pitch;
+  }
+
+  thick(doublings) {
+    return doublings >= 0 ? BASE + this.unit * doublings : Math.max(1.5, BASE + 2.4 * doublings);
+  }
+
+  y(step) {
+    return (Math.log1p(step) / Math.log1p(Math.max(1, this.owner.data.last))) * (WHEN - 8) + 4;
+  }
+
+  indexAt(y) {
+    const { frames } = this.owner;
+    let best = 0;
+    frames.forEach((frame, n) => {
+      if (Math.abs(this.y(frame.step) - y) < Math.abs(this.y(frames[best].step) - y)) best = n;
+    });
+    return best;
+  }
+
+  outline(doublings, closed = true) {
+    const middle = RIVER / 2;
+    const side = (sign) => {
+      const points = [[this.left, 0], ...doublings.map((_, l) => [this.x(l), l]), [this.width - this.right + 40, doublings.length - 1]];
+      if (this.narrow) points[points.length - 1][0] = this.width - this.right;
+      return points.map(([x, layer]) => [x, middle + (sign * this.thick(doublings[layer])) / 2]);
+    };
+    const path = (points) => points.map(([x, y], n) => {
+      if (!n) return `${x.toFixed(1)},${y.toFixed(2)}`;
+      const half = ((points[n - 1][0] + x) / 2).toFixed(1);
+      return `C${half},${points[n - 1][1].toFixed(2)} ${half},${y.toFixed(2)} ${x.toFixed(1)},${y.toFixed(2)}`;
+    }).join(" ");
+    const top = side(-1);
+    const bottom = side(1);
+    return closed ? `M${path(top)} L${path(bottom.reverse())}Z` : `M${path(top)} M${path(bottom)}`;
+  }
+
+  values(frame, name) {
+    return Array.from({ length: this.owner.data.still.depth }, (_, l) => this.owner.cell(frame, l, name));
+  }
+
+  // ---- Drawing ----
+
+  draw(frame, settled) {
+    if (settled) {
+      this.measure();
+      this.ramp = RAMPS[isDark(this.box) ? "dark" : "light"];
+      for (const svg of [this.river, this.ledger, this.weights]) setAttribute(svg, "width", this.width);
+    }
+    const { layer } = this.owner;
+    this.column.style.left = `${this.left + layer * this.pitch}px`;
+    this.column.style.width = `${this.pitch}px`;
+    this.drawRiver(frame);
+    this.drawLedger(frame);
+    this.drawWeights(frame);
+    if (settled) this.drawWhen();
+    this.line.style.top = `${this.y(frame.step)}px`;
+    setText(this.pill, this.narrow ? String(frame.step) : `step ${frame.step}`);
+  }
+
+  drawRiver(frame) {
+    const { data, frames } = this.owner;
+    const { depth, near } = data.still;
+    const doublings = this.values(frame, "doublings");
+    const middle = RIVER / 2;
+    const path = this.outline(doublings);
+    this.body.setAttribute("d", path);
+    this.clip.setAttribute("d", path);
+    this.river.setAttribute("aria-label", frame.words.claim);
+    const stops = doublings.map((d, l) => [(l + 0.5) / depth, mix(this.ramp, (d + 1) / (this.most + 1))]);
+    while (this.gradient.childNodes.length > depth) this.gradient.lastChild.remove();
+    stops.forEach(([offset, color], l) => {
+      const stop = this.gradient.childNodes[l] ?? draw("stop", {}, this.gradient);
+      stop.setAttribute("offset", offset);
+      stop.setAttribute("stop-color", color);
+    });
+    this.lines.replaceChildren();
+    for (let k = 0; k <= Math.min(40, this.most); k += 1) {
+      for (const sign of [-1, 1]) {
+        const y = middle + (sign * this.thick(k)) / 2;
+        draw("line", { x1: this.left, x2: this.width, y1: y, y2: y }, this.lines);
+      }
+    }
+    this.ghost.setAttribute("d", frame.step ? this.outline(this.values(frames[0], "doublings"), false) : "M0,0");
+    const given = data.given?.at === frame.step ? data.given : null;
+    this.given.setAttribute("d", given ? this.outline(given.doublings, false) : "M0,0");
+    const marks = this.marks;
+    marks.replaceChildren();
+    const text = (x, y, words, cls = "", anchor = "start") => draw("text", { x, y, class: cls, "text-anchor": anchor }, marks, words);
+    // The scale: every third doubling has its number.
+    for (let k = 0; k <= this.most; k += this.unit < 6 ? 6 : 3) {
+      const y = middle - this.thick(k) / 2;
+      draw("line", { x1: this.left - 6, x2: this.left, y1: y, y2: y, class: "bnt-tick" }, marks);
+      if (!this.narrow || k % 6 === 0) text(this.left - 9, y + 4, `×${2 ** k}`, "bnt-quiet", "end");
+    }
+    const end = this.width - (this.narrow ? 4 : 0);
+    text(end, 14, this.narrow ? "from the loss ←" : "FROM THE LOSS ←", "bnt-caps", "end");
+    const last = middle - BASE / 2 - 8;
+    if (!this.narrow) text(end, last, `×1 at layer ${depth}`, "bnt-strong", "end");
+    if (!this.narrow) text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
+    if (depth > 1) {
+      const half = this.thick(doublings[near]) / 2;
+      const inside = doublings[near] > 4;
+      const x = this.x(near);
+      draw("circle", { cx: x, cy: middle + half, r: 4, class: "bnt-dot" }, marks);
+      const words = `${frame.words.ratio} at layer ${near + 1}, this batch`;
+      if (inside) text(x + 12, middle + 6, words, "bnt-in");
+      else {
+        draw("line", { x1: x, x2: x, y1: middle + half, y2: middle + half + 16, class: "bnt-tick" }, marks);
+        text(x - 4, middle + half + 33, words, "bnt-large");
+      }
+    }
+    if (frame.step && !this.narrow && this.most > 3) text(this.x(depth * 0.36), middle - this.thick(this.owner.cell(frames[0], Math.floor(depth * 0.36), "doublings")) / 2 - 8, "dotted: before the first step", "bnt-quiet");
+    if (given && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-quiet");
+    if (!this.narrow && depth > 4) this.inset(doublings, marks, text);
+    const every = this.narrow ? 10 : 5;
+    const { layer } = this.owner;
+    for (let l = 0; l < depth; l += 1) {
+      const named = l === layer || l === near || (l + 1) % every === 0;
+      if (named && (l === layer || Math.abs(l - layer) > 1)) {
+        text(this.x(l), RIVER + 16, String(l + 1), l === layer ? "bnt-strong" : "bnt-quiet", "middle");
+      }
+    }
+    if (!this.narrow) text(this.left - 9, RIVER + 16, "layer", "bnt-quiet", "end");
+  }
+
+  // The same at true width, on the scale of the run's thickest place.
+  inset(doublings, marks, text) {
+    const x0 = this.left + 0.52 * (this.width - this.left - this.right);
+    const wide = 170;
+    const points = doublings.map((d, l) => [x0 + (l / doublings.length) * wide, Math.max(0.4, 17 * 2 ** (d - this.most))]);
+    const at = ([x, half], sign) => `${x.toFixed(1)},${(20 + sign * half).toFixed(2)}`;
+    const shape = [...points.map((p) => at(p, -1)), ...points.reverse().map((p) => at(p, 1))].join(" ");
+    draw("polygon", { points: shape, class: "bnt-true" }, marks);
+    text(x0 + wide + 8, 24, "at true width", "bnt-quiet");
+  }
+
+  drawLedger(frame) {
+    const { still } = this.owner.data;
+    const svg = this.ledger;
+    while (svg.childNodes.length > 1) svg.lastChild.remove();
+    setText(this.ledgerTitle, frame.words.ledger);
+    const base = 66;
+    const wide = Math.min(26, this.pitch * 0.68);
+    const scale = HUNDRED / 100;
+    svg.setAttribute("aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
+    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
+    for (let l = 0; l < still.depth; l += 1) {
+      const x = this.x(l) - wide / 2;
+      const back = this.owner.cell(frame, l, "back");
+      const top = Math.min(back * scale, 56);
+      if (back > 0) draw("rect", { x, y: base - top, width: wide, height: top, class: "bnt-back" }, svg);
+      if (back * scale > 56) draw("path", { d: `M${x + wide / 2 - 5},6 l5,-4 l5,4`, class: "bnt-caret" }, svg);
+      let y = base;
+      for (const name of ["stopped", "one", "hat"]) {
+        const height = this.owner.cell(frame, l, name) * scale;
+        if (height > 0.05) draw("rect", { x, y, width: wide, height, class: `bnt-${name}` }, svg);
+        y += height;
+      }
+      const net = (this.owner.cell(frame, l, "handed") - 100) * scale;
+      if (net < 56) draw("line", { x1: x, x2: x + wide, y1: base - net, y2: base - net, class: "bnt-net" }, svg);
+    }
+    const word = (y, text) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
+    word(base - 24, "gained");
+    word(base + 20, "lost");
+  }
+
+  drawWeights(frame) {
+    const { still, given } = this.owner.data;
+    const svg = this.weights;
+    svg.replaceChildren();
+    svg.setAttribute("aria-label", "The weights of each layer: how long, how far turned, and the effective rate");
+    setText(this.weightsTitle, frame.step ? "The weights: length |W|, lean how far they have turned" : "The weights, a needle a layer: not yet moved");
+    this.give.hidden = !frame.step || still.depth < 2;
+    for (const [what, button] of this.buttons) {
+      const told = given?.at === frame.step && given.what === what ? given.told : "";
+      setText(button.lastChild, told);
+      button.setAttribute("aria-pressed", String(Boolean(told)));
+    }
+    const base = 66;
+    const wide = Math.min(20, this.pitch * 0.62);
+    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
+    for (let l = 0; l < still.depth; l += 1) {
+      const x = this.x(l);
+      const tall = (60 * this.owner.cell(frame, l, "length")) / this.longest;
+      const turn = this.owner.cell(frame, l, "turn");
+      const start = (60 * this.owner.cell(this.owner.frames[0], l, "length")) / this.longest;
+      if (frame.step) draw("line", { x1: x, x2: x, y1: base, y2: base - start, class: "bnt-before" }, svg);
+      draw("line", { x1: x, x2: x, y1: base, y2: base - tall, class: "bnt-needle", transform: `rotate(${-turn.toFixed(2)} ${x} ${base})` }, svg);
+      draw("circle", { cx: x, cy: base, r: Math.min(3.2, this.pitch * 0.2), class: "bnt-dot" }, svg);
+      draw("rect", { x: x - wide / 2, y: base + 7, width: wide, height: 8, class: "bnt-track" }, svg);
+      draw("rect", { x: x - wide / 2, y: base + 7, width: wide * Math.min(1, this.owner.cell(frame, l, "pace")), height: 8, class: "bnt-pace" }, svg);
+    }
+    if (!this.narrow) {
+      draw("text", { x: this.left - 9, y: base + 16, class: "bnt-quiet", "text-anchor": "end" }, svg, "η/|W|²");
+    }
+  }
+
+  drawWhen() {
+    const { frames, data } = this.owner;
+    const { depth } = data.still;
+    const wide = this.width - this.left - this.right;
+    const dense = devicePixelRatio || 1;
+    this.canvas.width = wide * dense;
+    this.canvas.height = WHEN * dense;
+    Object.assign(this.canvas.style, { left: `${this.left}px`, width: `${wide}px`, height: `${WHEN}px` });
+    Object.assign(this.line.style, { left: `${this.narrow ? this.left - 28 : 4}px`, right: `${this.right - 4}px` });
+    const pen = this.canvas.getContext("2d");
+    pen.scale(dense, dense);
+    frames.forEach((frame, n) => {
+      const top = n ? (this.y(frames[n - 1].step) + this.y(frame.step)) / 2 : 0;
+      for (let l = 0; l < depth; l += 1) {
+        pen.fillStyle = mix(this.ramp, (this.owner.cell(frame, l, "doublings") + 1) / (this.most + 1));
+        pen.fillRect(l * this.pitch, top, this.pitch + 0.6, WHEN - top);
+      }
+    });
+    this.labels.replaceChildren();
+    let before = -20;
+    for (const step of [0, 1, 5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000]) {
+      const y = this.y(step);
+      if (step > data.last || y - before < 17) continue;
+      before = y;
+      const frame = frames[this.owner.indexOf(step)];
+      const label = (cls, text) => {
+        const made = make("span", cls, this.labels, text);
+        made.style.top = `${y}px`;
+        if (cls === "bnt-left") made.style.width = `${this.left - 9}px`;
+        else made.style.left = `${this.width - this.right + 8}px`;
+      };
+      if (!this.narrow) label("bnt-left", String(step));
+      label("bnt-rightward", frame.words.ratio);
+    }
+  }
+}

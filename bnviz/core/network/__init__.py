@@ -1,0 +1,1 @@
+"""A small network trained step by step: settings, activations, optimisers, the model."""
