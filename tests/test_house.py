@@ -18,21 +18,25 @@ FILES = sorted(HOUSE.rglob("*.py"))
 FLOORS = (
     ("pages",),
     ("screen",),
+    ("phone",),
     ("components",),
     ("draw",),
     ("claims",),
-    ("captures", "proof", "study", "inputs"),
+    ("captures", "proof", "study", "inputs", "rooms"),
     ("words", "core"),
 )
 FLOOR = {folder: height for height, floor in enumerate(reversed(FLOORS)) for folder in floor}
 # Where each library may be known; a trailing slash means the whole folder.
 LIBRARIES = {
-    "streamlit": ("components/", "screen/", "pages/"),
+    "streamlit": ("components/", "phone/", "screen/", "pages/"),
+    "starlette": ("phone/",),
+    "anyio": ("phone/",),
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
-    "segno": ("screen/sharing.py",),
+    "segno": ("screen/sharing.py", "screen/room.py"),
     "latex2mathml": ("words/formula.py",),
     "torch": ("captures/hooks/",),
+    "redis": ("rooms/redis.py",),
     "numpy": (
         "core/",
         "inputs/",
@@ -92,7 +96,11 @@ def test_each_file_imports_only_what_is_below_it(file: Path) -> None:
 
 def test_every_folder_has_a_floor_and_every_file_a_folder() -> None:
     assert {name_of(file).split("/")[0] for file in FILES if file.parent != HOUSE} == set(FLOOR)
-    assert {file.name for file in FILES if file.parent == HOUSE} == {"__init__.py", "terms.py"}
+    assert {file.name for file in FILES if file.parent == HOUSE} == {
+        "__init__.py",
+        "serve.py",
+        "terms.py",
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,7 +155,7 @@ def test_each_file_says_what_it_does_in_its_first_line(file: Path) -> None:
 def test_the_readmes_table_of_places_is_the_listing_of_the_house() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     said = set(re.findall(r"^\| `bnviz/([\w.]+)/?` \|", readme, re.MULTILINE))
-    assert said == {*FLOOR, "terms.py"}
+    assert said == {*FLOOR, "serve.py", "terms.py"}
 
 
 def modules(folder: str) -> list[str]:
@@ -161,7 +169,10 @@ def modules(folder: str) -> list[str]:
 @pytest.mark.parametrize(
     ("folder", "may"),
     [
-        *((f, ()) for f in ("core", "words", "inputs", "study", "proof", "captures", "claims")),
+        *(
+            (f, ())
+            for f in ("core", "words", "inputs", "study", "proof", "captures", "rooms", "claims")
+        ),
         ("draw", ("plotly", "pandas")),  # Plotly looks for pandas by itself
         ("components", ("streamlit", "plotly", "pandas")),
     ],
