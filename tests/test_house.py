@@ -21,7 +21,7 @@ FLOORS = (
     ("components",),
     ("draw",),
     ("claims",),
-    ("captures", "proof", "study", "inputs"),
+    ("captures", "proof", "study", "inputs", "rooms"),
     ("words", "core"),
 )
 FLOOR = {folder: height for height, floor in enumerate(reversed(FLOORS)) for folder in floor}
@@ -33,6 +33,7 @@ LIBRARIES = {
     "segno": ("screen/sharing.py",),
     "latex2mathml": ("words/formula.py",),
     "torch": ("captures/hooks/",),
+    "redis": ("rooms/redis.py",),
     "numpy": (
         "core/",
         "inputs/",
@@ -161,7 +162,10 @@ def modules(folder: str) -> list[str]:
 @pytest.mark.parametrize(
     ("folder", "may"),
     [
-        *((f, ()) for f in ("core", "words", "inputs", "study", "proof", "captures", "claims")),
+        *(
+            (f, ())
+            for f in ("core", "words", "inputs", "study", "proof", "captures", "rooms", "claims")
+        ),
         ("draw", ("plotly", "pandas")),  # Plotly looks for pandas by itself
         ("components", ("streamlit", "plotly", "pandas")),
     ],

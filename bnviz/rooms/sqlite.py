@@ -1,0 +1,136 @@
+"""Rooms in a SQLite file, which the processes of one machine share and a restart leaves alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bnviz.rooms import store
+from bnviz.rooms.store import Clock, Counts, NoRoom, Room, Store, Unreachable
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS room (
+    code TEXT PRIMARY KEY, secret TEXT NOT NULL, state TEXT NOT NULL, ends REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS phone (
+    code TEXT NOT NULL REFERENCES room ON DELETE CASCADE, phone TEXT NOT NULL,
+    PRIMARY KEY (code, phone)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answer (
+    code TEXT NOT NULL, phone TEXT NOT NULL, step INTEGER NOT NULL, choice TEXT NOT NULL,
+    PRIMARY KEY (code, step, phone),
+    FOREIGN KEY (code, phone) REFERENCES phone ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+_WAIT = 3.0  # seconds for another process to finish its writing
+
+
+class Sqlite(Store):
+    """A connection a call: it opens in a fraction of a millisecond, and no thread owns it."""
+
+    def __init__(self, file: Path, clock: Clock = time.time) -> None:
+        super().__init__(clock)
+        self.file = file
+
+    @contextmanager
+    def _open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        try:
+            new = not self.file.exists()
+            db = sqlite3.connect(self.file, timeout=_WAIT, isolation_level=None)
+            try:
+                if new:
+                    self.file.chmod(0o600)
+                    db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute("PRAGMA foreign_keys = ON")
+                db.executescript(_SCHEMA)
+                db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                try:
+                    yield db
+                except BaseException:
+                    db.rollback()
+                    raise
+                db.commit()
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as error:
+            raise Unreachable from error
+
+    def _found(self, db: sqlite3.Connection, code: str) -> tuple[Room, str]:
+        row = db.execute(
+            "SELECT state, secret FROM room WHERE code = ? AND ends > ?", (code, self.clock())
+        ).fetchone()
+        if row is None:
+            raise NoRoom
+        return store.from_fields(json.loads(row[0])), row[1]
+
+    def _create(self, code: str, kept: str, room: Room) -> bool:
+        with self._open(write=True) as db:
+            db.execute("DELETE FROM room WHERE ends <= ?", (self.clock(),))
+            if db.execute("SELECT count(*) FROM room").fetchone()[0] >= store.MOST_ROOMS:
+                raise store.full_house()
+            made = db.execute(
+                "INSERT OR IGNORE INTO room VALUES (?, ?, ?, ?)",
+                (code, kept, json.dumps(store.as_fields(room)), room.ends),
+            )
+            return made.rowcount == 1
+
+    def _read(self, code: str) -> tuple[Room, str]:
+        with self._open() as db:
+            return self._found(db, code)
+
+    def _change(self, code: str, act: Callable[[Room, str], Room]) -> Room:
+        with self._open(write=True) as db:
+            room = act(*self._found(db, code))
+            state = json.dumps(store.as_fields(room))
+            db.execute("UPDATE room SET state = ? WHERE code = ?", (state, code))
+            return room
+
+    def _forget(self, code: str) -> None:
+        with self._open(write=True) as db:
+            db.execute("DELETE FROM room WHERE code = ?", (code,))
+
+    def _join(self, code: str, phone: str) -> None:
+        with self._open(write=True) as db:
+            self._found(db, code)
+            if _count(db, code) >= store.MOST_PHONES:
+                raise store.full_room()
+            db.execute("INSERT INTO phone VALUES (?, ?)", (code, phone))
+
+    def _answer(self, code: str, phone: str, step: int, choice: str) -> None:
+        with self._open(write=True) as db:
+            room, _ = self._found(db, code)
+            known = "SELECT 1 FROM phone WHERE code = ? AND phone = ?"
+            if db.execute(known, (code, phone)).fetchone() is None:
+                raise store.not_in()
+            if step in room.revealed:
+                raise store.too_late()
+            db.execute(
+                "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", (code, phone, step, choice)
+            )
+
+    def counts(self, code: str) -> Counts:
+        """How many chose what, by step."""
+        with self._open() as db:
+            self._found(db, code)
+            found: Counts = {}
+            for step, choice, n in db.execute(
+                "SELECT step, choice, count(*) FROM answer WHERE code = ? GROUP BY step, choice",
+                (code,),
+            ):
+                found.setdefault(step, {})[choice] = n
+            return found
+
+    def joined(self, code: str) -> int:
+        """How many phones were let in."""
+        with self._open() as db:
+            self._found(db, code)
+            return _count(db, code)
+
+
+def _count(db: sqlite3.Connection, code: str) -> int:
+    return int(db.execute("SELECT count(*) FROM phone WHERE code = ?", (code,)).fetchone()[0])

@@ -1,0 +1,256 @@
+"""Rooms, kept in SQLite and in Redis: the same rules, and what attackers try."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bnviz.claims.lesson import STEPS as LESSON
+from bnviz.rooms import Full, NoRoom, Refused, Store, Unreachable, open_store, store
+from bnviz.rooms.sqlite import Sqlite
+
+HOSTILE: list[object] = [
+    *("", "abc", "a" * 6, "bcdfg", "bcdfgha", "BCDFG'", "bcdf\u0661g", "bcdfgh\x00", "b" * 10**6),
+    *("' OR 1=1 --", "../../etc", "*", "bnviz:rooms", None, 7, ["bcdfgh"], {"$gt": ""}),
+]
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of these tests' own."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    pytest.importorskip("redis", reason="the package redis is not installed")
+    folder = tmp_path_factory.mktemp("redis")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(100):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store of each kind, with a clock that can be set."""
+    if request.param == "sqlite":
+        return Sqlite(tmp_path / "rooms.sqlite3", Clock())
+    found = open_store(request.getfixturevalue("redis_url"))
+    found.clock = Clock()
+    found._db.flushall()  # type: ignore[attr-defined]
+    return found
+
+
+def test_a_room_has_as_many_steps_as_the_lesson_and_takes_all_of_its_answers(rooms: Store) -> None:
+    assert len(LESSON) == store.STEPS
+    code, _ = rooms.open()
+    phone = rooms.join(code)
+    for i, step in enumerate(LESSON):
+        for choice in step.choices:
+            rooms.answer(code, phone, i, choice)
+            assert rooms.counts(code)[i] == {choice: 1}
+
+
+def test_the_teacher_steers_and_phones_see_it(rooms: Store) -> None:
+    code, secret = rooms.open()
+    first = rooms.read(code)
+    assert (first.step, first.shown, first.free, first.link) == (0, False, False, "")
+    rooms.steer(code, secret, step=3, link="dy=1")
+    second = rooms.read(code.upper()[:3] + " " + code[3:])
+    assert (second.step, second.link, second.shown) == (3, "dy=1", False)
+    assert second.version > first.version
+    assert rooms.steer(code, secret, step=3, link="dy=1") == second, "nothing new, no new version"
+    assert rooms.steer(code, secret, reveal=True).shown
+    assert not rooms.steer(code, secret, step=4).shown
+    assert rooms.steer(code, secret, step=3).shown, "what was shown stays shown"
+    assert rooms.steer(code, secret, free=True).free
+
+
+def test_one_phone_has_one_answer_until_it_is_shown(rooms: Store) -> None:
+    code, secret = rooms.open()
+    one, two = rooms.join(code), rooms.join(code)
+    rooms.answer(code, one, 0, "zero")
+    rooms.answer(code, one, 0, "other")
+    rooms.answer(code, two, 0, "zero")
+    rooms.answer(code, two, 1, "zero")
+    assert rooms.joined(code) == 2
+    rooms.steer(code, secret, reveal=True)
+    with pytest.raises(Refused, match="has been shown"):
+        rooms.answer(code, one, 0, "zero")
+    rooms.answer(code, one, 1, "other")
+    assert rooms.counts(code) == {0: {"other": 1, "zero": 1}, 1: {"zero": 1, "other": 1}}
+
+
+def test_a_room_ends_by_itself_after_a_day_or_at_once(rooms: Store) -> None:
+    code, secret = rooms.open()
+    again, other = rooms.open()
+    rooms.answer(code, rooms.join(code), 0, "zero")
+    rooms.end(code, secret)
+    for act in (rooms.read, rooms.join, rooms.counts, rooms.joined):
+        with pytest.raises(NoRoom):
+            act(code)
+    assert rooms.read(again)
+    rooms.clock.ahead = store.DAY - 60  # type: ignore[attr-defined]
+    assert rooms.read(again)
+    rooms.clock.ahead = store.DAY + 1  # type: ignore[attr-defined]
+    with pytest.raises(NoRoom):
+        rooms.read(again)
+    with pytest.raises(NoRoom):
+        rooms.steer(again, other, step=1)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda text: repr(text)[:24])
+def test_no_code_secret_phone_or_answer_of_an_attacker_does_anything(
+    rooms: Store, hostile: object
+) -> None:
+    code, secret = rooms.open()
+    phone = rooms.join(code)
+    rooms.answer(code, phone, 0, "zero")
+    before = rooms.read(code)
+    for act in (rooms.read, rooms.join):
+        with pytest.raises(NoRoom):
+            act(hostile)
+    for tried in (hostile, "0" * 32, secret.upper() if secret.upper() != secret else "x", phone):
+        with pytest.raises(Refused):
+            rooms.steer(code, tried, step=5)
+        with pytest.raises(Refused):
+            rooms.end(code, tried)
+        assert not rooms.steers(code, tried)
+    with pytest.raises(Refused):
+        rooms.answer(code, hostile, 0, "zero")
+    with pytest.raises(Refused, match="not in the room"):
+        rooms.answer(code, "0" * 32, 0, "zero")
+    for step in (-1, 10, True, 1.0, "0", None):
+        with pytest.raises(Refused):
+            rooms.answer(code, phone, step, "zero")
+        if step is not None:
+            with pytest.raises(Refused):
+                rooms.steer(code, secret, step=step)
+    for choice in ("", "Zero", "x" * 13, "<b>", "a b", None, 3):
+        with pytest.raises(Refused):
+            rooms.answer(code, phone, 0, choice)
+    with pytest.raises(Refused):
+        rooms.steer(code, secret, link="1" * (store.LONGEST + 1))
+    assert rooms.steers(code, secret)
+    assert rooms.read(code) == before
+    assert rooms.counts(code) == {0: {"zero": 1}}
+
+
+def test_the_phone_of_one_room_is_unknown_in_another(rooms: Store) -> None:
+    (one, _), (two, secret) = rooms.open(), rooms.open()
+    with pytest.raises(Refused, match="not in the room"):
+        rooms.answer(two, rooms.join(one), 0, "zero")
+    with pytest.raises(Refused):
+        rooms.steer(one, secret, step=1)
+
+
+def test_rooms_and_phones_are_bounded(rooms: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_ROOMS", 2)
+    monkeypatch.setattr(store, "MOST_PHONES", 3)
+    code, secret = rooms.open()
+    rooms.open()
+    with pytest.raises(Full):
+        rooms.open()
+    for _ in range(3):
+        rooms.join(code)
+    with pytest.raises(Full, match="full"):
+        rooms.join(code)
+    rooms.end(code, secret)
+    code, _ = rooms.open()
+    rooms.join(code)
+    rooms.clock.ahead = store.DAY + 1  # type: ignore[attr-defined]
+    rooms.open()  # those that ended by themselves make place
+
+
+def test_many_at_once_lose_nothing(rooms: Store) -> None:
+    """Phones answer while the teacher shows: each answer counts, or is told that it came late."""
+    code, secret = rooms.open()
+    phones = [rooms.join(code) for _ in range(24)]
+    late: list[str] = []
+    failed: list[BaseException] = []
+
+    def tell(mine: list[str]) -> None:
+        for phone in mine:
+            try:
+                rooms.answer(code, phone, 0, "zero")
+            except Refused:
+                late.append(phone)
+            except BaseException as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=tell, args=(phones[i::4],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    rooms.steer(code, secret, reveal=True)
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert sum(rooms.counts(code).get(0, {}).values()) == len(phones) - len(late)
+
+
+def test_codes_are_hard_to_guess_and_secrets_are_not_kept(tmp_path: Path) -> None:
+    rooms = Sqlite(tmp_path / "rooms.sqlite3")
+    opened = [rooms.open() for _ in range(50)]
+    assert len({code for code, _ in opened}) == 50
+    assert len(store.LETTERS) ** 6 > 3e8
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert all(code.encode() in kept for code, _ in opened)
+    assert not any(secret.encode() in kept for _, secret in opened)
+    assert (tmp_path / "rooms.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_another_process_and_a_restart_see_the_same_room(tmp_path: Path) -> None:
+    one = open_store(str(tmp_path / "rooms.sqlite3"))
+    code, secret = one.open()
+    one.steer(code, secret, step=4)
+    assert open_store(str(tmp_path / "rooms.sqlite3")).read(code).step == 4
+
+
+def _broken_file(tmp_path: Path) -> Store:
+    (tmp_path / "rooms.sqlite3").write_bytes(b"not a database" * 1000)
+    return Sqlite(tmp_path / "rooms.sqlite3")
+
+
+def _no_folder(tmp_path: Path) -> Store:
+    return Sqlite(tmp_path / "gone" / "rooms.sqlite3")
+
+
+def _no_redis(tmp_path: Path) -> Store:
+    pytest.importorskip("redis", reason="the package redis is not installed")
+    return open_store("redis://127.0.0.1:1/0")
+
+
+@pytest.mark.parametrize("gone", [_broken_file, _no_folder, _no_redis])
+def test_a_store_that_is_gone_is_said_in_a_sentence(
+    gone: Callable[[Path], Store], tmp_path: Path
+) -> None:
+    rooms = gone(tmp_path)
+    for act in (rooms.open, lambda: rooms.read("bcdfgh"), lambda: rooms.join("bcdfgh")):
+        with pytest.raises(Unreachable, match="goes on alone"):
+            act()
