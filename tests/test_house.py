@@ -18,6 +18,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 FLOORS = (
     ("pages",),
     ("screen",),
+    ("phone",),
     ("components",),
     ("draw",),
     ("claims",),
@@ -27,7 +28,9 @@ FLOORS = (
 FLOOR = {folder: height for height, floor in enumerate(reversed(FLOORS)) for folder in floor}
 # Where each library may be known; a trailing slash means the whole folder.
 LIBRARIES = {
-    "streamlit": ("components/", "screen/", "pages/"),
+    "streamlit": ("components/", "phone/", "screen/", "pages/"),
+    "starlette": ("phone/",),
+    "anyio": ("phone/",),
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
     "segno": ("screen/sharing.py",),

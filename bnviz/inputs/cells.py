@@ -6,6 +6,7 @@ import math
 import re
 
 from bnviz.core.scenario import Scenario
+from bnviz.core.view import View
 from bnviz.words.glossary import TERMS
 
 # The columns that are set by hand, in a layer scenario and elsewhere.
@@ -50,6 +51,18 @@ def parse_cell(text: object, name: str, stays: str = "") -> float:
     if not math.isfinite(value) or abs(value) > LARGEST:
         raise CellError(f"{name}: {shown} is too large; the limit is 1e100.{kept}")
     return value + 0.0
+
+
+def place(scenario: Scenario, view: View, term: object, row: object) -> tuple[str, int, int]:
+    """The cell that a browser names by term and row, in this view; ValueError if there is none."""
+    settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if scenario.layer else {"x"})
+    n, columns = scenario.shape[0], {"a": view.input, "eps": 0}
+    rows = {"a": n, "x": n, "dy": n, "weight": scenario.d}
+    if not isinstance(term, str) or term not in settable:
+        raise ValueError("no such cell")
+    if not isinstance(row, int) or not 0 <= row < rows.get(term, 1):
+        raise ValueError("no such cell")
+    return term, row, columns.get(term, view.neuron)
 
 
 def cell(scenario: Scenario, term: str, row: int, column: int) -> float:

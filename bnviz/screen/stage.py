@@ -17,7 +17,7 @@ from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.draw.sweep import POSITIONS, grid
-from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, with_cell
+from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, place, with_cell
 from bnviz.inputs.link import OPTIONS
 from bnviz.inputs.presets import PRESETS, matching
 from bnviz.screen import session
@@ -35,21 +35,14 @@ SHIFT = 10.0
 
 def _place(event: Event, s: Scenario) -> tuple[str, int, int]:
     """The cell that an event of the stage is about; ValueError if there is none."""
-    view = session.view()
-    term, row = event.get("term"), event.get("row")
-    columns_of = {"a": view.input, "eps": 0}
-    settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if s.layer else {"x"})
-    rows = {"a": s.shape[0], "x": s.shape[0], "dy": s.shape[0], "weight": s.d}
-    if term not in settable or not isinstance(row, int) or not 0 <= row < rows.get(term, 1):
-        raise ValueError("no such cell")
-    return term, row, columns_of.get(term, view.neuron)
+    return place(s, session.view(), event.get("term"), event.get("row"))
 
 
 def _with(event: Event, text: object) -> Scenario:
     """The scenario with a number of it set to what the text says."""
     s = session.scenario()
-    place = _place(event, s)
-    return with_cell(s, *place, parse_cell(text, cell_name(*place), exact(cell(s, *place))))
+    at = _place(event, s)
+    return with_cell(s, *at, parse_cell(text, cell_name(*at), exact(cell(s, *at))))
 
 
 def look() -> Look:
@@ -144,9 +137,9 @@ def _home(event: Event) -> None:
         session.choose(term, OPTIONS[term][0])
         return
     s, home = session.scenario(), session.home()
-    place = _place(event, s)
+    at = _place(event, s)
     if home.layer == s.layer and home.shape == s.shape and home.d == s.d:
-        session.change(with_cell(s, *place, cell(home, *place)))
+        session.change(with_cell(s, *at, cell(home, *at)))
 
 
 def _preset(event: Event) -> None:
@@ -233,11 +226,11 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
             values,
             [_scene(s, view, at, headline) for at in shows],
         )
-    place = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
+    at = (term, row, {"a": view.input, "eps": 0}.get(term, view.neuron))
     values = grid(value, step, log=term == "eps", count=count)
     if show.lever:  # a step is of the numbers that it was taken from
         show = replace(show, lever=replace(show.lever, steps=0))
-    scenes = [_scene(with_cell(s, *place, v), view, show, headline) for v in values]
+    scenes = [_scene(with_cell(s, *at, v), view, show, headline) for v in values]
     return Take(term, row, fine, count < POSITIONS, values, scenes)
 
 

@@ -7,7 +7,7 @@ Python draws them all in one frame.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from bnviz.study.lever import Lever, Look
 from bnviz.words.claim import Claim
 
 _HERE = Path(__file__).parent
-_PARTS = ("toolbar", "river", "lever", "ledger")  # whose files the stage's script takes in
+PARTS = ("toolbar", "river", "lever", "ledger")  # whose files the stage's script takes in
 _mount = component("stage", _HERE, js="stage.js", css="stage.css")
 
 KEY = "stage"
@@ -106,20 +106,19 @@ def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
     }
 
 
-def stage(
+def pack(
     scene: Scene,
     show: Show,
     *,
     reply: Reply,
     rows: list[int] | None = None,
     take: Take | None = None,
-    on_event: Callable[[], None],
-) -> None:
-    """Draw what is shown of a scene.
+    also: Mapping[str, Any] | None = None,
+) -> bytes:
+    """What the browser gets: a length (8 bytes), JSON of that length, and a sweep, if there is one.
 
-    What people do to it arrives in the session state as `st.session_state[KEY].event`, and
-    `on_event` is called. rows: the samples to show while one of them is held; None where none
-    is. take: what has been taken, if something has.
+    rows: the samples to show while one of them is held; None where none is. take: what has been
+    taken, if something has. also: what goes along, for another script than the stage's.
     """
     here = _scene(scene, show, rows)
     data = {"reply": asdict(reply), "tab": show.tab} | here
@@ -134,10 +133,28 @@ def stage(
         drawn = [_scene(at, show, kept) for at in take.scenes]
         data["few"] = take.few
         table = sweep.encode(held, take.values, drawn, here, compressed=not take.few)
-    for part in _PARTS:
-        serve(part, _HERE.parent / part)
+    data |= also or {}
     # Bytes pass through as they are; a dictionary is searched for tables first.
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
-    packed = len(encoded).to_bytes(8, "little") + encoded + table
+    return len(encoded).to_bytes(8, "little") + encoded + table
+
+
+def stage(
+    scene: Scene,
+    show: Show,
+    *,
+    reply: Reply,
+    rows: list[int] | None = None,
+    take: Take | None = None,
+    on_event: Callable[[], None],
+) -> None:
+    """Draw what is shown of a scene; see `pack`.
+
+    What people do to it arrives in the session state as `st.session_state[KEY].event`, and
+    `on_event` is called.
+    """
+    for part in PARTS:
+        serve(part, _HERE.parent / part)
+    packed = pack(scene, show, reply=reply, rows=rows, take=take)
     _mount()(key=KEY, data=packed, on_event_change=on_event)

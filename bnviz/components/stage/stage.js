@@ -26,7 +26,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   stage.receive(unpack(data));
 }
 
-class Stage {
+export class Stage {
   constructor(parent) {
     this.root = make("section", "bns", parent);
     this.root.setAttribute("data-stage", "");

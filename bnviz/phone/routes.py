@@ -1,0 +1,293 @@
+"""The app's own routes beside Streamlit's: the light page, what is done in a room, the channel."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from bnviz.components import stage
+from bnviz.phone import lesson
+from bnviz.phone.channel import Channel, look
+from bnviz.phone.limits import Limit
+from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
+from bnviz.rooms.store import LONGEST, tidy_code
+
+_PAGE = Path(__file__).parent / "page"
+_COMPONENTS = Path(stage.__file__).parents[1]
+_SERVED = ("common", "poll", "stage", *stage.PARTS)
+_KINDS = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".woff2": "font/woff2",
+    ".html": "text/html",
+}
+_LARGEST = LONGEST + 4096  # bytes of a body
+# The page needs nothing of anyone else, and its styles are set from its scripts.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'self'"
+)
+_SAFE = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_NOW = {"Cache-Control": "no-store"}
+
+# A class is often one address: enough for it to join at once and to mistype, and too little to
+# go through the codes.
+_guesses = Limit(60, 1)
+_joins = Limit(400, 20)
+_answers = Limit(10, 2)  # a phone
+_plays = Limit(300, 100)  # all of the process: each is up to 40 ms of it
+_looks = Limit(60, 2)  # a phone that asks, where it can't follow
+
+
+class Slow(RoomError):
+    """Too often."""
+
+    def __init__(self) -> None:
+        super().__init__("That was too often. Wait a moment, and try again.")
+
+
+@lru_cache(maxsize=1)
+def channel() -> Channel:
+    """The channel of this process."""
+    return Channel(open_store())
+
+
+@lru_cache(maxsize=1)
+def files() -> dict[str, tuple[bytes, str]]:
+    """Every file of the page by its path below /room/files/VERSION/: compressed, and its kind."""
+    found = {f"page/{file.name}": file for file in _PAGE.iterdir()}
+    for part in _SERVED:
+        found |= {f"bnviz.{part}/{file.name}": file for file in (_COMPONENTS / part).iterdir()}
+    return {
+        path: (gzip.compress(file.read_bytes(), mtime=0), _KINDS[file.suffix])
+        for path, file in found.items()
+        if file.suffix in _KINDS
+    } | {"page/theme.css": (gzip.compress(theme().encode(), mtime=0), "text/css")}
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Another one whenever a file or the lesson is another."""
+    every = hashlib.sha256(lesson.whole())
+    for path, (data, _) in sorted(files().items()):
+        every.update(path.encode() + data)
+    return every.hexdigest()[:12]
+
+
+_COLOURS = (
+    *("primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor", "borderColor"),
+    *("greenBackgroundColor", "greenTextColor", "orangeBackgroundColor", "orangeTextColor"),
+    *("redBackgroundColor", "redTextColor"),
+)
+
+
+def theme() -> str:
+    """The colours of the app's own theme, by the names under which Streamlit hands them out."""
+
+    def colours(mode: str) -> str:
+        named = {name: st.get_option(f"theme.{mode}.{name}") for name in _COLOURS}
+        kebab = {
+            "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name): value
+            for name, value in named.items()
+            if value
+        }
+        return "".join(f"--st-{name}:{value};" for name, value in kebab.items())
+
+    return (
+        f":root{{color-scheme:light dark;{colours('light')}}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{colours('dark')}}}}}"
+    )
+
+
+def _address(request: Request) -> str:
+    """Who asks; what a proxy says of it counts only where bnviz.serve put one in front."""
+    if os.environ.get("BNVIZ_PROXY"):
+        return request.headers.get("x-forwarded-for", "").split(",")[-1].strip()[:64]
+    return request.client.host if request.client else ""
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """What was sent, at most so much of it; ValueError unless it is an object of JSON."""
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        raise ValueError("not JSON")
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > _LARGEST:
+            raise ValueError("too large")
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _said(error: RoomError) -> Response:
+    status = {NoRoom: 404, Slow: 429, Full: 429, Unreachable: 503}.get(type(error), 403)
+    return _plain({"error": str(error)}, status)
+
+
+def _plain(found: object, status: int = 200) -> Response:
+    text = json.dumps(found, ensure_ascii=False)
+    return Response(text, status, _SAFE | _NOW, "application/json")
+
+
+Act = Callable[[Request, dict[str, Any]], Awaitable[Response]]
+
+
+def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
+    """A route for something that is sent; what can't be read or done is said, never thrown."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await act(request, await _body(request))
+        except RoomError as error:
+            if isinstance(error, NoRoom) and not _guesses.take(_address(request)):
+                error = Slow()
+            return _said(error)
+        except (ValueError, RecursionError):
+            return _plain({"error": "This can’t be read."}, 400)
+
+    return answer
+
+
+def _guessing(request: Request) -> None:
+    if _guesses.left(_address(request)) < 1:
+        raise Slow
+
+
+async def _join(request: Request, sent: dict[str, Any]) -> Response:
+    _guessing(request)
+    if not _joins.take(_address(request)):
+        raise Slow
+    code = tidy_code(sent.get("code"))
+    phone = await to_thread.run_sync(channel().store.join, code)
+    return _plain({"phone": phone, "code": code})
+
+
+async def _answer(_request: Request, sent: dict[str, Any]) -> Response:
+    phone = sent.get("phone")
+    if not isinstance(phone, str) or not _answers.take(phone[:32]):
+        raise Slow
+    given = (sent.get("code"), phone, sent.get("step"), sent.get("choice"))
+    await to_thread.run_sync(channel().store.answer, *given)
+    return _plain({})
+
+
+def _screen(sent: dict[str, Any]) -> lesson.Screen:
+    step, link = sent.get("step"), sent.get("link", lesson.OWN)
+    if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < len(lesson.STEPS):
+        raise ValueError("no such step")
+    if not isinstance(link, str):
+        raise ValueError("no such link")
+    return lesson.open_link(step, link, bool(sent.get("revealed")))
+
+
+@lru_cache(maxsize=256)
+def _frame(screen: tuple[int, str, bool]) -> bytes:
+    """The same numbers on three hundred phones are computed once."""
+    step, link, revealed = screen
+    return lesson.frame(lesson.open_link(step, link, revealed))
+
+
+async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
+    event = sent.get("event")
+    screen = _screen(sent)
+    if event is None:
+        key = (screen.step, sent.get("link", lesson.OWN), screen.revealed)
+        packed = await to_thread.run_sync(_frame, key)
+    elif not isinstance(event, dict):
+        raise ValueError("not an event")
+    elif not _plays.take():
+        raise Slow
+    else:
+        packed = await to_thread.run_sync(lesson.played, screen, event)
+    return Response(packed, 200, _SAFE | _NOW, "application/octet-stream")
+
+
+async def _lines(code: str) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    async for text in channel().follow(code):
+        yield f"data: {text}\n\n" if text else ": still here\n\n"
+
+
+async def _follow(request: Request) -> Response:
+    """The event stream of a room; `?once` gives the message of now, for who can't follow."""
+    try:
+        _guessing(request)
+        code = tidy_code(request.path_params["code"])
+        if "once" in request.query_params:
+            if not _looks.take(request.query_params["once"][:32] + _address(request)):
+                raise Slow
+            text = await to_thread.run_sync(look, channel().store, code)
+            return Response(text, 200, _SAFE | _NOW, "application/json")
+        if channel().full:
+            raise Full("Too many phones follow here. This one asks now and then instead.")
+        await to_thread.run_sync(channel().store.read, code)
+    except RoomError as error:
+        if isinstance(error, NoRoom):
+            _guesses.take(_address(request))
+        return _said(error)
+    headers = _SAFE | _NOW | {"X-Accel-Buffering": "no"}
+    return StreamingResponse(_lines(code), 200, headers, "text/event-stream")
+
+
+async def _page(_request: Request) -> Response:
+    html = (_PAGE / "index.html").read_text(encoding="utf-8").replace("VERSION", version())
+    return Response(html, 200, _SAFE | {"Cache-Control": "no-cache"}, "text/html")
+
+
+async def _slash(request: Request) -> Response:
+    """Paths of the page count from /room/."""
+    return RedirectResponse(request.url.path + "/", headers=_SAFE)
+
+
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Encoding": "gzip"}
+
+
+async def _file(request: Request) -> Response:
+    found = files().get(request.path_params["path"])
+    if found is None or request.path_params["version"] != version():
+        return Response("", 404, _SAFE)
+    return Response(found[0], 200, _SAFE | _KEPT, found[1])
+
+
+@lru_cache(maxsize=1)
+def _compressed() -> bytes:
+    return gzip.compress(lesson.whole(), mtime=0)
+
+
+async def _lesson(_request: Request) -> Response:
+    return Response(_compressed(), 200, _SAFE | _KEPT, "application/json")
+
+
+def routes() -> list[Route]:
+    """All of them, below the app's own base path."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    at = (f"/{base}" if base else "") + "/room"
+    return [
+        Route(at, _slash),
+        Route(f"{at}/", _page),
+        Route(f"{at}/files/{{version}}/lesson.json", _lesson),
+        Route(f"{at}/files/{{version}}/{{path:path}}", _file),
+        Route(f"{at}/join", _doing(_join), methods=["POST"]),
+        Route(f"{at}/answer", _doing(_answer), methods=["POST"]),
+        Route(f"{at}/stage", _doing(_stage), methods=["POST"]),
+        Route(f"{at}/follow/{{code}}", _follow),
+    ]
