@@ -33,7 +33,7 @@ LIBRARIES = {
     "anyio": ("phone/",),
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
-    "segno": ("screen/sharing.py",),
+    "segno": ("screen/sharing.py", "screen/room.py"),
     "latex2mathml": ("words/formula.py",),
     "torch": ("captures/hooks/",),
     "redis": ("rooms/redis.py",),

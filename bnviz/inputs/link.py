@@ -53,6 +53,8 @@ OPTIONS = {
     "lesson": ("1", re.compile(r"[1-9]|1[01]", re.ASCII)),
     "said": ("", re.compile(r"[a-f-]{1,11}", re.ASCII)),
     "present": ("0", re.compile(r"[01]", re.ASCII)),
+    # The room that this window steers: its code, and the secret, which is never shared.
+    "room": ("", re.compile(r"[a-z2-9]{6}[0-9a-f]{32}", re.ASCII)),
     "notes": ("0", re.compile(r"[01]", re.ASCII)),
     "proof": ("1", re.compile(r"[1-5]", re.ASCII)),
     "loss": ("given", _WORD),

@@ -18,7 +18,7 @@ from bnviz.claims.lesson import (
 from bnviz.components import keys
 from bnviz.components.stage import Show
 from bnviz.core.trace import run
-from bnviz.screen import session
+from bnviz.screen import room, session
 from bnviz.screen.parts import escaped
 from bnviz.screen.stage import look, stage
 
@@ -112,7 +112,11 @@ def _answer(step: Step, chosen: str) -> None:
     t, view = run(session.scenario()), session.view()
     right, said = reply(step, t, view, chosen)
     st.markdown(f"{'**:green[✓]**' if right else '**:orange[✗]**'} {escaped(said)}")
-    story = step.shown(t, view)
+    _story(step)
+
+
+def _story(step: Step) -> None:
+    story = step.shown(run(session.scenario()), session.view())
     st.markdown(f"## {escaped(story.claim)}")
     st.markdown(escaped(story.why))
 
@@ -143,7 +147,6 @@ def _own_numbers(index: int, asked: bool) -> None:
 
 def _show() -> None:
     index = _here()
-    step = STEPS[index]
     state = st.session_state
     first_time = "lesson_open" not in state
     state.lesson_open = True
@@ -153,8 +156,12 @@ def _show() -> None:
             # The links to the other pages were drawn before: once more, with these numbers.
             session.save()
             st.rerun()
+    together = room.sync()  # another window of the teacher may have turned on
+    index = _here()
+    step = STEPS[index]
     presenting = session.option("present") == "1"
     chosen = read_predictions(session.option("said")).get(index)
+    answered = chosen is not None if together is None else together.shown
     asked = fits(step, run(session.scenario()), session.view())
     # Each of these is there in every run: an element that comes and goes would have all
     # below it built anew, the ledger too.
@@ -163,11 +170,16 @@ def _show() -> None:
             st.html(Path(__file__).with_name("present.css"))
             keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
+    room.door(together, asked)
     with st.container(key="teacher"):
         if session.option("notes") == "1":
             st.markdown(f"**For the teacher.** {escaped(step.notes)}")
     with st.container(key="question"):
-        if asked:
+        if asked and together is not None:
+            room.question(together)
+            if answered:
+                _story(step)
+        elif asked:
             _question(index, step, chosen)
             if chosen is not None:
                 _answer(step, chosen)
@@ -175,16 +187,16 @@ def _show() -> None:
             st.markdown(f"# {escaped(step.title)}")
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
-    before = () if chosen is not None or not asked else step.before
+    before = () if answered or not asked else step.before
     hide = {*step.hide, *before}
     # Why the weight learns, once it has been asked; by then it gives nothing away.
-    lever = look() if index >= _LEVER and not hide & {"sums", "dW"} and chosen is not None else None
+    lever = look() if index >= _LEVER and not hide & {"sums", "dW"} and answered else None
     stage(Show(toolbar=False, ledger=True, lever=lever, hide=hide, tab=step.tab))
     # Below: above the table it would push it down under the hand that drags.
     with st.container(horizontal=True, vertical_alignment="center", key="own"):
         if asked:
             _own_numbers(index, asked)
-    if index == _COUNT - 1 and chosen is not None and "pages" not in session.hidden():
+    if index == _COUNT - 1 and answered and "pages" not in session.hidden():
         _on()
 
 

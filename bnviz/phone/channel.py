@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from anyio import to_thread
@@ -84,7 +84,7 @@ class Channel:
         if self.feeds.get(code) is feed:
             del self.feeds[code]
 
-    async def follow(self, code: str) -> AsyncIterator[str]:
+    async def follow(self, code: str) -> AsyncGenerator[str, None]:
         """Each message from now on; an empty one where there was none for long."""
         feed = self.feeds.get(code)
         if feed is None:

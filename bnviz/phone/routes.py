@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from anyio import to_thread
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bnviz.components import stage
 from bnviz.phone import lesson
@@ -45,7 +48,7 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_NOW = {"Cache-Control": "no-store"}
+_FRESH = {"Cache-Control": "no-store"}
 
 # A class is often one address: enough for it to join at once and to mistype, and too little to
 # go through the codes.
@@ -116,7 +119,7 @@ def theme() -> str:
     )
 
 
-def _address(request: Request) -> str:
+def _address(request: HTTPConnection) -> str:
     """Who asks; what a proxy says of it counts only where bnviz.serve put one in front."""
     if os.environ.get("BNVIZ_PROXY"):
         return request.headers.get("x-forwarded-for", "").split(",")[-1].strip()[:64]
@@ -145,7 +148,7 @@ def _said(error: RoomError) -> Response:
 
 def _plain(found: object, status: int = 200) -> Response:
     text = json.dumps(found, ensure_ascii=False)
-    return Response(text, status, _SAFE | _NOW, "application/json")
+    return Response(text, status, _SAFE | _FRESH, "application/json")
 
 
 Act = Callable[[Request, dict[str, Any]], Awaitable[Response]]
@@ -167,14 +170,8 @@ def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _guessing(request: Request) -> None:
-    if _guesses.left(_address(request)) < 1:
-        raise Slow
-
-
 async def _join(request: Request, sent: dict[str, Any]) -> Response:
-    _guessing(request)
-    if not _joins.take(_address(request)):
+    if _guesses.left(_address(request)) < 1 or not _joins.take(_address(request)):
         raise Slow
     code = tidy_code(sent.get("code"))
     phone = await to_thread.run_sync(channel().store.join, code)
@@ -218,34 +215,63 @@ async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
         raise Slow
     else:
         packed = await to_thread.run_sync(lesson.played, screen, event)
-    return Response(packed, 200, _SAFE | _NOW, "application/octet-stream")
+    return Response(packed, 200, _SAFE | _FRESH, "application/octet-stream")
 
 
-async def _lines(code: str) -> AsyncIterator[str]:
-    yield "retry: 1000\n\n"
-    async for text in channel().follow(code):
-        yield f"data: {text}\n\n" if text else ": still here\n\n"
+def _asking(request: HTTPConnection, name: str) -> str:
+    """The code in the path, unless who asks has guessed too often."""
+    if _guesses.left(_address(request)) < 1:
+        raise Slow
+    return tidy_code(request.path_params[name])
 
 
-async def _follow(request: Request) -> Response:
-    """The event stream of a room; `?once` gives the message of now, for who can't follow."""
+async def _now(request: Request) -> Response:
+    """The message of now, for a phone that can't follow and asks again and again."""
     try:
-        _guessing(request)
-        code = tidy_code(request.path_params["code"])
-        if "once" in request.query_params:
-            if not _looks.take(request.query_params["once"][:32] + _address(request)):
-                raise Slow
-            text = await to_thread.run_sync(look, channel().store, code)
-            return Response(text, 200, _SAFE | _NOW, "application/json")
+        code = _asking(request, "code")
+        if not _looks.take(request.query_params.get("phone", "")[:32] + _address(request)):
+            raise Slow
+        await to_thread.run_sync(channel().store.read, code)
+    except NoRoom as error:
+        _guesses.take(_address(request))
+        return _said(error)
+    except Unreachable:
+        pass  # which is a message, too
+    except RoomError as error:
+        return _said(error)
+    text = await to_thread.run_sync(look, channel().store, code)
+    return Response(text, 200, _SAFE | _FRESH, "application/json")
+
+
+async def _tell(socket: WebSocket, code: str) -> None:
+    """Every message of a room, for as long as somebody listens."""
+    async with aclosing(channel().follow(code)) as messages:
+        async for text in messages:
+            await socket.send_text(text)
+
+
+async def _follow(socket: WebSocket) -> None:
+    """The line to a phone. What it sends over it is nothing that it may send, and ends it."""
+    await socket.accept()
+    try:
+        code = _asking(socket, "code")
         if channel().full:
             raise Full("Too many phones follow here. This one asks now and then instead.")
         await to_thread.run_sync(channel().store.read, code)
+    except Unreachable:
+        pass  # they are told, and wait
     except RoomError as error:
         if isinstance(error, NoRoom):
-            _guesses.take(_address(request))
-        return _said(error)
-    headers = _SAFE | _NOW | {"X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(code), 200, headers, "text/event-stream")
+            _guesses.take(_address(socket))
+        await socket.close(4404 if isinstance(error, NoRoom) else 4429, str(error))
+        return
+    tasks = {asyncio.create_task(_tell(socket, code)), asyncio.create_task(socket.receive())}
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*done, *others, return_exceptions=True)
+    with suppress(RuntimeError, WebSocketDisconnect):  # it has hung up
+        await socket.close(1008)
 
 
 async def _page(_request: Request) -> Response:
@@ -277,7 +303,7 @@ async def _lesson(_request: Request) -> Response:
     return Response(_compressed(), 200, _SAFE | _KEPT, "application/json")
 
 
-def routes() -> list[Route]:
+def routes() -> list[BaseRoute]:
     """All of them, below the app's own base path."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     at = (f"/{base}" if base else "") + "/room"
@@ -289,5 +315,6 @@ def routes() -> list[Route]:
         Route(f"{at}/join", _doing(_join), methods=["POST"]),
         Route(f"{at}/answer", _doing(_answer), methods=["POST"]),
         Route(f"{at}/stage", _doing(_stage), methods=["POST"]),
-        Route(f"{at}/follow/{{code}}", _follow),
+        Route(f"{at}/now/{{code}}", _now),
+        WebSocketRoute(f"{at}/follow/{{code}}", _follow),
     ]

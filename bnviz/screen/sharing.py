@@ -30,7 +30,8 @@ _HIDE = {
 def _link() -> str:
     """The address of this screen, with what the sharer wants left out."""
     left_out = [name for name in HIDABLE if name in st.session_state.get("left_out", [])]
-    query = session.link() | ({"hide": ",".join(left_out)} if left_out else {})
+    query = {key: value for key, value in session.link().items() if key != "room"}
+    query |= {"hide": ",".join(left_out)} if left_out else {}
     if st.session_state.get("embedded"):
         query["embed"] = "true"
     here = (st.context.url or "").rstrip("/")

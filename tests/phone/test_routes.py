@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """An app with one room; its limits are full."""
     store = Sqlite(tmp_path / "rooms.sqlite3")
     monkeypatch.setattr(routes, "channel", lambda: made)
@@ -86,7 +85,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         limit = getattr(routes, name)
         monkeypatch.setattr(routes, name, Limit(limit.burst, limit.rate, limit.most, lambda: 0.0))
     made = Channel(store, every=0.01)
-    yield Server(store)
+    return Server(store)
 
 
 def test_the_page_and_all_it_loads_are_there_light_and_safe(server: Server) -> None:
@@ -121,10 +120,10 @@ def test_a_phone_joins_answers_and_hears_what_the_class_chose_once_shown(server:
     for phone, choice in ((one, "n"), (two, "zero"), (one, "x")):
         answer = server.post("/room/answer", code=server.code, phone=phone, step=0, choice=choice)
         assert answer.status == 200
-    before = server.ask(f"/room/follow/{server.code}?once=1").json
+    before = server.ask(f"/room/now/{server.code}").json
     assert (before["answered"], before["joined"], before["counts"]) == (2, 2, None)
     server.store.steer(server.code, server.secret, reveal=True)
-    after = server.ask(f"/room/follow/{server.code}?once=1").json
+    after = server.ask(f"/room/now/{server.code}").json
     assert after["counts"] == {"x": 1, "zero": 1}
     late = server.post("/room/answer", code=server.code, phone=one, step=0, choice="n")
     assert late.status == 403
@@ -205,7 +204,7 @@ def test_who_guesses_codes_is_slowed_down_and_a_class_is_not(server: Server) -> 
     statuses = [server.post("/room/join", code="bcdfgh").status for _ in range(70)]
     assert statuses[:60] == [404] * 60
     assert set(statuses[60:]) == {429}
-    assert server.ask("/room/follow/bcdfgh").status == 429, "another door, the same limit"
+    assert server.ask("/room/now/bcdfgh").status == 429, "another door, the same limit"
     assert server.post("/room/join", "198.51.100.7", code=server.code).status == 200
     assert server.post("/room/join", "198.51.100.8", code=server.code).status == 200
 
@@ -227,7 +226,7 @@ def test_a_store_that_is_gone_is_said_and_the_lesson_goes_on(server: Server) -> 
     found = server.post("/room/answer", code=server.code, phone=phone, step=0, choice="n")
     assert found.status == 503
     assert "goes on alone" in found.json["error"]
-    assert "goes on alone" in server.ask(f"/room/follow/{server.code}?once=1").json["away"]
+    assert "goes on alone" in server.ask(f"/room/now/{server.code}").json["away"]
     assert server.post("/room/stage", step=1, link=lesson.OWN).status == 200
 
 

@@ -9,8 +9,11 @@ import { Poll } from "../bnviz.poll/poll.js";
 import { Stage } from "../bnviz.stage/stage.js";
 import { unpack } from "../bnviz.stage/sweep.js";
 
-const SLOW_POLL_MS = 4000; // where the stream can't be had
-const PATIENCE_MS = 3000; // without a stream for so long, the phone asks
+const GONE = 4404; // no such room
+const PATIENCE_MS = 3000; // for a line to open
+const SILENT_MS = 40000; // for one that is open to say anything
+const SLOW_MS = 3000; // between two questions, where no line can be had
+const DOWN_MS = 700; // and where nobody answers at all
 
 const version = document.documentElement.dataset.version;
 const place = document.getElementById("room");
@@ -106,7 +109,7 @@ class Room {
     this.stage.post = (event) => this.play(event);
     this.say("Joining…");
     this.follow();
-    // A phone that was locked has missed what happened, and its stream may be dead.
+    // A phone that was locked has missed what happened, and its line may be dead.
     document.addEventListener("visibilitychange", () => document.hidden || this.follow());
     window.addEventListener("online", () => this.follow());
     window.addEventListener("pageshow", (event) => event.persisted && this.follow());
@@ -125,46 +128,53 @@ class Room {
   // ---- The channel
 
   follow() {
-    this.stream?.close();
-    clearTimeout(this.asking);
-    const stream = new EventSource(`follow/${this.code}`);
-    this.stream = stream;
-    stream.onmessage = ({ data }) => {
-      clearTimeout(this.asking);
-      this.heard(JSON.parse(data));
+    if (this.over) return;
+    this.socket?.close();
+    clearTimeout(this.again);
+    const url = new URL(`follow/${this.code}`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    url.hash = "";
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      this.expect(SILENT_MS);
+      if (data) this.heard(JSON.parse(data));
     };
-    stream.onerror = () => {
-      if (stream !== this.stream) return;
-      clearTimeout(this.asking);
-      this.asking = setTimeout(() => this.ask(), this.away ? SLOW_POLL_MS : PATIENCE_MS / 3);
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.socket || this.over) return;
+      if (code === GONE) this.heard({ ended: true });
+      else this.ask(reason);
     };
-    this.asking = setTimeout(() => this.ask(), PATIENCE_MS);
+    this.expect(PATIENCE_MS);
   }
 
-  // Without a stream: what is it now? And again, until the stream is there.
+  // A line that says nothing for so long is tried anew.
+  expect(patience) {
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.ask(), patience);
+  }
+
+  // Without a line: what is it now? And the line once more.
   async ask() {
+    clearTimeout(this.again);
     try {
-      const answer = await fetch(`follow/${this.code}?once=${this.phone}`, { cache: "no-store" });
+      const answer = await fetch(`now/${this.code}?phone=${this.phone}`, { cache: "no-store" });
       if (answer.status === 404) this.heard({ ended: true });
       else if (answer.ok) this.heard(await answer.json());
       else throw new Error(answer.status);
-      if (this.stream.readyState === EventSource.CLOSED) this.follow();
+      this.again = setTimeout(() => this.follow(), SLOW_MS);
     } catch {
-      this.away = true;
       this.say("The line is down. This page comes back by itself.");
+      this.again = setTimeout(() => this.follow(), DOWN_MS);
     }
-    clearTimeout(this.asking);
-    if (this.over || this.stream.readyState === EventSource.OPEN) return;
-    if (this.away && this.stream.readyState === EventSource.CLOSED) this.follow();
-    this.asking = setTimeout(() => this.ask(), SLOW_POLL_MS / (this.away ? 4 : 1));
   }
 
   heard(message) {
-    this.away = false;
     if (message.ended) {
       this.over = true;
-      this.stream.close();
-      clearTimeout(this.asking);
+      this.socket.close();
+      clearTimeout(this.again);
       this.say("The room has ended. What is on the screen stays, to play with.");
       this.free(true);
       return;
