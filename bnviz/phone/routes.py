@@ -25,7 +25,7 @@ from bnviz.phone import lesson
 from bnviz.phone.channel import Channel, look
 from bnviz.phone.limits import Limit
 from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
-from bnviz.rooms.store import LONGEST, tidy_code
+from bnviz.rooms.store import LONGEST, STEPS, tidy_code
 
 _PAGE = Path(__file__).parent / "page"
 _COMPONENTS = Path(stage.__file__).parents[1]
@@ -189,7 +189,7 @@ async def _answer(_request: Request, sent: dict[str, Any]) -> Response:
 
 def _screen(sent: dict[str, Any]) -> lesson.Screen:
     step, link = sent.get("step"), sent.get("link", lesson.OWN)
-    if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < len(lesson.STEPS):
+    if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < STEPS:
         raise ValueError("no such step")
     if not isinstance(link, str):
         raise ValueError("no such link")
