@@ -86,6 +86,8 @@ def _strip(index: int, presenting: bool) -> None:
         for name, label in (("present", "Present"), ("notes", "Notes")):
             st.session_state[name] = session.option(name) == "1"
             st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
+        if not presenting:
+            room.door()
         st.space("stretch")  # the way on stands at the right, as on every page
         _turn_button("← Back", index - 1)
         _turn_button("Next →", index + 1)
@@ -170,7 +172,7 @@ def _show() -> None:
             st.html(Path(__file__).with_name("present.css"))
             keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
-    room.door(together, asked)
+    room.desk(together, asked)
     with st.container(key="teacher"):
         if session.option("notes") == "1":
             st.markdown(f"**For the teacher.** {escaped(step.notes)}")

@@ -155,11 +155,12 @@ def _invite(code: str) -> None:
     address = _address(code)
     with st.container(horizontal_alignment="center", key="invite"):
         st.markdown(f"# {_spoken(code)}", text_alignment="center")
-        qr = segno.make(address, error="m").svg_inline(scale=14, light="#fff", border=3)
+        qr = segno.make(address, error="m").svg_inline(scale=15, light="#fff", border=3)
         st.image(qr, alt="QR code of the address below")
-        st.markdown(f"Scan it, or open **{escaped(_address())}** and type the code.")
+        said = f"Scan it, or open **{escaped(_address())}** and type the code."
         if "//localhost" in address or "//127." in address:
-            st.markdown("Phones can’t open localhost: open the app by your machine’s name first.")
+            said += " Phones can’t open localhost: open the app by your machine’s name first."
+        st.markdown(said, text_alignment="center")
 
 
 def counts_csv(counts: Counts) -> str:
@@ -202,19 +203,22 @@ def _tally(asked: bool) -> None:
     st.markdown(f"{answered} of {said} answered" if asked else said, width="content")
 
 
-def door(room: Room | None, asked: bool) -> None:
-    """What one does with a room, in a line; and how to open one. asked: is there a question?"""
+def door() -> None:
+    """The way to open a room, beside the steps."""
+    if not session.option("room") and "inputs" not in session.hidden():
+        st.button(
+            "Open a room",
+            on_click=session.callback(_open),
+            disabled=not served(),
+            help=None if served() else "This host does not run the page for phones.",
+        )
+
+
+def desk(room: Room | None, asked: bool) -> None:
+    """What one does with an open room, in a line. asked: is there a question on the screen?"""
     # Always there, so that nothing below is built anew.
     with st.container(horizontal=True, vertical_alignment="center", key="room"):
-        if room is None:
-            if "inputs" not in session.hidden():
-                st.button(
-                    "Open a room",
-                    on_click=session.callback(_open),
-                    disabled=not served(),
-                    help=None if served() else "This host does not run the page for phones.",
-                )
-        else:
+        if room is not None:
             _desk(room, asked)
     note = st.session_state.pop("room_note", "")
     with st.container(key="room-note"):

@@ -39,7 +39,7 @@ export class Poll {
       setText(row.text, unbroken(text));
       row.root.classList.toggle("bnp-right", Boolean(revealed && right));
       row.root.classList.toggle("bnp-mine", key === chosen);
-      setText(row.mark, revealed ? (right ? "✓" : "✗") : "");
+      setText(row.mark, revealed ? (right ? "✓" : "✗") : row.input ? "" : "•");
       setText(row.told, revealed ? (right ? " (right)" : " (wrong)") : "");
       if (row.input) {
         row.input.checked = key === chosen;
