@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
@@ -146,6 +147,11 @@ def _address(code: str = "") -> str:
     return urlunsplit((here.scheme, here.netloc, path, "", code))
 
 
+def _linked(address: str) -> str:
+    """The address for Markdown; one that could be more than an address is no link."""
+    return f"<{address}>" if re.fullmatch(r"[\w:/.\[\]-]+", address) else escaped(address)
+
+
 def _spoken(code: str) -> str:
     return f"{code[:3]} {code[3:]}"
 
@@ -157,7 +163,7 @@ def _invite(code: str) -> None:
         st.markdown(f"# {_spoken(code)}", text_alignment="center")
         qr = segno.make(address, error="m").svg_inline(scale=15, light="#fff", border=3)
         st.image(qr, alt="QR code of the address below")
-        said = f"Scan it, or open **{escaped(_address())}** and type the code."
+        said = f"Scan it, or open **{_linked(_address())}** and type the code."
         if "//localhost" in address or "//127." in address:
             said += " Phones can’t open localhost: open the app by your machine’s name first."
         st.markdown(said, text_alignment="center")
@@ -228,13 +234,15 @@ def desk(room: Room | None, asked: bool) -> None:
 
 def _desk(room: Room, asked: bool) -> None:
     code, _ = _mine()
-    st.markdown(f"**{_spoken(code)}** at {escaped(_address())}", width="content")
+    st.markdown(f"**{_spoken(code)}** at {_linked(_address())}", width="content")
     if st.button("QR code"):
         _invite(code)
     _tally(asked and not room.shown)
     st.space("stretch")
     label = "Back to me" if room.free else "Let phones explore"
     st.button(label, on_click=session.callback(lambda: _steer(free=not room.free)), key="free")
+    if session.option("present") == "1":
+        return
     st.download_button(
         "Counts, CSV", lambda: _csv(code), "bnviz_room.csv", "text/csv", on_click="ignore"
     )
