@@ -1,0 +1,286 @@
+"""A class in a room: phones that join, follow, drag, answer; the table of the README.
+
+`python -m tests.bench.classroom [--phones 100 300] [--soak MINUTES]` starts the app on a port of
+its own, as one process and as `bnviz.serve --replicas 2`, and takes the part of all phones from
+this process: so both share the machine's cores, and times are worse than from outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from bnviz.phone import routes
+from bnviz.rooms import Store, open_store
+from tests.browser.conftest import free_port
+
+ROOT = Path(__file__).parents[2]
+ANY = (OSError, WebSocketException, EOFError, asyncio.TimeoutError)
+
+
+async def ask(port: int, path: str, body: object = None) -> tuple[int, bytes]:
+    """One request on a line of its own, as a phone's first are."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        data = b"" if body is None else json.dumps(body).encode()
+        method = "GET" if body is None else "POST"
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        )
+        writer.write(head.encode() + data)
+        found = await reader.read()
+    finally:
+        writer.close()
+    head_of, _, rest = found.partition(b"\r\n\r\n")
+    return int(head_of.split()[1]), rest
+
+
+@dataclass
+class Phone:
+    """One student's: it joins, follows, and remembers when it heard what."""
+
+    port: int
+    code: str
+    token: str = ""
+    line: ClientConnection | None = None
+    heard: dict[str, float] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+
+    async def join(self) -> float:
+        """Everything a phone loads with an empty cache; seconds until it follows."""
+        start = time.perf_counter()
+        at = f"/room/files/{routes.version()}"
+        await ask(self.port, "/room/")
+        paths = [p for p in [*routes.files(), "lesson.json"] if not p.endswith((".html", ".txt"))]
+        for some in (paths[i : i + 6] for i in range(0, len(paths), 6)):  # as browsers do
+            for status, _ in await asyncio.gather(*(ask(self.port, f"{at}/{p}") for p in some)):
+                assert status == 200, status
+        status, said = await ask(self.port, "/room/join", {"code": self.code})
+        assert status == 200, said
+        self.token = json.loads(
+            said[said.index(b"{") :].decode("utf-8", "ignore").split("\r\n")[0]
+        )["phone"]
+        await self.follow()
+        return time.perf_counter() - start
+
+    async def follow(self) -> None:
+        """Open the line, and hear the first message."""
+        url = f"ws://127.0.0.1:{self.port}/room/follow/{self.code}"
+        self.line = await connect(url, open_timeout=30, compression=None, max_queue=64)
+        await self._hear()
+        self.task = asyncio.create_task(self._listen())
+
+    async def _hear(self) -> None:
+        assert self.line
+        text = await self.line.recv()
+        if text:
+            step = json.loads(text).get("step")
+            self.heard.setdefault(f"step {step}", time.perf_counter())
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                await self._hear()
+        except ANY:
+            return
+
+    async def back(self) -> None:
+        """After the server has gone: try until it is there again, as the page does."""
+        while True:
+            try:
+                await self.follow()
+            except ANY:
+                await asyncio.sleep(0.7)
+            else:
+                return
+
+    async def drag(self) -> list[float]:
+        """Take a number, and let go of it: the two questions of a drag, each with its time."""
+        row, times = random.randrange(6), []
+        event: dict[str, object] = {"term": "dy", "row": row, "value": 0.3, "step": 0.05, "seq": 1}
+        for kind in ("take", "set"):
+            start = time.perf_counter()
+            sent = {"step": 1, "link": "", "revealed": False, "event": event | {"kind": kind}}
+            status, said = await ask(self.port, "/room/stage", sent)
+            assert status == 200, said[:200]
+            times.append(time.perf_counter() - start)
+            if kind == "take":
+                await asyncio.sleep(2)
+        return times
+
+    async def close(self) -> None:
+        """Go home."""
+        if self.task:
+            self.task.cancel()
+        if self.line:
+            await self.line.close()
+
+
+def processes(pid: int) -> list[int]:
+    """A process and all that it started."""
+    found = [pid]
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += processes(int(child))
+    return found
+
+
+def memory(pid: int) -> float:
+    """MB that the server's Python processes hold."""
+    total = 0.0
+    for one in processes(pid):
+        if b"streamlit" in Path(f"/proc/{one}/cmdline").read_bytes():
+            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * 4096 / 2**20
+    return total
+
+
+@dataclass
+class Server:
+    """The app on a port, and how it is started again."""
+
+    command: list[str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while True:
+            try:
+                if (await ask(self.port, "/_stcore/health"))[0] == 200:
+                    return
+            except (OSError, IndexError):
+                pass
+            await asyncio.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        assert self.process
+        self.process.send_signal(how)
+        self.process.wait()
+
+
+@asynccontextmanager
+async def serving(kind: str) -> AsyncIterator[Server]:
+    """One process or two behind Caddy."""
+    port = free_port()
+    one = ["-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port"]
+    many = ["-m", "bnviz.serve", "--replicas", "2", "--port"]
+    server = Server([sys.executable, *(one if kind == "one" else many), str(port)], port)
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def p95(values: Sequence[float]) -> float:
+    """The value that 95 of 100 stay below."""
+    return statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
+
+
+async def measure(kind: str, count: int, store: Store, soak: float) -> list[tuple[str, str]]:
+    """The rows of one way to serve, with so many phones."""
+    rows = []
+    async with serving(kind) as server:
+        assert server.process
+        code, secret = store.open()
+        first = Phone(server.port, code)
+        await first.join()
+        before = memory(server.process.pid)
+        phones = [Phone(server.port, code) for _ in range(count)]
+
+        async def late(phone: Phone) -> float:
+            await asyncio.sleep(random.uniform(0, 5))
+            return await phone.join()
+
+        joined = await asyncio.gather(*map(late, phones))
+        rows.append(("join within 5 s, empty caches: last one", f"{max(joined):.1f} s"))
+
+        delays = []
+        for step in range(1, 6):
+            start = time.perf_counter()
+            await asyncio.to_thread(store.steer, code, secret, step=step)
+            while not all(f"step {step}" in phone.heard for phone in phones):
+                await asyncio.sleep(0.01)
+            delays += [phone.heard[f"step {step}"] - start for phone in phones]
+        rows.append(("teacher’s step to the phones: p95", f"{1000 * p95(delays):.0f} ms"))
+
+        async def student(phone: Phone, end: float) -> list[float]:
+            times: list[float] = []
+            while time.perf_counter() < end:
+                await asyncio.sleep(random.uniform(0, 8))
+                times += await phone.drag()
+                start = time.perf_counter()
+                said = {"code": code, "phone": phone.token, "step": 9, "choice": "eps"}
+                assert (await ask(server.port, "/room/answer", said))[0] == 200
+                times.append(time.perf_counter() - start)
+            return times
+
+        end = time.perf_counter() + max(30.0, 60 * soak)
+        asked = [
+            t for found in await asyncio.gather(*(student(p, end) for p in phones)) for t in found
+        ]
+        held = memory(server.process.pid)
+        rows.append(("drag and answer: median", f"{1000 * statistics.median(asked):.0f} ms"))
+        rows.append(("drag and answer: p95", f"{1000 * p95(asked):.0f} ms"))
+        rows.append(("memory for each phone", f"{(held - before) / count:.2f} MB"))
+
+        counts = store.counts(code)
+        if kind == "one":
+            server.stop(signal.SIGKILL)
+            start = time.perf_counter()
+            returning = [asyncio.create_task(phone.back()) for phone in phones]
+            await server.start()
+            up = time.perf_counter()
+            await asyncio.gather(*returning)
+            rows.append(("killed and started again: app is up", f"{up - start:.1f} s"))
+            rows.append(("… and all phones are back", f"{time.perf_counter() - start:.1f} s"))
+            rows.append(("… and answers kept", "all" if store.counts(code) == counts else "NO"))
+        for phone in [first, *phones]:
+            await phone.close()
+    return rows
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--phones", type=int, nargs="*", default=[100, 300])
+    parser.add_argument("--soak", type=float, default=0.0, help="minutes of dragging")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BNVIZ_ROOMS"] = str(Path(folder) / "rooms.sqlite3")
+        store = open_store()
+        table: dict[str, list[str]] = {}
+        heads = [(kind, n) for n in given.phones for kind in ("one", "serve")]
+        for i, (kind, n) in enumerate(heads):
+            for name, value in asyncio.run(measure(kind, n, store, given.soak)):
+                table.setdefault(name, [""] * len(heads))[i] = value
+    size = sum(len(data) for data, _ in routes.files().values())
+    size += len(zlib.compress(routes.lesson.whole()))
+    named = [f"{n} phones, {'one process' if k == 'one' else 'bnviz.serve'}" for k, n in heads]
+    print(f"| what a phone loads: {size / 1000:.0f} kB | {' | '.join(named)} |")
+    print("| --- " * (len(heads) + 1) + "|")
+    for name, values in table.items():
+        print(f"| {name} | {' | '.join(values)} |")
+
+
+if __name__ == "__main__":
+    main()
