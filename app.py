@@ -8,9 +8,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    from bnviz.phone.routes import routes
+    from starlette.middleware import Middleware
 
-    app = st.App(__file__, routes=routes())
+    from bnviz.phone.routes import routes
+    from bnviz.screen.uploads import Uploads
+
+    app = st.App(__file__, routes=routes(), middleware=[Middleware(Uploads)])
 else:
     from bnviz.screen import frame
 

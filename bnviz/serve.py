@@ -29,6 +29,7 @@ from types import FrameType
 ROOT = Path(__file__).parents[1]
 _START = 60.0  # seconds for a replica to answer for the first time
 _DRAIN = 8.0  # seconds for what is under way to end
+_FILES = 10  # of the largest size, that all visitors of a replica together may have open
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
@@ -212,6 +213,7 @@ class Child:
     """A process that is started again when it dies: later and later, if it dies at once."""
 
     command: list[str]
+    told: dict[str, str] = field(default_factory=dict)  # in its environment
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     wait: float = 0.0
@@ -228,7 +230,7 @@ class Child:
             self.started = now
         if now - self.started >= self.wait:
             self.started = now
-            env = os.environ | {"BNVIZ_PROXY": "1"}
+            env = os.environ | {"BNVIZ_PROXY": "1"} | self.told
             # A group of its own: Ctrl-C in the terminal comes here, and is passed on in order.
             self.process = subprocess.Popen(
                 self.command, cwd=ROOT, env=env, start_new_session=os.name != "nt"
@@ -267,7 +269,8 @@ class Service:
     def run(self) -> int:
         """Serve until told to stop; the exit code."""
         ports = [free_port() for _ in range(self.plan.replicas)]
-        self.replicas = [Child(replica(self.plan, port)) for port in ports]
+        told = {"BNVIZ_UPLOADS": str(_FILES * self.plan.upload)}
+        self.replicas = [Child(replica(self.plan, port), told) for port in ports]
         spec = find_spec("streamlit")
         assert spec
         assert spec.origin

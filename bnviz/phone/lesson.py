@@ -18,7 +18,7 @@ from bnviz.core.columns import columns
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.draw.sweep import POSITIONS, grid
+from bnviz.draw.sweep import grid
 from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, place, with_cell
 from bnviz.inputs.link import decode, encode
 from bnviz.inputs.presets import DEFAULT, PRESETS
@@ -28,6 +28,7 @@ Json = dict[str, Any]
 # An empty query is the default scenario; the numbers that a step brings along are written so.
 OWN = ""
 _DEFAULT = "default"
+FAR = 20  # positions on either side: fewer at once than in the app, for a class drags together
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def _taken(screen: Screen, event: Mapping[str, Any]) -> Take:
     value, step = float(event["value"]), float(event["step"])
     if not (abs(value) <= LARGEST and 0 < step <= LARGEST and abs(value) <= 1e12 * step):
         raise ValueError("no such positions")
-    count = min(max(int(event.get("count", POSITIONS)), 1), POSITIONS)
+    count = min(max(int(event.get("count", FAR)), 1), FAR)
     values = grid(value, step, log=term == "eps", count=count)
     drawn = [
         Scene(columns(run(with_cell(s, term, row, column, number)), view)) for number in values
     ]
-    return Take(term, row, bool(event.get("fine")), values, drawn)
+    return Take(term, row, bool(event.get("fine")), count < FAR, values, drawn)
 
 
 def _number(screen: Screen, event: Mapping[str, Any], text: object) -> Screen:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -196,6 +196,13 @@ def _screen(sent: dict[str, Any]) -> lesson.Screen:
     return lesson.open_link(step, link, bool(sent.get("revealed")))
 
 
+@lru_cache(maxsize=1)
+def _lanes() -> tuple[CapacityLimiter, CapacityLimiter]:
+    """What is short and what is long, each in a line of its own: nobody waits behind a sweep
+    for a number, and threads that compute at once only slow each other down."""
+    return CapacityLimiter(1), CapacityLimiter(1)
+
+
 @lru_cache(maxsize=256)
 def _frame(screen: tuple[int, str, bool]) -> bytes:
     """The same numbers on three hundred phones are computed once."""
@@ -214,7 +221,9 @@ async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
     elif not _plays.take():
         raise Slow
     else:
-        packed = await to_thread.run_sync(lesson.played, screen, event)
+        heavy = event.get("kind") == "take" and "count" not in event
+        lane = _lanes()[heavy]
+        packed = await to_thread.run_sync(lesson.played, screen, event, limiter=lane)
     return Response(packed, 200, _SAFE | _FRESH, "application/octet-stream")
 
 

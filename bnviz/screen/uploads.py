@@ -36,7 +36,8 @@ def held() -> dict[str, list[int]]:
 
 
 def bounds() -> tuple[int, int]:
-    """Bytes for a session, and for all of the process: BNVIZ_UPLOADS (MB), else two of the largest."""
+    """Bytes for a session, two of the largest file, and for the process: BNVIZ_UPLOADS (MB), else
+    as many."""
     largest = int(st.get_option("server.maxUploadSize")) * _MB
     most = os.environ.get("BNVIZ_UPLOADS", "")
     return 2 * largest, max(int(most) * _MB if most.isdigit() else 2 * largest, largest)
