@@ -186,7 +186,7 @@ def test_visitors_stay_where_they_are_and_a_replica_that_dies_is_started_again(
     with running(plan, tmp_path) as service:
         visitors = [Client(plan.port) for _ in range(8)]
         places = [visitor.who() for visitor in visitors]
-        pids = {child.process.pid for child in service.replicas if child.process}
+        pids = _pids(service)
         assert set(places) <= pids
         assert [v.who() for v in visitors for _ in range(5)] == [
             p for p in places for _ in range(5)
@@ -194,9 +194,8 @@ def test_visitors_stay_where_they_are_and_a_replica_that_dies_is_started_again(
 
         os.kill(places[0], signal.SIGKILL)
         until(lambda: _moved(visitors[0], places[0]))
-        now = lambda: {child.process.pid for child in service.replicas if child.process}  # noqa: E731
-        until(lambda: len(now() - pids) == 1)
-        assert len(now() & pids) == 1
+        until(lambda: len(_pids(service) - pids) == 1)
+        assert len(_pids(service) & pids) == 1
 
         assert visitors[0].ask("/_stcore/metrics").status == 404
         assert visitors[0].ask("/_stcore/metrics/").status == 404
@@ -213,6 +212,10 @@ def test_visitors_stay_where_they_are_and_a_replica_that_dies_is_started_again(
         left = [child.process for child in service.replicas if child.process]
     assert all(process.poll() is not None for process in left), "nothing is left behind"
     assert not _listens(plan.port)
+
+
+def _pids(service: Service) -> set[int]:
+    return {child.process.pid for child in service.replicas if child.process}
 
 
 def _moved(visitor: Client, place: int) -> bool:

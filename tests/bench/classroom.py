@@ -29,7 +29,7 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from bnviz.phone import routes
+from bnviz.phone import lesson, routes
 from bnviz.rooms import Store, open_store
 from tests.browser.conftest import free_port
 
@@ -283,7 +283,7 @@ def main() -> None:
             for name, value in asyncio.run(measure(kind, n, store, given.soak)):
                 table.setdefault(name, [""] * len(heads))[i] = value
     size = sum(len(data) for data, _ in routes.files().values())
-    size += len(zlib.compress(routes.lesson.whole()))
+    size += len(zlib.compress(lesson.whole()))
     named = [f"{n} phones, {'one process' if k == 'one' else 'bnviz.serve'}" for k, n in heads]
     print(f"| what a phone loads: {size / 1000:.0f} kB | {' | '.join(named)} |")
     print("| --- " * (len(heads) + 1) + "|")
