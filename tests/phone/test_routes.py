@@ -220,6 +220,22 @@ def test_floods_are_slowed_down(server: Server) -> None:
     assert answer(server.join()) == 200
 
 
+def test_where_too_many_wait_for_sweeps_the_answer_has_none(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = {"kind": "take", "term": "dy", "row": 0, "value": 0.9, "step": 0.05, "seq": 3}
+
+    def sweep() -> bytes:
+        body = server.post("/room/stage", step=1, link="", revealed=False, event=event).body
+        end = 8 + int.from_bytes(body[:8], "little")
+        assert json.loads(body[8:end])["reply"]["seq"] == 3
+        return body[end:]
+
+    assert sweep()
+    monkeypatch.setattr(routes, "_WAITING", 0)
+    assert not sweep()
+
+
 def test_a_store_that_is_gone_is_said_and_the_lesson_goes_on(server: Server) -> None:
     phone = server.join()
     server.store.file.unlink()
