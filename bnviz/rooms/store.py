@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-STEPS = 10
+STEPS = 11
 DAY = 24 * 60 * 60  # seconds that a room lasts
 MOST_ROOMS = 1000
 MOST_PHONES = 600  # a room

@@ -146,7 +146,7 @@ def test_no_code_secret_phone_or_answer_of_an_attacker_does_anything(
         rooms.answer(code, hostile, 0, "zero")
     with pytest.raises(Refused, match="not in the room"):
         rooms.answer(code, "0" * 32, 0, "zero")
-    for step in (-1, 10, True, 1.0, "0", None):
+    for step in (-1, store.STEPS, True, 1.0, "0", None):
         with pytest.raises(Refused):
             rooms.answer(code, phone, step, "zero")
         if step is not None:
