@@ -316,7 +316,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = read_plan(arguments)
     program = caddy()
     if program is None:
-        print("bnviz.serve needs Caddy: pip install -r requirements-serve.txt", file=sys.stderr)
+        print(
+            "bnviz.serve needs Caddy: pip install -r bnviz/requirements-serve.txt", file=sys.stderr
+        )
         return 1
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

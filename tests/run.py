@@ -77,7 +77,7 @@ def main() -> None:
     interpreter = python()
     packages = [
         part
-        for name in ("requirements.txt", "requirements-serve.txt", "tests/requirements.txt")
+        for name in ("requirements.txt", "bnviz/requirements-serve.txt", "tests/requirements.txt")
         for part in ("-r", name)
     ]
     # Compiling all there is takes longer than all tests of the core; what is imported will be.
