@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
 from bnviz.core.view import View
@@ -113,16 +115,19 @@ def pack(
     reply: Reply,
     rows: list[int] | None = None,
     take: Take | None = None,
+    whole: bool = False,
     also: Mapping[str, Any] | None = None,
 ) -> bytes:
     """What the browser gets: a length (8 bytes), JSON of that length, and a sweep, if there is one.
 
     rows: the samples to show while one of them is held; None where none is. take: what has been
-    taken, if something has. also: what goes along, for another script than the stage's.
+    taken, if something has. whole: is it a run of the whole page, after which the browser may have
+    a new stage? also: what goes along, for another script than the stage's.
     """
     here = _scene(scene, show, rows)
     data = {"reply": asdict(reply), "tab": show.tab} | here
-    if rows is None and take is None:  # the browser keeps what never changes while a bar is held
+    # What never changes the browser keeps while a number is held.
+    if whole or (rows is None and take is None):
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
         formulas = river.formulas() if show.river else {}
         data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
@@ -156,5 +161,7 @@ def stage(
     """
     for part in PARTS:
         serve(part, _HERE.parent / part)
-    packed = pack(scene, show, reply=reply, rows=rows, take=take)
+    context = get_script_run_ctx()
+    whole = context is None or not context.fragment_ids_this_run
+    packed = pack(scene, show, reply=reply, rows=rows, take=take, whole=whole)
     _mount()(key=KEY, data=packed, on_event_change=on_event)

@@ -139,6 +139,10 @@ export class Stage {
 
   // An answer from Python: the numbers, and where something was taken, its sweep.
   receive({ scene, packed }) {
+    if (!this.still && !scene.presets) {
+      line.again(); // a new stage needs all of it
+      return;
+    }
     const { reply } = scene;
     const returned = this.returning && reply.back === line.token;
     // Sent again rather than taken for done; but a step in the history is not done twice.
