@@ -134,7 +134,9 @@ rule("figure energy", "∂L/∂x̂ is 0: there is nothing to split")(lambda e: l
 rule("figure energy", "All x are equal and ε is 0: by definition nothing is left")(_undefined)
 rule("figure energy", "Of |∂L/∂x̂|², #% is left for ∂L/∂x")(
     lambda e, rest: (
-        _whole_percent(rest, squares(e)[2]) and ruled(e) < 1.01e-3 and not _undefined(e)
+        _whole_percent(rest, squares(e)[2])
+        and (ruled(e) < 1.01e-3 or e.flat)
+        and not _undefined(e)
     )
 )
 rule("figure energy", "Of |∂L/∂x̂|², #% is kept whole")(
@@ -172,12 +174,12 @@ for _signs in ("", ", plus in red, minus in olive"):
     rule("figure jacobian", f"{_jacobian}; eigenvalue #")(
         lambda e, one, large=bool(_signs): e.n == 1 and _listed(e, one, 1) and not large
     )
-    rule("figure jacobian", f"{_jacobian}; eigenvalues @")(
+    rule("figure jacobian", f"{_jacobian}; eigenvalues §")(
         lambda e, listed, large=bool(_signs): (
             1 < e.n <= 4 and _listed(e, listed, e.n) and not large
         )
     )
-    rule("figure jacobian", f"{_jacobian}; eigenvalues @, … (# in all)")(
+    rule("figure jacobian", f"{_jacobian}; eigenvalues §, … (# in all)")(
         lambda e, listed, n, large=bool(_signs): (
             e.n > 4 and _listed(e, listed, int(n)) and large == (e.n > 8)
         )
@@ -185,12 +187,12 @@ for _signs in ("", ", plus in red, minus in olive"):
 rule("figure jacobian", "Symmetric table of # by #; eigenvalue #.")(
     lambda e, n, m, one: int(n) == int(m) == e.n == 1 and _listed(e, one, 1)
 )
-rule("figure jacobian", "Symmetric table of # by #; eigenvalues @, … (# in all).")(
+rule("figure jacobian", "Symmetric table of # by #; eigenvalues §, … (# in all).")(
     lambda e, n, m, listed, all_: int(n) == int(m) == e.n > 4 and _listed(e, listed, int(all_))
 )
 
 
-@rule("figure jacobian", "Symmetric table of # by #; eigenvalues @.")
+@rule("figure jacobian", "Symmetric table of # by #; eigenvalues §.")
 def _small_table(e: Exact, n: str, m: str, listed: str) -> object:
     return int(n) == int(m) == e.n <= 4 and _listed(e, listed, e.n)
 
@@ -286,7 +288,7 @@ def _sums(e: Upto, bias: bool = False) -> list[tuple[Any, Any]]:
     return found
 
 
-always("figure outer", "Each sample adds its own matrix aᵢ ⊗ ∂L/∂xᵢ")
+always("figure outer", "Each sample adds its own matrix a · ∂L/∂x")
 rule(
     "figure outer", "# matrices of # inputs by # neurons, one for each sample; @ are added."
 )(
@@ -327,9 +329,9 @@ def _biases(e: Upto, listed: str) -> bool:
 rule("figure ones sum", "So far: ∂L/∂b is 0 again")(
     lambda e: e.upto == e.n and all(abs(v) <= b for v, b in _sums(e, bias=True))
 )
-rule("figure ones sum", "So far: ∂L/∂b is at @")(_biases)
-rule("figure ones sum", "Sum of @ with every a set to 1: @.")(
-    lambda e, words, listed: _first(e, words) and _biases(e, listed.rstrip("."))
+rule("figure ones sum", "So far: ∂L/∂b is at §")(_biases)
+rule("figure ones sum", "Sum of @ with every a set to 1: §.")(
+    lambda e, words, listed: _first(e, words) and _biases(e, listed)
 )
 
 # ---- Scale -----------------------------------------------------------------------------
@@ -369,7 +371,9 @@ rule(
     "Share of the gradient along the weights against their size; at # times W it can’t be told. "
     "Dots are computed, the line is the formula.",
 )(lambda e, times: shows(times, e.times) and _lost(e))
-rule(A, "no gradient, so no share")(lambda e: Layer(e).gradient <= SMALL)
+rule(A, "no gradient, so no share")(
+    lambda e: Layer(e).gradient <= SMALL + mp.mpf("1e-30") * Layer(e).noise
+)
 rule(A, "what w gets is lost in rounding")(_lost)
 rule(A, "w is 0, so no share")(lambda e: Layer(e).length == 0)
 rule(A, "ε is 0, so no share")(lambda e: e.eps == 0)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-NUMBER = r"([−+]?(?:\d[\d.]*(?:e−?\d+)?|∞))"
+NUMBER = r"([−+]?(?:\d+(?:\.\d+)?(?:e−?\d+)?|∞))"
+NUMBERS = "({0}(?:, {0})*)".format(NUMBER.replace("(", "(?:", 1))
 Condition = Callable[..., object]  # (Exact, the numbers and words of the sentence) -> true?
 
 
@@ -27,11 +28,15 @@ SEEN: Counter[str] = Counter()
 
 
 def rule(place: str, *templates: str) -> Callable[[Condition], Condition]:
-    """Register a condition for sentences of a place; # stands for a number, @ for words."""
+    """Register a condition for sentences of a place.
+
+    # stands for a number, § for several with commas between, @ for words.
+    """
 
     def register(holds: Condition) -> Condition:
         for template in templates:
-            escaped = re.escape(template).replace(r"\#", NUMBER).replace("@", "(.+?)")
+            escaped = re.escape(template).replace(r"\#", NUMBER).replace("§", NUMBERS)
+            escaped = escaped.replace("@", "(.+?)")
             if escaped.endswith("(.+?)"):
                 escaped = escaped[:-2] + ")"
             pattern = re.compile(escaped)
