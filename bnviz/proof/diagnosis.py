@@ -293,7 +293,7 @@ def _factor(case: Case) -> Iterator[Cause]:
             return
     if name == "dx":
         return  # its paths tell more
-    told = ", ".join(f"{float(c):.4g}" for c in each[:8])
+    told = ", ".join(significant(float(c)) for c in each[:8])
     yield Cause(
         "factor_each",
         f"Each neuron is multiplied by a number of its own: {told}. Another σ or another γ stands "
@@ -468,6 +468,7 @@ def _other_std(case: Case, p: Paths) -> Iterator[Cause]:
         only = np.sqrt(c[:, 1])
         front = 1.0 / np.square(r * t.inv_std)  # σ² + ε, as it would be
     fixed = (np.abs(c[:, 1:]) <= np.where(np.isfinite(p.off[:, 1:]), p.off[:, 1:], 0)).all()
+    parts = np.stack([t.dx_direct, t.dx_via_var, t.dx_via_mean], axis=2)
     if fixed and (r > 0).all() and (front > 0).all():
         told = ", ".join(significant(float(v)) for v in front[:8] - t.scenario.eps)
         yield Cause(
@@ -488,7 +489,10 @@ def _other_std(case: Case, p: Paths) -> Iterator[Cause]:
             continue
         expected = np.column_stack(pattern)
         room = off + off[:, :1] * np.maximum(1, 3 * share**2)[:, None]
-        if (np.abs(c - expected) <= room).all() and (np.abs(share - 1) > 1e-9).any():
+        # Where paths are parallel the weights are open, and the numbers must tell.
+        made = (parts * expected).sum(axis=2)
+        fits = (np.abs(c - expected) <= room).all() and case.fits(made, 2 * _SOLVED)
+        if fits and (np.abs(share - 1) > 1e-9).any():
             yield _inverse(case, where, line, share)
             return
 
@@ -509,7 +513,7 @@ def _inverse(case: Case, where: str, line: str, share: Array) -> Cause:
             f"{name} = … / sqrt(var + {value:.3g})",
             f"{name} = … / sqrt(var + eps)",
         )
-    told = ", ".join(f"{float(v):.4g}" for v in (eps + t.var - t.scenario.eps)[:8])
+    told = ", ".join(significant(float(v)) for v in (eps + t.var - t.scenario.eps)[:8])
     return Cause(
         "other_variance",
         f"Another variance stands in 1/√(σ²+ε), {where}: as if it were {told}",

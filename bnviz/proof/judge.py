@@ -215,8 +215,10 @@ def _apart(case: Case) -> str:
     """Where the numbers differ most, with as many digits as show it."""
     mine, right = case.mine.values, case.right
     room = case.allowed(right) + case.mine.resolution
-    share = np.abs(mine - right) / np.where(room > 0, room, np.finfo(float).tiny)
-    worst = tuple(int(i) for i in np.unravel_index(int(np.abs(share).argmax()), right.shape))
+    away = np.abs(mine - right)
+    # What digits and rounding explain is not off, however large it may be.
+    off = np.where(away > room, away, 0.0) if (away > room).any() else away
+    worst = tuple(int(i) for i in np.unravel_index(int(off.argmax()), right.shape))
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
         case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"
@@ -269,7 +271,8 @@ def _caught(case: Case) -> str:
     dx = TERMS["dx"].symbol
     if case.term == "dx":
         mine = case.mine.values
-        room = (case.allowed(case.right) + case.mine.resolution).sum(axis=0)
+        # Wrong numbers may be far larger than right ones, and so is what adding them rounds.
+        room = (case.allowed(mine) + case.mine.resolution).sum(axis=0)
         x_hat = case.t.x_hat
         total = np.abs(mine.sum(axis=0)) - 2 * room
         if (total > 0).any():

@@ -13,12 +13,12 @@ import numpy as np
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
-from tests.harness import check, derive, explore, figures, lesson, lever, weights
+from tests.harness import check, derive, explore, figures, lesson, lever, mycode, weights
 from tests.harness.exact import Exact, digits
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
-PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson, figures)
+PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson, figures, mycode)
 MANY = 3000  # seeds of --all
 
 
@@ -53,9 +53,13 @@ def main() -> int:
     """Judge, and say what was found."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--all", action="store_true", help=f"{MANY} seeds")
+    options.add_argument("--page", help="of this module only")
     options.add_argument("--start", type=int, default=0)
     options.add_argument("--count", type=int, default=400)
     chosen = options.parse_args()
+    if chosen.page:
+        global PAGES
+        PAGES = tuple(page for page in PAGES if page.__name__.endswith(chosen.page))
     count = MANY if chosen.all else chosen.count
     since = time.perf_counter()
     texts, wrong = over(scenes(chosen.start, count), most=60)
