@@ -88,7 +88,8 @@ def path_rows(paths: Paths, neurons: Sequence[int]) -> list[list[str]]:
 
 
 def _plain(value: float) -> str:
-    return exact(value).replace("-", "−") if value == round(value) else number(value, places=4)
+    whole = value == round(value) and abs(value) < 1e6
+    return exact(value).replace("-", "−") if whole else number(value, places=4)
 
 
 def show_beside(mine: Array, right: Array, most: int = MAX_ROWS) -> None:

@@ -604,9 +604,9 @@ def _passing(e: Handed, factor: float) -> int:
     t, count = run(e.s), 0
     room = e.room(FORMATS["bfloat16"] if factor > 1 else FORMATS["float64"])
     for wrong in wrongs(t, e.term):
-        if wrong.value.shape != e.shape:
+        if wrong.value.size != int(np.prod(e.shape)):
             continue
-        made = _table(wrong.value)
+        made = _table(wrong.value.reshape(e.shape))
         near = all(
             abs(a - b) <= factor * half + (room[j] if factor > 1 else 1e-9 * room[j])
             for row, mine, halves in zip(made, e.mine, e.half, strict=True)
@@ -657,7 +657,7 @@ def _made_of(h: _Neuron, j: str, *cells: str) -> object:
             told += c * part[i]
             places = len(cell.partition(".")[2].partition("e")[0])
             power = int(cell.partition("e")[2].replace("−", "-") or 0)
-            digit = mp.mpf(10) ** (power - places) if "." in cell else mp.mpf("1e-6") * abs(c)
+            digit = mp.mpf(10) ** (power - places) if "." in cell else mp.mpf("2e-6") * abs(c)
             slack += digit * abs(part[i])
         if not open_ and abs(value - told) > slack:
             return False
