@@ -13,7 +13,7 @@ from bnviz.core.trace import run
 from bnviz.draw.figures import geometry, invariance, outer
 from bnviz.draw.figures.beside import beside
 from bnviz.draw.figures.groups import groups
-from bnviz.draw.figures.precision import name_of, residue_and_error
+from bnviz.draw.figures.precision import residue_and_error
 from bnviz.draw.figures.proof import headroom
 from bnviz.draw.figures.style import Picture
 from bnviz.proof import complex_step
@@ -74,7 +74,9 @@ def _of_weights(s: Scenario, neuron: int) -> Iterator[Text]:
         for upto in {1, (n + 1) // 2, n}:
             own = Upto(s, 0, 0, upto)
             for name, made in zip(
-                ("outer", "outer sum", "ones", "ones sum"), outer.outer_products(t, upto), strict=True
+                ("outer", "outer sum", "ones", "ones sum"),
+                outer.outer_products(t, upto),
+                strict=True,
             ):
                 figure, title, alt = made
                 yield from _all(name, ({"layout": {}}, title, alt), own)  # type: ignore[arg-type]
@@ -134,9 +136,7 @@ rule("figure energy", "∂L/∂x̂ is 0: there is nothing to split")(lambda e: l
 rule("figure energy", "All x are equal and ε is 0: by definition nothing is left")(_undefined)
 rule("figure energy", "Of |∂L/∂x̂|², #% is left for ∂L/∂x")(
     lambda e, rest: (
-        _whole_percent(rest, squares(e)[2])
-        and (ruled(e) < 1.01e-3 or e.flat)
-        and not _undefined(e)
+        _whole_percent(rest, squares(e)[2]) and (ruled(e) < 1.01e-3 or e.flat) and not _undefined(e)
     )
 )
 rule("figure energy", "Of |∂L/∂x̂|², #% is kept whole")(
@@ -175,9 +175,7 @@ for _signs in ("", ", plus in red, minus in olive"):
         lambda e, one, large=bool(_signs): e.n == 1 and _listed(e, one, 1) and not large
     )
     rule("figure jacobian", f"{_jacobian}; eigenvalues §")(
-        lambda e, listed, large=bool(_signs): (
-            1 < e.n <= 4 and _listed(e, listed, e.n) and not large
-        )
+        lambda e, listed, large=bool(_signs): 1 < e.n <= 4 and _listed(e, listed, e.n) and not large
     )
     rule("figure jacobian", f"{_jacobian}; eigenvalues §, … (# in all)")(
         lambda e, listed, n, large=bool(_signs): (
@@ -218,9 +216,9 @@ rule(E, "The only eigenvalue is 0")(lambda e: largest(_eigenvalues(e)) == 0)
 rule(E, "The only eigenvalue is 0 at ε = #.")(
     lambda e, eps: largest(_eigenvalues(e)) == 0 and shows(eps, e.eps)
 )
-rule(
-    E, "Eigenvalues against ε: along x̂ #, for the rest # at ε = #; along 1 it is 0 throughout."
-)(lambda e, one, two, eps: _x_hat(e, one) and _rest(e, two) and shows(eps, e.eps))
+rule(E, "Eigenvalues against ε: along x̂ #, for the rest # at ε = #; along 1 it is 0 throughout.")(
+    lambda e, one, two, eps: _x_hat(e, one) and _rest(e, two) and shows(eps, e.eps)
+)
 rule(E, "Eigenvalues against ε: along x̂ # at ε = #; along 1 it is 0 throughout.")(
     lambda e, one, eps: _x_hat(e, one) and shows(eps, e.eps) and e.n == 2
 )
@@ -289,17 +287,13 @@ def _sums(e: Upto, bias: bool = False) -> list[tuple[Any, Any]]:
 
 
 always("figure outer", "Each sample adds its own matrix a · ∂L/∂x")
-rule(
-    "figure outer", "# matrices of # inputs by # neurons, one for each sample; @ are added."
-)(
+rule("figure outer", "# matrices of # inputs by # neurons, one for each sample; @ are added.")(
     lambda e, n, d, k, words: (
         (int(n), int(d), int(k)) == (e.n, e.s.d, e.s.shape[1]) and _first(e, words)
     )
 )
 rule("figure outer sum", "So far: this is ∂L/∂W")(lambda e: e.upto == e.n)
-rule("figure outer sum", "So far: # of # added")(
-    lambda e, m, n: int(m) == e.upto < e.n == int(n)
-)
+rule("figure outer sum", "So far: # of # added")(lambda e, m, n: int(m) == e.upto < e.n == int(n))
 
 
 @rule("figure outer sum", "Sum of @; the largest entry is #.")
@@ -356,9 +350,7 @@ rule(A, "The share of ∂L/∂w that lies along w: here #")(
 rule(A, "The share of ∂L/∂w that lies along w can’t be told here")(_lost)
 rule(A, "No share of ∂L/∂w lies along w")(
     lambda e: (
-        Layer(e).length == 0
-        or Layer(e).gradient <= SMALL
-        or abs(Layer(e).inner) <= Layer(e).slack
+        Layer(e).length == 0 or Layer(e).gradient <= SMALL or abs(Layer(e).inner) <= Layer(e).slack
     )
 )
 rule(
@@ -418,17 +410,11 @@ rule(P, "All # entries lie within their bound")(lambda e, many: int(many) == _en
 rule(P, "Crosses lie outside their bound")(lambda e: not finite(e))
 rule(
     P, "Difference between both derivatives of # entries as a share of the bound: the largest is #."
-)(
-    lambda e, many, worst: (
-        int(many) == _entries(e) and (0 <= read(worst) <= 1 or not finite(e))
-    )
-)
+)(lambda e, many, worst: int(many) == _entries(e) and (0 <= read(worst) <= 1 or not finite(e)))
 
 D = "figure precision"
 rule(D, "A small Σ∂L/∂x (circle) says little about the error (diamond)")(
-    lambda e: any(
-        off > 99 * max(left, p.digits) for p, left, off, _ in _errors(e).values()
-    )
+    lambda e: any(off > 99 * max(left, p.digits) for p, left, off, _ in _errors(e).values())
 )
 always(D, "Σ∂L/∂x (circle) and the true error (diamond)", "no number at all")
 
@@ -454,9 +440,7 @@ rule(D, "|Σ∂L/∂x| and the true error of ∂L/∂x in # precisions: none of 
     lambda e, many: all(mp.isinf(off) for *_, off, _ in _errors(e).values())
 )
 rule(D, "# of them give no number.", "One of them gives no number.")(
-    lambda e, many="1": (
-        int(many) == sum(bool(mp.isinf(off)) for *_, off, _ in _errors(e).values())
-    )
+    lambda e, many="1": int(many) == sum(bool(mp.isinf(off)) for *_, off, _ in _errors(e).values())
 )
 
 B = "figure beside"
@@ -468,9 +452,7 @@ def _two_sums(e: Beside) -> tuple[Any, Any, Any]:
     return mp.fsum(e.dx), mp.fsum(e.other), apart
 
 
-@rule(
-    B, "∂L/∂x of # samples, right beside other: they add up to # and #, and differ by # at most."
-)
+@rule(B, "∂L/∂x of # samples, right beside other: they add up to # and #, and differ by # at most.")
 def _pair(e: Beside, n: str, one: str, two: str, apart: str) -> object:
     if int(n) != e.n:
         return False
@@ -479,9 +461,7 @@ def _pair(e: Beside, n: str, one: str, two: str, apart: str) -> object:
     first, second, most = _two_sums(e)
     slack = e.slack + e.bound
     return (
-        shows(one, first, e.bound)
-        and shows(two, second, slack * e.n)
-        and shows(apart, most, slack)
+        shows(one, first, e.bound) and shows(two, second, slack * e.n) and shows(apart, most, slack)
     )
 
 
@@ -511,9 +491,7 @@ def _groups(e: Exact, key: str) -> tuple[int, int]:
 for _key in neighbours.NORMS:
     for _s in ("", "s"):
         rule("figure groups", f"{_key}: # group{_s} of #")(
-            lambda e, many, size, key=_key: (
-                (int(many), int(size)) == _groups(e, key) and e.n <= 16
-            )
+            lambda e, many, size, key=_key: (int(many), int(size)) == _groups(e, key) and e.n <= 16
         )
         rule("figure groups", f"{_key}: # group{_s} of # (the first # of # rows)")(
             lambda e, many, size, m, n, key=_key: (

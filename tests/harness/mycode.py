@@ -21,7 +21,7 @@ from bnviz.proof.reading import Pasted
 from bnviz.proof.rounding import FORMATS
 from bnviz.screen.mycode import path_rows
 from bnviz.words.glossary import TERMS
-from tests.harness.exact import LARGE, SMALL, Exact, largest, read, reals, shows
+from tests.harness.exact import Exact, largest, read, reals, shows
 from tests.harness.rules import rule
 from tests.proof.sweep_judge import WAYS, pasted
 
@@ -286,7 +286,6 @@ class _Hidden:
 M = "mine"
 
 
-
 def _is_right(e: Handed, symbol: str, form: str) -> bool:
     return symbol == e.symbol and e.fits and e.explained(FORMATS[form])
 
@@ -319,9 +318,7 @@ def _coarse(e: Handed, j: int, room: Real) -> bool:
 @rule(M, "unclear: Your @ has too few digits to tell.")
 def _too_few(e: Handed, symbol: str) -> object:
     coarsest = e.room(FORMATS["bfloat16"])
-    return symbol == e.symbol and all(
-        _coarse(e, j, coarsest[j]) for j in range(len(coarsest))
-    )
+    return symbol == e.symbol and all(_coarse(e, j, coarsest[j]) for j in range(len(coarsest)))
 
 
 def _half(e: Handed, half: str = "") -> bool:
@@ -367,7 +364,11 @@ def _maybe(e: Handed, form: str) -> object:
     return e.explained(FORMATS[form])
 
 
-@rule(M, "wrong: Your @ is wrong: ….", "wrong: Your @ is wrong, and it is none of the # known mistakes.")
+@rule(
+    M,
+    "wrong: Your @ is wrong: ….",
+    "wrong: Your @ is wrong, and it is none of the # known mistakes.",
+)
 def _wrong(e: Handed, symbol: str, count: str = "") -> object:
     """Never of a right pass; and a known mistake with all of its digits is found."""
     if symbol != e.symbol or e.was == "right":
@@ -479,9 +480,7 @@ rule(M, "wrong: Your @ has another shape.")(
 )
 rule(M, "It is @, and it must be @.")(_two_shapes)
 rule(M, "It is @, and it must be @: it is transposed.")(
-    lambda e, given, wanted: (
-        _two_shapes(e, given, wanted) and e.given.values.T.shape == e.shape
-    )
+    lambda e, given, wanted: _two_shapes(e, given, wanted) and e.given.values.T.shape == e.shape
 )
 rule(M, "It is @, and it must be @: it is transposed, and right but for that.")(
     lambda e, given, wanted: (
@@ -630,11 +629,7 @@ rule(
 @rule(Q, "The same @ would have come from @.", "The same @ would have come from @, and # more.")
 def _from(h: _Hidden, symbol: str, listed: str, more: str = "0") -> object:
     shown = listed.split("; ")
-    return (
-        symbol == h.e.symbol
-        and set(shown) == {"“…”"}
-        and len(shown) + int(more) == len(h.names)
-    )
+    return symbol == h.e.symbol and set(shown) == {"“…”"} and len(shown) + int(more) == len(h.names)
 
 
 # ---- The three paths -------------------------------------------------------------------------
@@ -749,14 +744,12 @@ def _by_column(h: _Named) -> object:
 )
 def _neurons(h: _Named, listed: str) -> object:
     order = [int(v) - 1 for v in listed.split(", ")]
-    return h.e.like(lambda i, j: h.e.right[i][order[j]], EXACT) and order != sorted(order) or (
+    return (h.e.like(lambda i, j: h.e.right[i][order[j]], EXACT) and order != sorted(order)) or (
         len(set(order)) < len(order)
     )
 
 
-rule(K, "It is multiplied by #")(
-    lambda h, c: h.e.like(lambda i, j: read(c) * h.e.right[i][j])
-)
+rule(K, "It is multiplied by #")(lambda h, c: h.e.like(lambda i, j: read(c) * h.e.right[i][j]))
 rule(
     K,
     "It is multiplied by #: this is the step of a descent with a learning rate of #, not the "
@@ -803,8 +796,10 @@ def _eps(h: _Named, eps: str, *rest: str) -> object:
     known = {"Keras’s default": "1e−3", "PyTorch’s default": "1e−5"}
     named = len(rest) == 1 or known.get(rest[0]) == eps
     other = _with_eps(h.e, read(eps))
-    return named and shows(rest[-1], mp.mpf(h.e.s.eps), mp.mpf("0.005") * mp.mpf(h.e.s.eps)) and (
-        other.like(lambda i, j: other.right[i][j], mp.mpf("0.02"))
+    return (
+        named
+        and shows(rest[-1], mp.mpf(h.e.s.eps), mp.mpf("0.005") * mp.mpf(h.e.s.eps))
+        and (other.like(lambda i, j: other.right[i][j], mp.mpf("0.02")))
     )
 
 
@@ -819,9 +814,7 @@ def _other_inv(e: Handed, where: str, invs: list[Real]) -> bool:
         x_hat = o.x_hat if where == "in front of the bracket" else [v * inv for v in o.away]
         along = mp.fsum(g * v for g, v in zip(o.g, x_hat, strict=True)) / o.n
         middle = mp.fsum(o.g) / o.n
-        columns.append(
-            [front * (g - middle - v * along) for g, v in zip(o.g, x_hat, strict=True)]
-        )
+        columns.append([front * (g - middle - v * along) for g, v in zip(o.g, x_hat, strict=True)])
     return all(
         abs(e.mine[i][j] - column[i])
         <= mp.mpf("0.01") * largest(column) + 4 * (e.half[i][j] + e.room()[j])

@@ -291,7 +291,11 @@ def space(t: Trace, neuron: int) -> Picture:
     kept = number(float(np.linalg.norm(parts.rest)))
     axes = "Three axes, one for each sample: the gradient"
     if t.undefined[neuron]:
-        return figure, "Three samples: by definition nothing is left", f"{axes} and the direction 1."
+        return (
+            figure,
+            "Three samples: by definition nothing is left",
+            f"{axes} and the direction 1.",
+        )
     return (
         figure,
         f"Three samples: of |∂L/∂x̂| = {number(float(np.linalg.norm(g)))}, {kept} is left"
