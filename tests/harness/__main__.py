@@ -22,24 +22,30 @@ PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson,
 MANY = 3000  # seeds of --all
 
 
-def judged(s: Scenario) -> Iterator[tuple[str, str, list[str]]]:
+def judged(
+    s: Scenario, pages: tuple[ModuleType, ...] = PAGES
+) -> Iterator[tuple[str, str, list[str]]]:
     """Every text of every page on one scenario, at every neuron and input."""
     for neuron, input in views(s):
         with mp.workdps(digits(s)):
             e = Exact(s, neuron, input)
-            for page in PAGES:
+            for page in pages:
                 with np.errstate(all="ignore"):
                     said = list(page.texts(s, neuron, input))
                 for place, text, *own in said:
                     yield place, text, judge(place, text, own[0] if own else e)
 
 
-def over(chosen: Iterable[tuple[str, Scenario]], most: int = 20) -> tuple[int, list[str]]:
+def over(
+    chosen: Iterable[tuple[str, Scenario]],
+    most: int = 20,
+    pages: tuple[ModuleType, ...] = PAGES,
+) -> tuple[int, list[str]]:
     """How many texts were judged, and what is wrong, each kind of fault once or twice."""
     count, kinds = 0, Counter[str]()
     wrong: list[str] = []
     for name, s in chosen:
-        for place, text, faults in judged(s):
+        for place, text, faults in judged(s, pages):
             count += 1
             for fault in faults:
                 kind = place + fault[:40]
@@ -57,12 +63,10 @@ def main() -> int:
     options.add_argument("--start", type=int, default=0)
     options.add_argument("--count", type=int, default=400)
     chosen = options.parse_args()
-    if chosen.page:
-        global PAGES
-        PAGES = tuple(page for page in PAGES if page.__name__.endswith(chosen.page))
+    pages = tuple(page for page in PAGES if (chosen.page or "") in page.__name__)
     count = MANY if chosen.all else chosen.count
     since = time.perf_counter()
-    texts, wrong = over(scenes(chosen.start, count), most=60)
+    texts, wrong = over(scenes(chosen.start, count), most=60, pages=pages)
     print("\n".join(wrong))
     rules = [f"{r.place}: {r.template}" for found in RULES.values() for r in found]
     print(f"{texts} texts on {count} seeds and the presets, {time.perf_counter() - since:.0f} s")

@@ -73,12 +73,9 @@ def _of_weights(s: Scenario, neuron: int) -> Iterator[Text]:
     if not neuron:
         for upto in {1, (n + 1) // 2, n}:
             own = Upto(s, 0, 0, upto)
-            for name, made in zip(
-                ("outer", "outer sum", "ones", "ones sum"),
-                outer.outer_products(t, upto),
-                strict=True,
-            ):
-                figure, title, alt = made
+            names = ("outer", "outer sum", "ones", "ones sum")
+            for name, made in zip(names, outer.outer_products(t, upto), strict=True):
+                _, title, alt = made
                 yield from _all(name, ({"layout": {}}, title, alt), own)  # type: ignore[arg-type]
     layer = as_layer(s)
     for power in (0.0, -2.0):
@@ -427,7 +424,7 @@ always(D, "Σ∂L/∂x (circle) and the true error (diamond)", "no number at all
 def _worst(e: Exact, many: str, error: str, name: str, residue: str) -> object:
     found = _errors(e)
     worst = max((off for *_, off, _ in found.values() if not mp.isinf(off)), default=mp.mpf(0))
-    p, left, off, _ = found[name.replace(", ", " with σ² as ")]
+    _, left, off, _ = found[name.replace(", ", " with σ² as ")]
     return (
         int(many) == len(found) == 6
         and off >= worst * mp.mpf("0.999999") - 1e-9

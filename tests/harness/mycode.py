@@ -146,7 +146,7 @@ class Handed:
     def most(self) -> Real:
         return max(largest(row) for row in self.right)
 
-    def like(self, value: Callable[[int, int], Real], digits: Real = mp.mpf("0.006")) -> bool:
+    def like(self, value: Callable[[int, int], Real], digits: float = 0.006) -> bool:
         """Are the numbers these, but for rounding, digits, and the digits of what was said?"""
         room = self.room()
         for i, row in enumerate(self.mine):
@@ -220,11 +220,8 @@ def handed(s: Scenario) -> Iterator[Handed]:
     for term, was, value, form, how in made:
         if not np.isfinite(value).all() or value.size == 0 or np.abs(value).max() > 1e150:
             continue
-        if how == "bfloat16" or (how not in ("whole", "4 decimals") and value.ndim == 0):
-            how = "whole"
-        if how == "4 decimals" and value.ndim > 2:
-            how = "whole"
-        yield Handed(s, term, pasted(value, how), was, form)
+        whole = how == "bfloat16" or value.ndim == 0 or (how == "4 decimals" and value.ndim > 2)
+        yield Handed(s, term, pasted(value, "whole" if whole else how), was, form)
 
 
 def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
@@ -582,7 +579,8 @@ MOVED = {
 }  # fmt: skip
 rule(
     C,
-    "A gradient check would have caught it: move one entry of @, and see whether the loss follows @.",
+    "A gradient check would have caught it: move one entry of @, and see whether the loss follows "
+    "@.",
 )(lambda e, moved, symbol: moved == MOVED[e.term] and symbol == e.symbol)
 rule(
     C,
@@ -685,7 +683,7 @@ def _listed(h: _Named, title: str) -> object:
 
 
 K = "mine cause"
-EXACT = mp.mpf("1e-9")
+EXACT = 1e-9
 
 
 def _right(e: Handed, i: int, j: int) -> Real:
@@ -701,7 +699,7 @@ def _another(h: _Named, what: str, symbol: str) -> object:
         value = getattr(e.s, name, None) if value is None else value
         if term.symbol == what and value is not None and np.shape(value) == e.shape:
             table = _table(np.asarray(value, dtype=np.float64))
-            if any(e.like(lambda i, j, s=s: s * table[i][j], EXACT) for s in (1, -1)):
+            if any(e.like(lambda i, j, s=s, of=table: s * of[i][j], EXACT) for s in (1, -1)):
                 return symbol == e.symbol and e.was != "right"
     return False
 
@@ -771,7 +769,7 @@ def _each(h: _Named, word: str) -> object:
         "1/(N·γ)": lambda o: 1 / o.gamma / o.n, "N/γ": lambda o: o.n / o.gamma,
         "2·γ": lambda o: 2 * o.gamma, "−γ": lambda o: -o.gamma, "−1/γ": lambda o: -1 / o.gamma,
     }  # fmt: skip
-    return e.like(lambda i, j: one[word](e.neurons[j]) * e.right[i][j], mp.mpf("1e-3"))
+    return e.like(lambda i, j: one[word](e.neurons[j]) * e.right[i][j], 1e-3)
 
 
 rule(
@@ -849,7 +847,7 @@ def _fixed(h: _Named, listed: str) -> object:
     e = h.e
     invs = [1 / mp.sqrt(read(v) + o.eps) for v, o in zip(listed.split(", "), e.neurons,
                                                          strict=True)]  # fmt: skip
-    return e.like(lambda i, j: e.neurons[j].g[i] * invs[j], mp.mpf("0.01"))
+    return e.like(lambda i, j: e.neurons[j].g[i] * invs[j], 0.01)
 
 
 rule(
