@@ -18,7 +18,8 @@ from tests.harness.exact import Exact, digits
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
-PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson, figures, mycode)
+Pages = tuple[ModuleType, ...]
+PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode)
 MANY = 3000  # seeds of --all
 
 
@@ -39,7 +40,7 @@ def judged(
 def over(
     chosen: Iterable[tuple[str, Scenario]],
     most: int = 20,
-    pages: tuple[ModuleType, ...] = PAGES,
+    pages: Pages = PAGES,
 ) -> tuple[int, list[str]]:
     """How many texts were judged, and what is wrong, each kind of fault once or twice."""
     count, kinds = 0, Counter[str]()
