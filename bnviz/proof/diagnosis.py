@@ -36,6 +36,7 @@ class Cause:
 
 _MOST = 12  # causes
 _SOLVED = 1.5
+SMALLEST = float(np.finfo(float).tiny)
 _SMALL = 2**12  # numbers: what every fault makes of so many is kept
 
 
@@ -80,8 +81,11 @@ class Case:
     def allowed(self, value: Array) -> Array:
         """What digits and rounding explain, if this is what was computed; the shape of value."""
         if value.shape == self.bound.shape:
-            grown = np.maximum(1.0, _columns(np.abs(value)) / self.scale)
-            room = self.bound * grown
+            # A bound is a share of what is added up; of nothing it is no share.
+            most, something = _columns(np.abs(value)), _columns(self.size) > SMALLEST
+            grown = np.maximum(1.0, np.where(something, most / self.scale, 1.0))
+            plain = 64 * self.form.u * np.sqrt(len(self.t.x_hat)) * most
+            room = np.where(something, self.bound * grown, self.bound + plain)
         else:
             share = (self.bound / np.where(self.size > 0, self.size, np.inf)).max(initial=0.0)
             room = np.full(value.shape, share * float(np.abs(value).max(initial=0.0)))
@@ -110,7 +114,7 @@ def _kept(t: Trace, term: str) -> tuple[Wrong, ...]:
 def _columns(values: Array) -> Array:
     """The largest of each neuron."""
     most: Array = values.max(axis=0) if values.ndim > 1 else values
-    return np.where(most > 0, most, np.finfo(float).tiny)
+    return np.where(most > 0, most, SMALLEST)
 
 
 def shaped(mine: Pasted, shape: tuple[int, ...]) -> Pasted:

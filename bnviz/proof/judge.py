@@ -198,10 +198,14 @@ def hidden(case: Case) -> tuple[str, ...]:
 def _maybe(case: Case) -> Diagnosis:
     """Right only if the numbers are of a format that nothing proves."""
     symbol, name = TERMS[case.term].symbol, case.form.name
+    so = (
+        "they are right to its rounding"
+        if np.isfinite(case.bound).all()
+        else "rounding may have done anything to them"
+    )
     return Diagnosis(
         f"Your {symbol} has too few digits to tell.",
-        f"If these are numbers of {name}, they are right to its rounding; if not, they are off. "
-        f"Say which by printing the dtype along, or print more digits. {_apart(case)}",
+        f"If these are numbers of {name}, {so}; if not, they are off. Say which by printing the dtype along, or print more digits. {_apart(case)}",
         holds=False,
         verdict="unclear",
         mine=case.mine.values,

@@ -15,6 +15,7 @@ from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
+_TELLING = 0.05  # a coefficient that may be off by more is not called whole
 _ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
 
 
@@ -36,10 +37,11 @@ class Paths:
     rest: Array
 
     def rounded(self) -> Array:
-        """The coefficients, (k, 3): a whole number where that is within what they may be off."""
+        """The coefficients, (k, 3): a whole number where no other can be told from it."""
         whole = np.round(self.coefficients)
-        near = np.abs(self.coefficients - whole) <= np.maximum(self.off, 1e-6)
-        return np.where(near & np.isfinite(self.off), whole, self.coefficients) + 0.0
+        away = np.abs(self.coefficients - whole)
+        near = (away <= self.off) | ((away <= 1e-9) & (whole != 0))
+        return np.where(near & (self.off < _TELLING), whole, self.coefficients) + 0.0
 
 
 @np.errstate(all="ignore")

@@ -376,6 +376,24 @@ def _wrong(e: Handed, symbol: str, count: str = "") -> object:
     return int(count) == len(FAULTS) and not plain
 
 
+rule(
+    M,
+    "If these are numbers of @, rounding may have done anything to them; if not, they are off. Say "
+    "which by printing the dtype along, or print more digits.",
+)(lambda e, form: form in ("float16", "bfloat16", "float32") and not _holds(e, FORMATS[form]))
+
+
+def _holds(e: Handed, form: Any) -> bool:
+    """Does the format hold all that is computed on the way?"""
+    lost = False
+    for o in e.neurons:
+        sizes = [o.inv**3, mp.fsum(map(abs, o.x)), o.n / (o.inv or 1) ** 2, o.scale * o.inv**2]
+        far = largest(o.x) * o.inv * form.u * (o.n + 8)
+        lost |= max(sizes) > form.most / 64 or far > mp.mpf("0.01") or o.undefined
+        lost |= form.least * o.inv**2 > mp.mpf("0.001")
+    return not lost
+
+
 @rule(M, "It is furthest off at @ (#, #): yours is #, right is #.",
       "It is furthest off at @ #: yours is #, right is #.")  # fmt: skip
 def _furthest(e: Handed, axes: str, *numbers: str) -> object:
