@@ -36,7 +36,7 @@ class Cause:
 
 _MOST = 12  # causes
 _SOLVED = 1.5
-SMALLEST = float(np.finfo(float).tiny)
+_MOST_SHARE = 0.1
 _SMALL = 2**12  # numbers: what every fault makes of so many is kept
 
 
@@ -81,16 +81,21 @@ class Case:
     def allowed(self, value: Array) -> Array:
         """What digits and rounding explain, if this is what was computed; the shape of value."""
         if value.shape == self.bound.shape:
-            # A bound is a share of what is added up; of nothing it is no share.
-            most, something = _columns(np.abs(value)), _columns(self.size) > SMALLEST
-            grown = np.maximum(1.0, np.where(something, most / self.scale, 1.0))
-            plain = 64 * self.form.u * np.sqrt(len(self.t.x_hat)) * most
-            room = np.where(something, self.bound * grown, self.bound + plain)
+            # What is larger than the right numbers rounds as a share of itself.
+            share = np.minimum(_columns(self.bound) / self.scale, _MOST_SHARE)
+            nothing = 64 * self.form.u * len(self.t.x_hat) ** 0.5  # where nothing is added up
+            share = np.where(self.scale > 1e-290, share, nothing)
+            room = self.bound + share * _columns(np.abs(value))
         else:
             share = (self.bound / np.where(self.size > 0, self.size, np.inf)).max(initial=0.0)
             room = np.full(value.shape, share * float(np.abs(value).max(initial=0.0)))
         exact: Array = room + 1e-12 * np.abs(value) + self.form.least
         return exact
+
+    @cached_property
+    def room(self) -> Array:
+        """By how much each entry may differ from the right one, for its digits and rounding."""
+        return self.allowed(self.right) + self.mine.resolution * (1 + 1e-9)
 
     def fits(self, value: Array, slack: float = 1.0) -> bool:
         """Are these the numbers that were handed in, as far as digits and rounding tell?
@@ -114,7 +119,7 @@ def _kept(t: Trace, term: str) -> tuple[Wrong, ...]:
 def _columns(values: Array) -> Array:
     """The largest of each neuron."""
     most: Array = values.max(axis=0) if values.ndim > 1 else values
-    return np.where(most > 0, most, SMALLEST)
+    return np.where(most > 0, most, np.finfo(float).tiny)
 
 
 def shaped(mine: Pasted, shape: tuple[int, ...]) -> Pasted:
@@ -638,7 +643,9 @@ def residual(case: Case) -> str:
         bad = _counted(row, np.flatnonzero(rows))
         said.append(f"The difference is in {bad} alone.")
     elif case.term == "dx":
-        j = int(np.argmax(np.abs(away / np.where(case.size > 0, case.size, np.inf)).max(axis=0)))
+        off = np.where(wrong, np.abs(away), 0.0)
+        j = int(np.argmax((off / np.maximum(case.size, np.finfo(float).tiny)).max(axis=0)))
+        away = away / off[:, j].max()
         whole = float(np.square(away[:, j]).sum())
         x_hat = case.t.x_hat[:, j]
         square = float(np.square(x_hat).sum())

@@ -205,7 +205,8 @@ def _maybe(case: Case) -> Diagnosis:
     )
     return Diagnosis(
         f"Your {symbol} has too few digits to tell.",
-        f"If these are numbers of {name}, {so}; if not, they are off. Say which by printing the dtype along, or print more digits. {_apart(case)}",
+        f"If these are numbers of {name}, {so}; if not, they are off. Say which by printing the "
+        f"dtype along, or print more digits. {_apart(case)}",
         holds=False,
         verdict="unclear",
         mine=case.mine.values,
@@ -218,11 +219,11 @@ def _maybe(case: Case) -> Diagnosis:
 def _apart(case: Case) -> str:
     """Where the numbers differ most, with as many digits as show it."""
     mine, right = case.mine.values, case.right
-    room = case.allowed(right) + case.mine.resolution
     away = np.abs(mine - right)
-    # What digits and rounding explain is not off, however large it may be.
-    off = np.where(away > room, away, 0.0) if (away > room).any() else away
-    worst = tuple(int(i) for i in np.unravel_index(int(off.argmax()), right.shape))
+    off = away > case.room
+    worst = tuple(
+        int(i) for i in np.unravel_index(int(np.where(off, away, 0.0).argmax()), right.shape)
+    )
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
         case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"

@@ -63,18 +63,8 @@ def show_paths(paths: Paths, neurons: Sequence[int]) -> None:
         "The right one is 1 · ① direct + 1 · ② via σ² + 1 · ③ via μ. Yours, fitted neuron by "
         "neuron:"
     )
-    rows = path_rows(paths, neurons)
-    grid(["", "① direct", "② via σ²", "③ via μ", "and besides"], rows)
-    if not paths.unique.all():
-        st.markdown(
-            "“any”: on these numbers two paths are parallel or one is 0, so that how often it "
-            "counts can’t be told."
-        )
-
-
-def path_rows(paths: Paths, neurons: Sequence[int]) -> list[list[str]]:
-    """A row a neuron: how often each path counts, and what none of them explains."""
-    told, rows = paths.rounded(), []
+    told = paths.rounded()
+    rows = []
     for j, name in enumerate(neurons):
         open_ = ~np.isfinite(paths.off[j])
         cells = ["any" if open_[i] else _plain(float(told[j, i])) for i in range(3)]
@@ -84,12 +74,16 @@ def path_rows(paths: Paths, neurons: Sequence[int]) -> list[list[str]]:
             else f"up to {number(float(np.abs(paths.rest[:, j]).max()))}"
         )
         rows.append([f"neuron {name + 1}", *cells, rest])
-    return rows
+    grid(["", "① direct", "② via σ²", "③ via μ", "and besides"], rows)
+    if not paths.unique.all():
+        st.markdown(
+            "“any”: on these numbers two paths are parallel or one is 0, so that how often it "
+            "counts can’t be told."
+        )
 
 
 def _plain(value: float) -> str:
-    whole = value == round(value) and abs(value) < 1e6
-    return exact(value).replace("-", "−") if whole else number(value, places=4)
+    return exact(value).replace("-", "−") if value == round(value) else number(value, places=4)
 
 
 def show_beside(mine: Array, right: Array, most: int = MAX_ROWS) -> None:

@@ -19,7 +19,6 @@ from bnviz.proof.faults import FAULTS, wrongs
 from bnviz.proof.judge import CHECKED, Diagnosis, checkable, diagnose
 from bnviz.proof.reading import Pasted
 from bnviz.proof.rounding import FORMATS
-from bnviz.screen.mycode import path_rows
 from bnviz.words.glossary import TERMS
 from tests.harness.exact import Exact, largest, read, reals, shows
 from tests.harness.rules import rule
@@ -245,20 +244,17 @@ def said(e: Handed, found: Diagnosis) -> Iterator[Text]:
     for cause in found.causes:
         claim = claim.replace(f": {cause.title}.", ": ….")
         why = why.replace(f"“{cause.title}”", "“…”")
-        place = "mine fault" if cause.name in FAULTS else "mine cause"
-        place = "mine weights" if cause.title[0] in "①②③" else place
+        place = "judge fault" if cause.name in FAULTS else "judge cause"
+        place = "judge weights" if cause.title[0] in "①②③" else place
         yield place, cause.title, _Named(e, cause.name)
-    yield "mine", f"{found.verdict}: {claim} {why}", e
+    yield "judge", f"{found.verdict}: {claim} {why}", e
     if found.caught_by:
-        yield "mine caught", found.caught_by, e
+        yield "judge caught", found.caught_by, e
     if told := cannot_show(e.term, found.hidden):
         why = told.why
         for name in found.hidden:
             why = why.replace(f"“{FAULTS[name].title}”", "“…”")
-        yield "mine hidden", f"{told.claim} {why}", _Hidden(e, found.hidden)
-    if found.paths is not None and found.verdict == "wrong":
-        for j, row in enumerate(path_rows(found.paths, range(e.k))):
-            yield "mine paths", "; ".join(row), _Neuron(e, j)
+        yield "judge hidden", f"{told.claim} {why}", _Hidden(e, found.hidden)
 
 
 class _Named:
@@ -268,11 +264,6 @@ class _Named:
         self.e, self.name = e, name
 
 
-class _Neuron:
-    def __init__(self, e: Handed, j: int) -> None:
-        self.e, self.j = e, j
-
-
 class _Hidden:
     def __init__(self, e: Handed, names: tuple[str, ...]) -> None:
         self.e, self.names = e, names
@@ -280,7 +271,7 @@ class _Hidden:
 
 # ---- The verdict -------------------------------------------------------------------------
 
-M = "mine"
+M = "judge"
 
 
 def _is_right(e: Handed, symbol: str, form: str) -> bool:
@@ -527,7 +518,7 @@ def _alone(e: Handed, given: str, wanted: str, j: str) -> object:
 
 # ---- The check that would have caught it ----------------------------------------------------
 
-C = "mine caught"
+C = "judge caught"
 
 
 def _column_sum(e: Handed, j: int) -> tuple[Real, Real]:
@@ -611,7 +602,7 @@ rule(
 
 # ---- What right numbers can't show -----------------------------------------------------------
 
-Q = "mine hidden"
+Q = "judge hidden"
 
 
 def _passing(e: Handed, factor: float) -> int:
@@ -648,37 +639,10 @@ def _from(h: _Hidden, symbol: str, listed: str, more: str = "0") -> object:
     return symbol == h.e.symbol and set(shown) == {"“…”"} and len(shown) + int(more) == len(h.names)
 
 
-# ---- The three paths -------------------------------------------------------------------------
-
-
-@rule("mine paths", "neuron #; @; @; @; @")
-def _made_of(h: _Neuron, j: str, *cells: str) -> object:
-    """c₁·① + c₂·② + c₃·③ and the rest are the numbers; with any number where it says any."""
-    e, o = h.e, h.e.neurons[h.j]
-    if int(j) != h.j + 1:
-        return False
-    parts, rest = (o.direct, o.via_var, o.via_mean), cells[3]
-    said_rest = mp.mpf(0) if rest == "nothing" else read(rest.removeprefix("up to "))
-    open_ = any(cell == "any" for cell in cells[:3])
-    room = e.room()[h.j]
-    for i, value in enumerate(e.column(e.mine, h.j)):
-        told, slack = mp.mpf(0), said_rest * mp.mpf("1.06") + 8 * (room + e.half[i][h.j])
-        for cell, part in zip(cells[:3], parts, strict=True):
-            c = mp.mpf(1) if cell == "any" else read(cell)
-            told += c * part[i]
-            places = len(cell.partition(".")[2].partition("e")[0])
-            power = int(cell.partition("e")[2].replace("−", "-") or 0)
-            digit = mp.mpf(10) ** (power - places) if "." in cell else mp.mpf("2e-6") * abs(c)
-            slack += digit * abs(part[i])
-        if not open_ and abs(value - told) > slack:
-            return False
-    return True
-
-
 # ---- The causes ------------------------------------------------------------------------------
 
 
-@rule("mine fault", "@")
+@rule("judge fault", "@")
 def _listed(h: _Named, title: str) -> object:
     """A fault of the list makes these numbers; each is written once more in tests/proof."""
     e, base = h.e, FAULTS[h.name].title
@@ -700,7 +664,7 @@ def _listed(h: _Named, title: str) -> object:
     return False
 
 
-K = "mine cause"
+K = "judge cause"
 EXACT = 1e-9
 
 
@@ -965,7 +929,7 @@ def _counts(o: Exact, word: str) -> Real:
     return mp.mpf(one[word])
 
 
-@rule("mine weights", "@")
+@rule("judge weights", "@")
 def _paths(h: _Named, title: str) -> object:
     """Each path that is named counts so often, and the others once."""
     e, words = h.e, ["1", "1", "1"]
