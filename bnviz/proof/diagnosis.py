@@ -110,6 +110,12 @@ class Case:
             return False  # where rounding may do anything, nothing can be named
         return bool((np.abs(mine.values - value) <= allowed).all())
 
+    def tells(self, value: Array) -> bool:
+        """Would these numbers have fitted less than half or twice of it? Else they name nothing."""
+        mine = shaped(self.mine, value.shape)
+        room = self.allowed(value) + mine.resolution
+        return bool((room < 0.5 * _columns(np.abs(value))).any() or not (value - mine.values).any())
+
 
 @lru_cache(maxsize=4)
 def _kept(t: Trace, term: str) -> tuple[Wrong, ...]:
@@ -144,7 +150,7 @@ def turned(mine: Pasted) -> Pasted:
 
 
 def _listed(case: Case) -> Iterator[Cause]:
-    found = [wrong for wrong in case.wrongs() if case.fits(wrong.value)]
+    found = [w for w in case.wrongs() if case.fits(w.value) and case.tells(w.value)]
     # What is wrong in the term itself is simpler than what follows from a wrong ∂L/∂x.
     for wrong in sorted(found, key=lambda wrong: wrong.follows):
         yield cause(wrong.name)
@@ -166,6 +172,8 @@ def _pasted(case: Case) -> Iterator[Cause]:
         if name in skip or value is None or np.shape(value) != case.right.shape:
             continue
         value = np.asarray(value, dtype=np.float64)
+        if not case.tells(value):
+            continue
         if value.any() and not case.same(value, case.right) and case.fits(value):
             yield Cause(
                 "pasted",

@@ -66,7 +66,9 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         away = back @ (dx[:, j] - t.dx[:, j])
         coefficients[j] += away
         rest[:, j] = dx[:, j] - parts @ coefficients[j]
-        room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
+        large = np.abs(parts).max(axis=0)
+        grown = float((np.abs(coefficients[j]) * large).max() / max(large.max(), 1e-300))
+        room = allowed[:, j] * max(1.0, grown)
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
         unique[j] = bool(keep.sum() == 3)
         # A part is open where a direction was dropped in which it has a share.

@@ -614,7 +614,7 @@ def _passing(e: Handed, factor: float) -> int:
             continue
         made = _table(wrong.value.reshape(e.shape))
         near = all(
-            abs(a - b) <= factor * half + (room[j] if factor > 1 else 1e-9 * room[j])
+            abs(a - b) <= factor * half + (room[j] if factor > 1 else mp.mpf("1e-15") * abs(b))
             for row, mine, halves in zip(made, e.mine, e.half, strict=True)
             for j, (a, b, half) in enumerate(zip(row, mine, halves, strict=True))
         )
@@ -723,10 +723,11 @@ def _by_column(h: _Named) -> object:
     "Every neuron has an index of its own, and here they are §",
 )
 def _neurons(h: _Named, listed: str) -> object:
-    order = [int(v) - 1 for v in listed.split(", ")]
-    return (h.e.like(lambda i, j: h.e.right[i][order[j]], EXACT) and order != sorted(order)) or (
-        len(set(order)) < len(order)
+    e, order = h.e, [int(v) - 1 for v in listed.split(", ")]
+    there = all(
+        _near(e, row, [right[j] for j in order]) for row, right in zip(e.mine, e.right, strict=True)
     )
+    return there and order != list(range(len(order)))
 
 
 rule(K, "It is multiplied by #")(lambda h, c: h.e.like(lambda i, j: read(c) * h.e.right[i][j]))
