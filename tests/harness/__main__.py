@@ -13,13 +13,23 @@ import numpy as np
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
-from tests.harness import check, derive, explore, figures, lesson, lever, mycode, weights
+from tests.harness import (
+    check,
+    derive,
+    explore,
+    figures,
+    layers,
+    lesson,
+    lever,
+    mycode,
+    weights,
+)
 from tests.harness.exact import Exact, digits
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
 Pages = tuple[ModuleType, ...]
-PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode)
+PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, layers)
 MANY = 3000  # seeds of --all
 
 
