@@ -198,14 +198,15 @@ def _moved(case: Case) -> Iterator[Cause]:
         return
     name = case.term
     if right.ndim == 1:
-        order = _order(case, mine.values[None, :], right[None, :], mine.resolution[None, :])
+        bound = case.bound[None, :]
+        order = _order(mine.values[None, :], right[None, :], mine.resolution[None, :], bound)
         if order is not None:
             yield _neurons(name, order)
         return
-    order = _order(case, mine.values, right, mine.resolution)
+    order = _order(mine.values, right, mine.resolution, case.bound)
     if order is not None:
         yield _neurons(name, order)
-    rows = _order(case, mine.values.T, right.T, mine.resolution.T)
+    rows = _order(mine.values.T, right.T, mine.resolution.T, case.bound.T)
     if rows is not None:
         back = rows == list(range(len(rows)))[::-1]
         what = "sample" if right.shape[0] == case.t.x_hat.shape[0] else "input"
@@ -226,16 +227,16 @@ def _moved(case: Case) -> Iterator[Cause]:
         )
 
 
-def _order(case: Case, mine: Array, right: Array, resolution: Array) -> list[int] | None:
+def _order(mine: Array, right: Array, resolution: Array, bound: Array) -> list[int] | None:
     """For each column the one of the right table that stands there; None if there is no such."""
     count = right.shape[1]
     if count < 2 or count > 4096:
         return None
-    room = float(np.nanmax(np.where(np.isfinite(case.bound), case.bound, 0.0), initial=0.0))
+    room = np.where(np.isfinite(bound), bound, 0.0) + 1e-12 * np.abs(right)
     order = []
     for j in range(count):
         apart = np.abs(right - mine[:, [j]]) - resolution[:, [j]] * (1 + 1e-9)
-        fits = np.flatnonzero((apart <= room + 1e-12 * np.abs(right)).all(axis=0))
+        fits = np.flatnonzero((apart <= room).all(axis=0))
         if not fits.size:
             return None
         order.append(j if j in fits else int(fits[0]))

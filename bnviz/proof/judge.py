@@ -221,9 +221,8 @@ def _apart(case: Case) -> str:
     mine, right = case.mine.values, case.right
     away = np.abs(mine - right)
     off = away > case.room
-    worst = tuple(
-        int(i) for i in np.unravel_index(int(np.where(off, away, 0.0).argmax()), right.shape)
-    )
+    away = np.where(off, away, 0.0) if off.any() else away
+    worst = tuple(int(i) for i in np.unravel_index(int(away.argmax()), right.shape))
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
         case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"

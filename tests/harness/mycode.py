@@ -364,6 +364,7 @@ def _wrong(e: Handed, symbol: str, count: str = "") -> object:
     if not count:
         return True
     plain = e.was in FAULTS and not largest([max(row) for row in e.half]) and not e.explained()
+    plain = plain and max(largest(row) for row in e.mine) > mp.mpf("1e-6") * max(e.sizes)
     return int(count) == len(FAULTS) and not plain
 
 
@@ -608,7 +609,8 @@ Q = "judge hidden"
 def _passing(e: Handed, factor: float) -> int:
     """How many faults give these numbers within so many times the digits and what rounding does."""
     t, count = run(e.s), 0
-    room = e.room(FORMATS["bfloat16"] if factor > 1 else FORMATS["float64"])
+    coarse = zip(e.room(FORMATS["bfloat16"]), e.room(FORMATS["float16"]), strict=True)
+    room = [one + two for one, two in coarse]
     for wrong in wrongs(t, e.term):
         if wrong.value.size != int(np.prod(e.shape)):
             continue
