@@ -214,7 +214,8 @@ def no_ledger(c: Capture, neuron: int) -> str:
 
 def furthest(far: Array, bound: Array) -> int:
     """The neuron that lies furthest beyond its bound, or comes nearest to it."""
-    return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
+    with np.errstate(over="ignore"):
+        return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
 
 
 def agreement(seen: Neurons) -> tuple[bool | None, str] | None:

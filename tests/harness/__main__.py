@@ -18,18 +18,21 @@ from tests.harness import (
     derive,
     explore,
     figures,
+    held,
     layers,
     lesson,
     lever,
     mycode,
+    room,
     weights,
 )
 from tests.harness.exact import Exact, digits
+from tests.harness.reds import reds
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
 Pages = tuple[ModuleType, ...]
-PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, layers)
+PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, layers, held, room)
 MANY = 3000  # seeds of --all
 
 
@@ -66,6 +69,22 @@ def over(
     return count, wrong
 
 
+def show_reds(start: int, count: int) -> int:
+    """Every check on so many random scenarios; 1 where one of them shows red."""
+    found = Counter[str]()
+    first: dict[str, str] = {}
+    since = time.perf_counter()
+    for name, s in scenes(start, count):
+        for red in reds(s):
+            found[red] += 1
+            first.setdefault(red, name)
+    for red, many in found.most_common():
+        print(f"{many:5d} × {red} (first {first[red]})")
+    told = f"{count} scenarios from {start}, all checks: {sum(found.values())} red"
+    print(f"{told}, {time.perf_counter() - since:.0f} s")
+    return 1 if found else 0
+
+
 def main() -> int:
     """Judge, and say what was found."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -73,7 +92,10 @@ def main() -> int:
     options.add_argument("--page", help="of this module only")
     options.add_argument("--start", type=int, default=0)
     options.add_argument("--count", type=int, default=400)
+    options.add_argument("--checks", type=int, help="all checks on so many scenarios, in place")
     chosen = options.parse_args()
+    if chosen.checks:
+        return show_reds(chosen.start, chosen.checks)
     pages = tuple(page for page in PAGES if (chosen.page or "") in page.__name__)
     count = MANY if chosen.all else chosen.count
     since = time.perf_counter()

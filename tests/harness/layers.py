@@ -797,7 +797,7 @@ def _layer_size(h: _Row, size: str) -> object:
 @rule(CELL, "silent: #, #")
 def _silent(h: _Row, dead: str, constant: str) -> object:
     own = h.neurons()
-    if not own[0].fine:
+    if not own[0].fine or h.c.whole is not None:
         return True
     silent = sum(largest(e.g) <= 1e-150 for e in own) if h.c.backward else 0
     fixed = sum(e.var <= 1e-290 for e in own) if h.c.kind in BATCH else 0
