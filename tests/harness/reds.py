@@ -28,7 +28,7 @@ from bnviz.study.lever import Look, lever
 from bnviz.study.precision import passes
 from bnviz.study.weight_gradient import VANISHING
 from tests.harness.scenes import views
-from tests.proof.sweep_judge import pasted
+from tests.proof.sweep_judge import fits, pasted
 
 # Which sums of a norm are 0: those over its own groups, and what is made of whole ones.
 OWN = {"batch": "batch", "conv": "batch", "layer": "sample", "instance": "image", "group": "group"}
@@ -53,42 +53,30 @@ def reds(s: Scenario) -> Iterator[str]:
         yield from _check(s, t)
         for j, p in views(s):
             yield from _of(s, t, j, p)
-        yield from _judged(t)
+        yield from _judged(s, t)
         yield from _captured(s, t)
 
 
 def _of(s: Scenario, t: Trace, j: int, p: int) -> Iterator[str]:
     c = columns(t, View(j, p))
-    for name, total in c.sums.items():
-        if _tone(name, total) == "alarm":
-            yield f"explore: Σ {name}"
-    if s.d:
-        for look in (Look(), Look(mark=2.0), Look(rate=0.1, steps=3)):
-            v = lever(c, look)
-            if np.isfinite(v.pushes).all() and not v.lift.vanishes and not look.steps:
-                yield "lever: lift"
+    found = {f"explore: Σ {name}": _tone(name, v) != "alarm" for name, v in c.sums.items()}
     for at, step in enumerate(steps(Numbers(t, View(j, p), s.shape[0] // 2))):
-        if step["check"] and not step["check"]["holds"]:
-            yield f"derive: step {at + 1}, {step['check'].get('statement', '')}"
+        if step["check"]:
+            found[f"derive: step {at + 1}"] = step["check"]["holds"]
+    if not p:
+        found["weights: geometry"] = weights.geometry(t, j).holds
+        found["check: precision"] = check.precision(t, j, passes(t, j)).holds
     if s.d:
+        found["lever: lift"] = lever(c, Look(mark=2.0)).lift.vanishes
+        found["weights: outer"] = weights.outer(t, j, p).holds
         for case in VANISHING:
-            if not weights.vanishing(case, s, j, p).holds:
-                yield f"weights: {case.title}"
-        if not weights.outer(t, j, p).holds:
-            yield "weights: outer"
-    if p:
-        return
-    if not weights.geometry(t, j).holds:
-        yield "weights: geometry"
-    if not check.precision(t, j, passes(t, j)).holds:
-        yield "check: precision"
-    if s.d:
+            found[f"weights: {case.title}"] = weights.vanishing(case, s, j, p).holds
+    if s.d and not p:
         layer = as_layer(s)
+        found["weights: growth"] = weights.growth(layer, j).holds
         for power in (-3.0, -1.0, 0.0, 2.0):
-            if not weights.scale(layer, j, power).holds:
-                yield f"weights: scale, 10^{power:g}"
-        if not weights.growth(layer, j).holds:
-            yield "weights: growth"
+            found[f"weights: scale, 10^{power:g}"] = weights.scale(layer, j, power).holds
+    yield from (name for name, holds in found.items() if not holds)
 
 
 def _check(s: Scenario, t: Trace) -> Iterator[str]:
@@ -108,21 +96,19 @@ def _check(s: Scenario, t: Trace) -> Iterator[str]:
             yield f"check: neighbours, {norm} over {own}"
 
 
-def _judged(t: Trace) -> Iterator[str]:
+def _judged(s: Scenario, t: Trace) -> Iterator[str]:
     """Right numbers, whole, in float32 and to four decimals."""
     for term in checkable(t):
         right = np.asarray(getattr(t, term), dtype=np.float64)
         if not np.isfinite(right).all() or np.abs(right).max() > 1e150:
             continue
-        for how in ("whole", "4 decimals"):
-            mine = pasted(right, how)
-            if diagnose(t, term, mine).verdict == "wrong":
-                yield f"my code: {term}, {how}"
         short = right.astype(np.float32).astype(np.float64)
+        given = {how: pasted(right, how) for how in ("whole", "4 decimals")}
         if np.isfinite(short).all():
-            found = diagnose(t, term, Pasted(short, np.zeros(short.shape), "float32"))
-            if found.verdict == "wrong":
-                yield f"my code: {term}, float32"
+            given["float32"] = Pasted(short, np.zeros(short.shape), "float32")
+        for how, mine in given.items():
+            if not fits(s, term, mine) and diagnose(t, term, mine).verdict == "wrong":
+                yield f"my code: {term}, {how}"
 
 
 def _captured(s: Scenario, t: Trace) -> Iterator[str]:
