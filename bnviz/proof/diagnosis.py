@@ -564,7 +564,8 @@ def _weighed(case: Case) -> Iterator[Cause]:
         return
     other = list(_other_std(case, p))
     yield from other
-    if not other and n > 3 and p.exact.all() and p.unique.all():
+    telling = bool((p.off <= 0.1 * np.maximum(1.0, np.abs(p.coefficients))).all())
+    if not other and n > 3 and p.exact.all() and p.unique.all() and telling:
         told = "; ".join(
             f"neuron {j + 1}: " + ", ".join(significant(float(v)) for v in row)
             for j, row in enumerate(p.coefficients[:4])

@@ -553,7 +553,8 @@ def _along(e: Handed, j: int) -> tuple[Real, Real, Real]:
     must = mp.fsum(g * h for g, h in zip(o.g, o.x_hat, strict=True)) * o.eps * o.inv**3
     size = mp.fsum(abs(a * h) for a, h in zip(e.column(e.mine, j), o.x_hat, strict=True))
     half = mp.fsum(e.column(e.half, j)) * max(1, largest(o.x_hat))
-    return have, must, half + 64 * o.u * (size + o.scale * max(1, largest(o.x_hat)))
+    whole = mp.fsum(map(abs, e.column(e.mine, j)))  # no check is stricter than that of the sum
+    return have, must, half + 64 * o.u * (size + whole + o.scale * max(1, largest(o.x_hat)))
 
 
 @rule(
