@@ -97,7 +97,7 @@ def _resolution(numbers: list[_Number], unit: int) -> Array:
     digits = [x.digits for x in numbers]
     # Where all have as many decimals, a long number among short ones is only a large one.
     fixed = most >= 2 and all(x.decimals == most and not x.scientific for x in numbers)
-    whole = max(digits) >= EXACT and not (fixed and min(digits) < EXACT - 3)
+    whole = max(digits) >= EXACT and not (fixed and min(digits) < EXACT)
     if whole or not (most or any(x.value for x in numbers)):
         return np.zeros(len(numbers))
     powers = np.array([float(x.exponent - most + unit) for x in numbers])
