@@ -9,7 +9,7 @@ import numpy as np
 from mpmath import mp
 
 from bnviz.claims.ledger import tell
-from bnviz.claims.river import alt, say
+from bnviz.claims.river import Said, alt, say
 from bnviz.claims.surprise import SURPRISES
 from bnviz.core.columns import columns
 from bnviz.core.scenario import Scenario
@@ -38,7 +38,7 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     yield "river bias", f"{said.bias.claim} | {said.bias.why}"
     if said.weight:
         yield "river weight", f"{said.weight.claim} | {said.weight.why}"
-    yield "river alt", alt(c, said)
+    yield "river alt", _repeats(alt(c, said), said, s.frozen)
     if s.d:
         entry = _every_weight(c)[input][neuron]
         shown = "0" if entry["zero"] else number(float(entry["v"]), signed=True)
@@ -52,6 +52,22 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     for name, (_, title, words) in figures:
         yield f"title {name}", title
         yield f"alt {name}", words
+
+
+def _repeats(whole: str, said: Said, frozen: bool) -> str:
+    """The river in one sentence: is each of its parts what stands at that place?"""
+    parts = [" ".join(said.gate).rstrip(",")]
+    if frozen:
+        parts.append("mean and variance are constants")
+    else:
+        parts += [
+            f"the variance {' '.join(said.var[:2])}",
+            f"at the mean: {' '.join(said.mean[:2])}",
+        ]
+    parts += [claim.claim for claim in (said.bias, said.weight) if claim]
+    told = "; ".join(part.rstrip(":, ") for part in parts if part)
+    same = whole == f"The gradient flows from the loss to the weight: {told}."
+    return "It repeats what stands at the places, which is judged there." if same else whole
 
 
 def zero(value: Any, bound: Any) -> bool:
@@ -486,10 +502,7 @@ rule("river weight", "nothing finite for the weight")(
 )
 
 
-@rule("river alt", "The gradient flows from the loss to the weight: @")
-def _alt(e: Exact, words: str) -> object:
-    """It repeats the places' first lines, which are judged where they stand."""
-    return "nan" not in words
+always("river alt", "It repeats what stands at the places, which is judged there.")
 
 
 # ---- The notes under the sums, and the figures -----------------------------------------

@@ -82,7 +82,6 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
         for name in ("bias", "weight"):
             if said[name]:
                 yield f"river {name}", f"{said[name]['claim']} | {said[name]['why']}", e
-        yield "river alt", scene["river"]["alt"], e
         for name, total in scene["ledger"]["sums"].items():
             yield f"note {name}", total["note"], e
         if "lever" in scene:
@@ -118,4 +117,3 @@ always(
     "x stands for aW + b, what the layer in front puts out. Here it is set by hand; ∂L/∂W = Σ a · "
     "∂L/∂x is the same.",
 )
-rule("lever note", "drag it: the turn stays")(lambda e: True)
