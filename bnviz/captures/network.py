@@ -22,6 +22,7 @@ from bnviz.captures.npz import LARGEST, read_npz
 from bnviz.captures.record import Capture, CaptureError, Place, Whole
 from bnviz.captures.survey import survey
 from bnviz.core.arrays import Array
+from bnviz.words.numbers import number
 
 _MOST_FILES = 2000
 _MANIFEST = 2**20  # bytes
@@ -263,7 +264,7 @@ def join(parts: list[Capture]) -> Capture:
         rank, neuron = np.unravel_index(int(np.argmax(alone)), np.shape(alone))
         said += (
             f" Over rank {rank} alone the captured ∂L/∂x adds up to "
-            f"{alone[rank][neuron]:.2g} in size, at neuron {neuron + 1}."
+            f"{number(float(alone[rank][neuron]))} in size, at neuron {neuron + 1}."
         )
     kept: dict[str, Any] = {"weight": first.weight, "bias": first.bias} if "a" in rows else {}
     return Capture(

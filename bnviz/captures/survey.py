@@ -53,8 +53,8 @@ class Neurons:
         return None if self.dweight is None else np.linalg.norm(self.dweight, axis=0)
 
     def parts(self, neuron: int) -> dict[str, float]:
-        """The shares of |∂L/∂x̂|² of a neuron, by where they go; none where nothing came in."""
-        if self.g_size[neuron] == 0:
+        """The shares of |∂L/∂x̂|² of a neuron, by where they go; none where nothing can be told."""
+        if self.g_size[neuron] == 0 or not np.isfinite(self.g_size[neuron] + self.var[neuron]):
             return {}
         mean, x_hat = float(self.removed_mean[neuron]), float(self.removed_x_hat[neuron])
         return {"along 1": mean, "along x̂": x_hat, "kept": max(0.0, 1.0 - mean - x_hat)}

@@ -9,12 +9,16 @@ import numpy as np
 
 from bnviz.captures.record import Capture, Fault, faults
 from bnviz.captures.survey import Neurons, by_running, rounding_share, survey, written_off
+from bnviz.claims.ledger import tell
 from bnviz.core.arrays import Array
+from bnviz.core.columns import Columns
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.proof.judge import Diagnosis, diagnose
 from bnviz.proof.reading import Pasted, as_text
 from bnviz.proof.rounding import FORMATS
+from bnviz.words.claim import Claim
+from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 TINY = 100  # a variance below so many ε is ruled by ε
@@ -142,6 +146,60 @@ def what_kind(c: Capture, seen: Neurons) -> str:
     )  # fmt: skip
 
 
+def whole_layer(o: Overview, name: str) -> Claim:
+    """How many neurons stand out, and what layer this is."""
+    c, k = o.capture, o.capture.shape[1]
+    bad = sum(bool(finding.words) for finding in o.order)
+    verb = "stands" if bad == 1 else "stand"
+    mode = "training" if c.mode == "train" else "evaluation"
+    return Claim(
+        f"{bad} of {k} neurons {verb} out." if bad else f"None of the {k} neurons stands out.",
+        f"This is {name}: {c.rows} rows, {k} neurons, in {mode} mode. {c.note}".strip(),
+    )
+
+
+def taken_away(c: Capture) -> str:
+    """What of ∂L/∂x̂ the layer takes away."""
+    choose = "Choose a neuron to see its ledger."
+    g = TERMS["dx_hat"].symbol
+    if c.mode == "eval":
+        return f"In evaluation mode nothing of {g} is taken away. {choose}"
+    if c.kind not in BATCH:
+        return f"By neuron, nothing of {g} is taken away here. {choose}"
+    return (
+        f"Training takes away what of {g} lies along 1, its mean, and, as far as ε allows, what "
+        f"lies along {TERMS['x_hat'].symbol}; the shares are of its square. {choose}"
+    )
+
+
+def headline(o: Overview, neuron: int, seen: Columns) -> Claim:
+    """What the ledger of a neuron says, and what stands out of it."""
+    c = o.capture
+    words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
+    found = f"It stands out: {words}." if words else ""
+    if c.mode == "eval" and c.running_var is not None:
+        own = float(o.seen.dx_sum[neuron])
+        claim = f"This layer was evaluating: its own {TERMS['dx'].symbol} adds up to {number(own)}."
+        why = (
+            "There, mean and variance are constants, and ① with σ² = "
+            f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
+            "training would do with the same numbers."
+        )
+        return Claim(claim, f"{why} {found}".strip())
+    shown, rows = c.shape[0], c.rows
+    if c.kind not in BATCH:
+        claim = "The ledger shows what batch norm would do with these numbers."
+        return Claim(claim, f"{what_kind(c, o.seen)} {found}".strip())
+    if shown < rows:
+        return Claim(
+            f"These are {shown} of {rows} rows, as a batch of their own.",
+            f"The ledger takes their own mean and variance; the table of neurons counts all "
+            f"{rows}. {found}".strip(),
+        )
+    story = tell(seen)
+    return Claim(story.claim, f"{found} {story.why}".strip())
+
+
 def no_ledger(c: Capture, neuron: int) -> str:
     """Why no ledger of a neuron can be drawn; nothing where one can."""
     values = [c.x[:, neuron], c.dy[:, neuron], c.gamma[neuron], c.beta[neuron]]
@@ -156,7 +214,8 @@ def no_ledger(c: Capture, neuron: int) -> str:
 
 def furthest(far: Array, bound: Array) -> int:
     """The neuron that lies furthest beyond its bound, or comes nearest to it."""
-    return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
+    with np.errstate(over="ignore"):
+        return int(np.argmax(far / np.where(bound > 0, bound, np.finfo(float).tiny)))
 
 
 def agreement(seen: Neurons) -> tuple[bool | None, str] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bnviz.core.columns import Columns, Sum
+from bnviz.core.columns import Columns, Sum, columns, dweight_bounds
 from bnviz.core.identities import gradient_scale
 from bnviz.core.trace import Trace
+from bnviz.core.view import View
 from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
@@ -45,6 +47,22 @@ def blurred(c: Columns) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         could_be = float(np.abs(a - a.mean()) @ np.abs(dx - dx.mean()))
     return weight.bound > BLURRED * could_be
+
+
+def blurred_weights(t: Trace) -> NDArray[np.bool_]:
+    """The same of every entry of ∂L/∂W, (d, k); it needs a."""
+    a, weight = t.scenario.a, t.dweight
+    assert a is not None
+    assert weight is not None
+    with np.errstate(over="ignore", invalid="ignore"):
+        could_be = np.abs(a - a.mean(axis=0)).T @ np.abs(t.dx - t.dx.mean(axis=0))
+    bounds = dweight_bounds(t)
+    near = (np.abs(weight) <= bounds) & (bounds > BLURRED * could_be)
+    if t.scenario.frozen:
+        return np.zeros_like(near)
+    none = [no_gradient(columns(t, View(j, 0))) for j in range(weight.shape[1])]
+    found: NDArray[np.bool_] = near & (np.ptp(a, axis=0) > 0)[:, None] & ~np.array(none)
+    return found
 
 
 def nothing(t: Trace, neuron: int) -> str:

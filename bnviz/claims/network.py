@@ -15,6 +15,7 @@ from bnviz.claims import layer as claims
 from bnviz.claims.layer import BATCH, Overview
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
+from bnviz.words.claim import Claim
 from bnviz.words.numbers import significant
 
 KINDS = {
@@ -170,6 +171,19 @@ class Network:
         forward = [i for i, fault in faulty if fault.table not in {"dy", "dx"}]
         backward = [i for i, _ in reversed(faulty)]
         return next(iter(forward + backward), None)
+
+    def headline(self, name: str) -> Claim:
+        """How many layers have neurons that stand out, and what network this is."""
+        many, sick = len(self), sum(bool(row.words) for row in self.rows)
+        layers = f"{many} layer{'' if many == 1 else 's'}"
+        have, first = "has" if sick == 1 else "have", self.rows[self.worst_first()[0]].name
+        kinds = ", ".join(dict.fromkeys(KINDS[row.kind] for row in self.rows))
+        return Claim(
+            f"{sick} of {layers} {have} neurons that stand out; look at {first} first."
+            if sick
+            else f"No neuron stands out in {'this layer' if many == 1 else f'these {layers}'}.",
+            f"This is {name}: {layers}, {kinds}. {self.found.said}".strip(),
+        )
 
     def first_fault(self) -> str:
         """Which layer, table, row and neuron was not finite first; nothing where all are."""

@@ -213,6 +213,11 @@ def why(run: Run, step: int) -> Claim:
     if run.settings.depth == 1 or step == 0:
         return flow(run, step)
     trained, directions, lengths = given_back(run, step)
+    if not np.isfinite([trained, directions, lengths]).all():
+        return Claim(
+            "With the first directions or lengths back, numbers overflow here",
+            f"So what heals can’t be told from them. {_turned(run, step)}",
+        )
     numbers = f"{times(directions)} with the first directions back, {times(lengths)} with the "
     numbers += "first lengths"
     if _before(run) < 10:
@@ -340,6 +345,11 @@ def leaks(run: Run, step: int) -> Claim:
     """Does what the network says of a sample depend on who else is in the batch?"""
     sure = companies(run, step) * 100
     low, high = float(sure.min()), float(sure.max())
+    if not np.isfinite(sure).all():
+        return Claim(
+            "With other neighbours, numbers overflow here",
+            f"{when(step)} point 1 was put into {len(sure)} batches of others.",
+        )
     asked = f"{when(step)} point 1 was put into {len(sure)} batches of others."
     if high - low < 1e-6:
         return Claim(

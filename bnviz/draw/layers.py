@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from bnviz.claims.layer import BATCH
 from bnviz.claims.network import KINDS, Network, Row
 from bnviz.core.arrays import Array
 from bnviz.words.formula import mathml
@@ -80,7 +81,11 @@ def payload(network: Network, worst_first: bool, inputs: Array | None = None) ->
             "dx": cell(r.dx_size, significant(r.dx_size), bars[index]),
             "silent": cell(r.dead + r.constant, f"{r.dead}, {r.constant}"),
         }
+        nothing = "taken whole"
+        if r.kind in BATCH and r.mode == "train":
+            nothing = "no ∂L/∂x̂" if r.dead == r.neurons else "can’t be told"
         return {
+            "nothing": nothing,
             "neuron": index,
             "name": r.name,
             "called": f"Layer {r.name}: open its neurons",
@@ -97,6 +102,5 @@ def payload(network: Network, worst_first: bool, inputs: Array | None = None) ->
         "count": len(order),
         "order": "worst first" if worst_first else "in the order of the forward pass",
         "what": "Layer",
-        "nothing": "taken whole",
         "images": None if inputs is None else images(inputs),
     }

@@ -112,13 +112,17 @@ def _sum(column: str, c: Columns) -> Json:
 
 
 def _hidden(c: Columns, rows: list[int], quiet: bool) -> str:
-    """What is left out of the table, and what x stands for where it is set by hand."""
+    """What is left out of the table, and what x stands for where it is set by hand.
+
+    rows: those shown. While a number is held they stay, whichever are the largest then.
+    """
     n, dx, dweight = c.values["dx"].size, TERMS["dx"].symbol, TERMS["dweight"].symbol
     said = []
     if len(rows) < n:
         said.append(
-            f"{len(rows)} of {n} samples are shown, those with the largest {dx}. The sums are of "
-            f"all {n}."
+            f"{len(rows)} of {n} samples are shown, "
+            + (f"those with the largest {dx}" if rows == c.rows else "the same while one is held")
+            + f". The sums are of all {n}."
         )
     if not quiet:
         said.append(

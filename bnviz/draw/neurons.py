@@ -77,6 +77,7 @@ def payload(o: Overview) -> dict[str, Any]:
             "neuron": j,
             "words": "; ".join(finding.words),
             "cells": cells,
+            "nothing": f"no {TERMS['dx_hat'].symbol}" if seen.g_size[j] == 0 else "can’t be told",
             "parts": [
                 {"name": name, "share": float(share), "t": f"{share:.0%}"}
                 for name, share in seen.parts(j).items()
@@ -90,5 +91,4 @@ def payload(o: Overview) -> dict[str, Any]:
         "first": max(FIRST, min(sum(bool(f.words) for f in shown), 2 * FIRST)),
         "count": len(o.order),
         "order": "worst first" if o.order[0].words else f"largest {TERMS['dx'].symbol} first",
-        "nothing": f"no {TERMS['dx_hat'].symbol}",
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bnviz.claims.ledger import blurred_weights
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, dweight_bounds
@@ -79,13 +80,22 @@ def flow(c: Columns, rows: list[int] | None = None) -> Flow:
 
 
 def _every_weight(c: Columns) -> list[list[dict[str, Any]]]:
-    """All of ∂L/∂W, an entry for each input (rows) and neuron, with whether it is 0."""
+    """All of ∂L/∂W, an entry for each input (rows) and neuron: is it 0, or lost in rounding?"""
     if c.trace.dweight is None:
         return []
     zero = np.abs(c.trace.dweight) <= dweight_bounds(c.trace)
+    lost = blurred_weights(c.trace)
+    d, k = zero.shape
     return [
-        [{"v": plain(v), "zero": z} for v, z in zip(row, zeros, strict=True)]
-        for row, zeros in zip(c.trace.dweight.tolist(), zero.tolist(), strict=True)
+        [
+            {
+                "v": plain(float(c.trace.dweight[p, j])),
+                "zero": bool(zero[p, j]),
+                "lost": bool(lost[p, j]),
+            }
+            for j in range(k)
+        ]
+        for p in range(d)
     ]
 
 

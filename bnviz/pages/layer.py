@@ -19,12 +19,11 @@ from bnviz.captures.network import File, files_in_zip, layers_of
 from bnviz.captures.npz import LARGEST
 from bnviz.claims import layer as claims
 from bnviz.claims.layer import Overview
-from bnviz.claims.ledger import tell
-from bnviz.claims.network import KINDS, Network, open_network
+from bnviz.claims.network import Network, open_network
 from bnviz.components import neurons, stage
 from bnviz.components.stage import Reply, Scene, Show
 from bnviz.core.arrays import Array
-from bnviz.core.columns import Columns, columns
+from bnviz.core.columns import columns
 from bnviz.core.scenario import MAX_ROWS
 from bnviz.core.trace import run
 from bnviz.core.view import View
@@ -33,9 +32,7 @@ from bnviz.draw import neurons as table
 from bnviz.proof import judge
 from bnviz.screen import handed, mycode, session
 from bnviz.screen.parts import escaped
-from bnviz.words.claim import Claim
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import number
 
 _SHIPPED = Path(__file__).parents[1] / "captures" / "digits.zip"
 _LARGEST = 1024  # MB
@@ -226,18 +223,9 @@ def _go_to(index: int | None) -> None:
 
 
 def _network(name: str, network: Network) -> None:
-    rows = network.rows
-    sick = [row for row in rows if row.words]
-    first = rows[network.worst_first()[0]]
-    have = "has" if len(sick) == 1 else "have"
-    found = f"{len(sick)} of {len(rows)} layers {have} neurons that stand out"
-    st.markdown(
-        f"# {escaped(f'{found}; look at {first.name} first.')}"
-        if sick
-        else f"# No neuron stands out in these {len(rows)} layers."
-    )
-    kinds = ", ".join(dict.fromkeys(KINDS[row.kind] for row in rows))
-    st.markdown(escaped(f"This is {name}: {len(rows)} layers, {kinds}. {network.found.said}"))
+    told = network.headline(name)
+    st.markdown(f"# {escaped(told.claim)}")
+    st.markdown(escaped(told.why))
     for said in (network.first_fault(), network.not_captured()):
         if said:
             st.markdown(f":orange[{escaped(said)}]")
@@ -298,15 +286,10 @@ def _walk_layers() -> None:
 
 def _all_neurons(name: str, o: Overview) -> None:
     c = o.capture
-    n, k = c.rows, c.shape[1]
-    bad = sum(bool(finding.words) for finding in o.order)
-    verb = "stands" if bad == 1 else "stand"
     _walk_layers()
-    st.markdown(
-        f"# {bad} of {k} neurons {verb} out." if bad else f"# None of the {k} neurons stands out."
-    )
-    mode = "training" if c.mode == "train" else "evaluation"
-    st.markdown(escaped(f"This is {name}: {n} rows, {k} neurons, in {mode} mode. {c.note}"))
+    told = claims.whole_layer(o, name)
+    st.markdown(f"# {escaped(told.claim)}")
+    st.markdown(escaped(told.why))
     for said in (claims.first_fault(c), claims.what_kind(c, o.seen)):
         if said:
             st.markdown(escaped(said))
@@ -318,19 +301,7 @@ def _all_neurons(name: str, o: Overview) -> None:
     if o.found is not None and o.found.causes:
         mycode.show_lines(o.found)
     neurons.neurons(table.payload(o), on_look=session.callback(_on_look))
-    st.markdown(
-        escaped(
-            f"Training takes away what of {TERMS['dx_hat'].symbol} lies along 1, its mean, and, as "
-            f"far as ε allows, what lies along {TERMS['x_hat'].symbol}; the shares are of its "
-            "square. Choose a neuron to see its ledger."
-            if c.mode == "train" and c.kind in claims.BATCH
-            else f"By neuron, nothing of {TERMS['dx_hat'].symbol} is taken away here. Choose a "
-            "neuron to see its ledger."
-            if c.mode == "train"
-            else f"In evaluation mode nothing of {TERMS['dx_hat'].symbol} is taken away. Choose a "
-            "neuron to see its ledger."
-        )
-    )
+    st.markdown(escaped(claims.taken_away(c)))
     with st.container(horizontal=True, key="ways"):
         _ways_in()
         _ways_out(c)
@@ -375,35 +346,6 @@ def _hand_in(c: Capture) -> None:
 
 
 # ---- One neuron --------------------------------------------------------------------------
-
-
-def _headline(o: Overview, neuron: int, seen: Columns) -> Claim:
-    """What the ledger of this neuron says, and what stands out of it."""
-    c = o.capture
-    words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
-    found = f"It stands out: {words}." if words else ""
-    if c.mode == "eval" and c.running_var is not None:
-        own = float(o.seen.dx_sum[neuron])
-        return Claim(
-            f"This layer was evaluating: its own {_DX} adds up to {number(own)}.",
-            f"There, mean and variance are constants, and ① with σ² = "
-            f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
-            f"training would do with the same numbers. {found}",
-        )
-    shown, rows = c.shape[0], c.rows
-    if c.kind not in claims.BATCH:
-        return Claim(
-            "The ledger shows what batch norm would do with these numbers.",
-            f"{claims.what_kind(c, o.seen)} {found}".strip(),
-        )
-    if shown < rows:
-        return Claim(
-            f"These are {shown} of {rows} rows, as a batch of their own.",
-            f"The ledger takes their own mean and variance; the table of neurons counts all "
-            f"{rows}. {found}".strip(),
-        )
-    story = tell(seen)
-    return Claim(story.claim, f"{found} {story.why}".strip())
 
 
 def _on_stage_event() -> None:
@@ -453,7 +395,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     seen = columns(run(excerpts.whole(o.capture, o.seen, neuron)), View())
     seen_as = View(neuron, inputs[0] if inputs else 0)
     stage.stage(
-        Scene(seen, _headline(o, neuron, seen)),
+        Scene(seen, claims.headline(o, neuron, seen)),
         Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
         reply=Reply(st.session_state.get("answered"), back=session.back()),
         on_event=session.callback(_on_stage_event),

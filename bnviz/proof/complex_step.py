@@ -204,8 +204,11 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
 
 
 @np.errstate(all="ignore")
-def sizes(t: Trace, loss: str = "given") -> dict[str, Array]:
-    """How large the numbers are that are added up in each term: what rounding is measured by."""
+def sizes(t: Trace, loss: str = "given", share: float = 1.0) -> dict[str, Array]:
+    """How large the numbers are that are added up in each term: what rounding is measured by.
+
+    share: of that; the whole may be larger than float64 holds.
+    """
     s = t.scenario
     # Where y ends near 0, its rounding is still that of the numbers it was made of.
     y_size = np.abs(s.gamma) * np.abs(t.x_hat).max(axis=0) + np.abs(s.beta)
@@ -213,13 +216,13 @@ def sizes(t: Trace, loss: str = "given") -> dict[str, Array]:
     upstream = np.abs(s.dy) + noise
     # The imaginary part is h times as small, and below TINY it has no digits.
     faint = 0.0 if loss == "given" else TINY / _STEP / rounding(s.shape[0])
-    upstream = upstream + faint
+    upstream = (upstream + faint) * share
     g = np.abs(s.gamma) * upstream
     widest = np.maximum(np.abs(t.x_hat).max(axis=0), 1.0)
-    scale = np.maximum(gradient_scale(t), t.inv_std * g.sum(axis=0)) * widest
+    scale = np.maximum(gradient_scale(t) * share, t.inv_std * g.sum(axis=0)) * widest
     found = {
         "dx_hat": g,
-        "dvar": t.inv_std**2 * (g * np.abs(t.x_hat)).sum(axis=0) * widest,
+        "dvar": (g * np.abs(t.x_hat)).sum(axis=0) * widest * t.inv_std * t.inv_std,
         "dmean": scale,
         "dx": np.broadcast_to(scale, s.shape),
         "dgamma": upstream.sum(axis=0) * widest,
@@ -240,11 +243,11 @@ ROUNDINGS = 4  # how many times the rounding of a sum a term may differ by
 def against(t: Trace, found: dict[str, Array], loss: str = "given") -> dict[str, Comparison]:
     """Each term of a trace beside what was found. t: under the loss; it may be a wrong one."""
     share = ROUNDINGS * rounding(t.scenario.shape[0])
-    size = sizes(t, loss)
+    size = sizes(t, loss, share)
     # An x̂ near 0 has the rounding of the widest x̂.
     size["dvar"] = np.maximum(size["dvar"], t.inv_std * size["dmean"])
     return {
-        term: Comparison(term, np.asarray(getattr(t, term)), value, share * size[term] + TINY)
+        term: Comparison(term, np.asarray(getattr(t, term)), value, size[term] + TINY)
         for term, value in found.items()
     }
 

@@ -36,6 +36,7 @@ class Cause:
 
 _MOST = 12  # causes
 _SOLVED = 1.5
+_MOST_SHARE = 0.1
 _SMALL = 2**12  # numbers: what every fault makes of so many is kept
 
 
@@ -80,13 +81,21 @@ class Case:
     def allowed(self, value: Array) -> Array:
         """What digits and rounding explain, if this is what was computed; the shape of value."""
         if value.shape == self.bound.shape:
-            grown = np.maximum(1.0, _columns(np.abs(value)) / self.scale)
-            room = self.bound * grown
+            # What is larger than the right numbers rounds as a share of itself.
+            share = np.minimum(_columns(self.bound) / self.scale, _MOST_SHARE)
+            nothing = 64 * self.form.u * len(self.t.x_hat) ** 0.5  # where nothing is added up
+            share = np.where(self.scale > 1e-290, share, nothing)
+            room = self.bound + share * _columns(np.abs(value))
         else:
             share = (self.bound / np.where(self.size > 0, self.size, np.inf)).max(initial=0.0)
             room = np.full(value.shape, share * float(np.abs(value).max(initial=0.0)))
         exact: Array = room + 1e-12 * np.abs(value) + self.form.least
         return exact
+
+    @cached_property
+    def room(self) -> Array:
+        """By how much each entry may differ from the right one, for its digits and rounding."""
+        return self.allowed(self.right) + self.mine.resolution * (1 + 1e-9)
 
     def fits(self, value: Array, slack: float = 1.0) -> bool:
         """Are these the numbers that were handed in, as far as digits and rounding tell?
@@ -100,6 +109,12 @@ class Case:
         if value is not self.right and not np.isfinite(allowed).any():
             return False  # where rounding may do anything, nothing can be named
         return bool((np.abs(mine.values - value) <= allowed).all())
+
+    def tells(self, value: Array) -> bool:
+        """Would these numbers have fitted less than half or twice of it? Else they name nothing."""
+        mine = shaped(self.mine, value.shape)
+        room = self.allowed(value) + mine.resolution
+        return bool((room < 0.5 * _columns(np.abs(value))).any() or not (value - mine.values).any())
 
 
 @lru_cache(maxsize=4)
@@ -135,7 +150,7 @@ def turned(mine: Pasted) -> Pasted:
 
 
 def _listed(case: Case) -> Iterator[Cause]:
-    found = [wrong for wrong in case.wrongs() if case.fits(wrong.value)]
+    found = [w for w in case.wrongs() if case.fits(w.value) and case.tells(w.value)]
     # What is wrong in the term itself is simpler than what follows from a wrong ∂L/∂x.
     for wrong in sorted(found, key=lambda wrong: wrong.follows):
         yield cause(wrong.name)
@@ -157,6 +172,8 @@ def _pasted(case: Case) -> Iterator[Cause]:
         if name in skip or value is None or np.shape(value) != case.right.shape:
             continue
         value = np.asarray(value, dtype=np.float64)
+        if not case.tells(value):
+            continue
         if value.any() and not case.same(value, case.right) and case.fits(value):
             yield Cause(
                 "pasted",
@@ -181,14 +198,15 @@ def _moved(case: Case) -> Iterator[Cause]:
         return
     name = case.term
     if right.ndim == 1:
-        order = _order(case, mine.values[None, :], right[None, :], mine.resolution[None, :])
+        bound = case.bound[None, :]
+        order = _order(mine.values[None, :], right[None, :], mine.resolution[None, :], bound)
         if order is not None:
             yield _neurons(name, order)
         return
-    order = _order(case, mine.values, right, mine.resolution)
+    order = _order(mine.values, right, mine.resolution, case.bound)
     if order is not None:
         yield _neurons(name, order)
-    rows = _order(case, mine.values.T, right.T, mine.resolution.T)
+    rows = _order(mine.values.T, right.T, mine.resolution.T, case.bound.T)
     if rows is not None:
         back = rows == list(range(len(rows)))[::-1]
         what = "sample" if right.shape[0] == case.t.x_hat.shape[0] else "input"
@@ -209,16 +227,16 @@ def _moved(case: Case) -> Iterator[Cause]:
         )
 
 
-def _order(case: Case, mine: Array, right: Array, resolution: Array) -> list[int] | None:
+def _order(mine: Array, right: Array, resolution: Array, bound: Array) -> list[int] | None:
     """For each column the one of the right table that stands there; None if there is no such."""
     count = right.shape[1]
     if count < 2 or count > 4096:
         return None
-    room = float(np.nanmax(np.where(np.isfinite(case.bound), case.bound, 0.0), initial=0.0))
+    room = np.where(np.isfinite(bound), bound, 0.0) + 1e-12 * np.abs(right)
     order = []
     for j in range(count):
         apart = np.abs(right - mine[:, [j]]) - resolution[:, [j]] * (1 + 1e-9)
-        fits = np.flatnonzero((apart <= room + 1e-12 * np.abs(right)).all(axis=0))
+        fits = np.flatnonzero((apart <= room).all(axis=0))
         if not fits.size:
             return None
         order.append(j if j in fits else int(fits[0]))
@@ -293,7 +311,7 @@ def _factor(case: Case) -> Iterator[Cause]:
             return
     if name == "dx":
         return  # its paths tell more
-    told = ", ".join(f"{float(c):.4g}" for c in each[:8])
+    told = ", ".join(significant(float(c)) for c in each[:8])
     yield Cause(
         "factor_each",
         f"Each neuron is multiplied by a number of its own: {told}. Another σ or another γ stands "
@@ -468,6 +486,7 @@ def _other_std(case: Case, p: Paths) -> Iterator[Cause]:
         only = np.sqrt(c[:, 1])
         front = 1.0 / np.square(r * t.inv_std)  # σ² + ε, as it would be
     fixed = (np.abs(c[:, 1:]) <= np.where(np.isfinite(p.off[:, 1:]), p.off[:, 1:], 0)).all()
+    parts = np.stack([t.dx_direct, t.dx_via_var, t.dx_via_mean], axis=2)
     if fixed and (r > 0).all() and (front > 0).all():
         told = ", ".join(significant(float(v)) for v in front[:8] - t.scenario.eps)
         yield Cause(
@@ -488,7 +507,10 @@ def _other_std(case: Case, p: Paths) -> Iterator[Cause]:
             continue
         expected = np.column_stack(pattern)
         room = off + off[:, :1] * np.maximum(1, 3 * share**2)[:, None]
-        if (np.abs(c - expected) <= room).all() and (np.abs(share - 1) > 1e-9).any():
+        # Where paths are parallel the weights are open, and the numbers must tell.
+        made = (parts * expected).sum(axis=2)
+        fits = (np.abs(c - expected) <= room).all() and case.fits(made, 2 * _SOLVED)
+        if fits and (np.abs(share - 1) > 1e-9).any():
             yield _inverse(case, where, line, share)
             return
 
@@ -509,7 +531,7 @@ def _inverse(case: Case, where: str, line: str, share: Array) -> Cause:
             f"{name} = … / sqrt(var + {value:.3g})",
             f"{name} = … / sqrt(var + eps)",
         )
-    told = ", ".join(f"{float(v):.4g}" for v in (eps + t.var - t.scenario.eps)[:8])
+    told = ", ".join(significant(float(v)) for v in (eps + t.var - t.scenario.eps)[:8])
     return Cause(
         "other_variance",
         f"Another variance stands in 1/√(σ²+ε), {where}: as if it were {told}",
@@ -542,7 +564,8 @@ def _weighed(case: Case) -> Iterator[Cause]:
         return
     other = list(_other_std(case, p))
     yield from other
-    if not other and n > 3 and p.exact.all() and p.unique.all():
+    telling = bool((p.off <= 0.1 * np.maximum(1.0, np.abs(p.coefficients))).all())
+    if not other and n > 3 and p.exact.all() and p.unique.all() and telling:
         told = "; ".join(
             f"neuron {j + 1}: " + ", ".join(significant(float(v)) for v in row)
             for j, row in enumerate(p.coefficients[:4])
@@ -630,7 +653,9 @@ def residual(case: Case) -> str:
         bad = _counted(row, np.flatnonzero(rows))
         said.append(f"The difference is in {bad} alone.")
     elif case.term == "dx":
-        j = int(np.argmax(np.abs(away / np.where(case.size > 0, case.size, np.inf)).max(axis=0)))
+        off = np.where(wrong, np.abs(away), 0.0)
+        j = int(np.argmax((off / np.maximum(case.size, np.finfo(float).tiny)).max(axis=0)))
+        away = away / off[:, j].max()
         whole = float(np.square(away[:, j]).sum())
         x_hat = case.t.x_hat[:, j]
         square = float(np.square(x_hat).sum())

@@ -198,10 +198,15 @@ def hidden(case: Case) -> tuple[str, ...]:
 def _maybe(case: Case) -> Diagnosis:
     """Right only if the numbers are of a format that nothing proves."""
     symbol, name = TERMS[case.term].symbol, case.form.name
+    so = (
+        "they are right to its rounding"
+        if np.isfinite(case.bound).all()
+        else "rounding may have done anything to them"
+    )
     return Diagnosis(
         f"Your {symbol} has too few digits to tell.",
-        f"If these are numbers of {name}, they are right to its rounding; if not, they are off. "
-        f"Say which by printing the dtype along, or print more digits. {_apart(case)}",
+        f"If these are numbers of {name}, {so}; if not, they are off. Say which by printing the "
+        f"dtype along, or print more digits. {_apart(case)}",
         holds=False,
         verdict="unclear",
         mine=case.mine.values,
@@ -214,9 +219,10 @@ def _maybe(case: Case) -> Diagnosis:
 def _apart(case: Case) -> str:
     """Where the numbers differ most, with as many digits as show it."""
     mine, right = case.mine.values, case.right
-    room = case.allowed(right) + case.mine.resolution
-    share = np.abs(mine - right) / np.where(room > 0, room, np.finfo(float).tiny)
-    worst = tuple(int(i) for i in np.unravel_index(int(np.abs(share).argmax()), right.shape))
+    away = np.abs(mine - right)
+    off = away > case.room
+    away = np.where(off, away, 0.0) if off.any() else away
+    worst = tuple(int(i) for i in np.unravel_index(int(away.argmax()), right.shape))
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
         case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"
@@ -269,7 +275,8 @@ def _caught(case: Case) -> str:
     dx = TERMS["dx"].symbol
     if case.term == "dx":
         mine = case.mine.values
-        room = (case.allowed(case.right) + case.mine.resolution).sum(axis=0)
+        # Wrong numbers may be far larger than right ones, and so is what adding them rounds.
+        room = (case.allowed(mine) + case.mine.resolution).sum(axis=0)
         x_hat = case.t.x_hat
         total = np.abs(mine.sum(axis=0)) - 2 * room
         if (total > 0).any():

@@ -15,6 +15,7 @@ from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
+_TELLING = 0.05  # a coefficient that may be off by more is not called whole
 _ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
 
 
@@ -36,10 +37,11 @@ class Paths:
     rest: Array
 
     def rounded(self) -> Array:
-        """The coefficients, (k, 3): a whole number where that is within what they may be off."""
+        """The coefficients, (k, 3): a whole number where no other can be told from it."""
         whole = np.round(self.coefficients)
-        near = np.abs(self.coefficients - whole) <= np.maximum(self.off, 1e-6)
-        return np.where(near & np.isfinite(self.off), whole, self.coefficients) + 0.0
+        away = np.abs(self.coefficients - whole)
+        near = (away <= self.off) | ((away <= 1e-9) & (whole != 0))
+        return np.where(near & (self.off < _TELLING), whole, self.coefficients) + 0.0
 
 
 @np.errstate(all="ignore")
@@ -64,7 +66,9 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         away = back @ (dx[:, j] - t.dx[:, j])
         coefficients[j] += away
         rest[:, j] = dx[:, j] - parts @ coefficients[j]
-        room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
+        large = np.abs(parts).max(axis=0)
+        grown = float((np.abs(coefficients[j]) * large).max() / max(large.max(), 1e-300))
+        room = allowed[:, j] * max(1.0, grown)
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
         unique[j] = bool(keep.sum() == 3)
         # A part is open where a direction was dropped in which it has a share.

@@ -94,7 +94,11 @@ def _resolution(numbers: list[_Number], unit: int) -> Array:
     all: "0.7" beside "0.66779169" is 0.70000000. Nothing but "0" and "0." is exactly that.
     """
     most = max(x.decimals for x in numbers)
-    if max(x.digits for x in numbers) >= EXACT or not (most or any(x.value for x in numbers)):
+    digits = [x.digits for x in numbers]
+    # Where all have as many decimals, a long number among short ones is only a large one.
+    fixed = most >= 2 and all(x.decimals == most and not x.scientific for x in numbers)
+    whole = max(digits) >= EXACT and not (fixed and min(digits) < EXACT)
+    if whole or not (most or any(x.value for x in numbers)):
         return np.zeros(len(numbers))
     powers = np.array([float(x.exponent - most + unit) for x in numbers])
     halves: Array = 0.5 * 10.0 ** np.maximum(powers, -300.0)

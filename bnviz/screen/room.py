@@ -191,6 +191,12 @@ def _csv(code: str) -> str:
         return f"{error}\n"
 
 
+def answered(said: int, phones: int, asked: bool) -> str:
+    """How many phones there are, and of those how many have answered."""
+    there = f"{phones} {'phone' if phones == 1 else 'phones'}"
+    return f"{said} of {there} answered" if asked else there
+
+
 @st.fragment(run_every=_EVERY)
 def _tally(asked: bool) -> None:
     """How many are there and have answered; it asks by itself, and follows another window."""
@@ -204,9 +210,8 @@ def _tally(asked: bool) -> None:
         st.rerun()
     if room.version != st.session_state.room_seen[0]:
         st.rerun()
-    answered = sum(counts.get(room.step, {}).values())
-    said = f"{phones} {'phone' if phones == 1 else 'phones'}"
-    st.markdown(f"{answered} of {said} answered" if asked else said, width="content")
+    said = sum(counts.get(room.step, {}).values())
+    st.markdown(answered(said, phones, asked), width="content")
 
 
 def door() -> None:

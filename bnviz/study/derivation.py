@@ -6,6 +6,7 @@ shown is the one that is evaluated, for all samples of one neuron at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -128,16 +129,35 @@ def names(t: Trace, neuron: int) -> dict[str, Array | float]:
 @np.errstate(all="ignore")
 def lines(t: Trace, neuron: int) -> list[Line]:
     """All moves for one neuron. The left side is the line before, first of all ∂L/∂x itself."""
-    letters = names(t, neuron)
+    letters, unit = _in_units(names(t, neuron))
     bound = rounding(t.x_hat.shape[0]) * float(gradient_scale(t)[neuron]) + TINY
     left = t.dx[:, neuron]
     found = []
     for move in MOVES:
         # The expressions are the constants above; nothing that a person typed comes here.
-        right = eval(move.code, {"__builtins__": {}}, dict(letters))
+        right = unit(eval(move.code, {"__builtins__": {}}, letters))
         found.append(Line(left, right, bound))
         left = right
     return found
+
+
+def _in_units(
+    letters: dict[str, Array | float],
+) -> tuple[dict[str, Array | float], Callable[[Array], Array]]:
+    """The letters in units of their own size, powers of two, and the way back for ∂L/∂x.
+
+    s³ of numbers like 1e150 is no float64, and the three paths are.
+    """
+
+    def power(*sizes: Array | float) -> int:
+        most = max(float(np.abs(size).max()) for size in sizes)
+        return int(np.frexp(most)[1]) if np.isfinite(most) and most > 0 else 0
+
+    of_s, of_gamma = power(letters["s"]), power(letters["gamma"])
+    of_dy = power(letters["dy"], letters["dbeta"], letters["dgamma"])
+    powers = {"g": of_gamma + of_dy, "gamma": of_gamma, "s": of_s, "d": -of_s, "h": 0, "n": 0}
+    scaled = {name: np.ldexp(value, -powers.get(name, of_dy)) for name, value in letters.items()}
+    return scaled, lambda dx: np.ldexp(dx, of_s + of_gamma + of_dy)
 
 
 @dataclass(frozen=True)

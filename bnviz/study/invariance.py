@@ -71,7 +71,7 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
     assert layer.bias is not None
     assert t.dweight is not None
     w, dw = layer.weight[:, neuron], t.dweight[:, neuron]
-    share = float(layer.eps * t.inv_std[neuron] ** 2)
+    share = float(layer.eps * t.inv_std[neuron] * t.inv_std[neuron])  # whose square may be ∞
     size = np.abs(inputs(layer)).max(axis=0) @ np.abs(w) + abs(layer.bias[neuron])
     along = float(np.abs(t.dx_hat[:, neuron] * t.x_hat[:, neuron]).sum())
     return Invariance(

@@ -287,7 +287,7 @@ class Run:
     def at(self, step: int) -> tuple[Parameters, Statistics | None]:
         """The parameters at a step so far, and the statistics that were held."""
         step = min(max(step, 0), self.steps)
-        if step == self.steps:
+        if step == self.steps and self.fault is None:  # after one, the step beyond was begun
             return self._views(self.now.vector.copy()), self._held
         last = [c for c in self._checkpoints if c.step <= step][-1]
         p, kept, held = self._views(last.vector.copy()), last.kept.copy(), last.held

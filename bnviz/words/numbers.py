@@ -117,4 +117,7 @@ def told_apart(one: float, other: float) -> tuple[str, str]:
             f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e") for value in (one, other)
         ]
         shown = [text.replace("e+", "e") for text in shown]
+    # Of two sizes the smaller must not read as 0; and a zero has no sign and no power.
+    values = (one, other)
+    shown = [t if float(t) else number(v) for t, v in zip(shown, values, strict=True)]
     return shown[0].replace("-", "−"), shown[1].replace("-", "−")

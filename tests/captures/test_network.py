@@ -191,7 +191,7 @@ def test_a_norm_over_all_ranks_is_one_layer_and_adds_up_over_all(sampled: bool) 
     assert there(claims.agreement(seen))[0]
     assert (np.abs(seen.dx_sum) <= seen.sum_bound).all()
     alone = np.abs([there(p.dx).sum(axis=0) for p in split(False)[1]])
-    assert f"adds up to {alone.max():.2g} in size" in both.note
+    assert f"adds up to {alone.max():.2f} in size" in both.note
     bent = dataclasses.replace(both, dx=np.asarray(1.01 * there(both.dx)))
     assert there(claims.agreement(survey.survey(bent)))[0] is False
     # One rank by itself is not accused.

@@ -13,33 +13,54 @@ import numpy as np
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
-from tests.harness import check, derive, explore, lesson, lever, weights
+from tests.harness import (
+    check,
+    derive,
+    explore,
+    figures,
+    held,
+    layers,
+    lesson,
+    lever,
+    mycode,
+    network,
+    room,
+    weights,
+)
 from tests.harness.exact import Exact, digits
+from tests.harness.reds import reds
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
-PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson)
-MANY = 3000  # seeds of --all
+Pages = tuple[ModuleType, ...]
+PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, layers, held, room)
+MANY = 240  # seeds of --all: 300,000 texts in some minutes
 
 
-def judged(s: Scenario) -> Iterator[tuple[str, str, list[str]]]:
+def judged(
+    s: Scenario, pages: tuple[ModuleType, ...] = PAGES
+) -> Iterator[tuple[str, str, list[str]]]:
     """Every text of every page on one scenario, at every neuron and input."""
     for neuron, input in views(s):
         with mp.workdps(digits(s)):
             e = Exact(s, neuron, input)
-            for page in PAGES:
+            for page in pages:
                 with np.errstate(all="ignore"):
                     said = list(page.texts(s, neuron, input))
                 for place, text, *own in said:
                     yield place, text, judge(place, text, own[0] if own else e)
 
 
-def over(chosen: Iterable[tuple[str, Scenario]], most: int = 20) -> tuple[int, list[str]]:
+def over(
+    chosen: Iterable[tuple[str, Scenario]],
+    most: int = 20,
+    pages: Pages = PAGES,
+) -> tuple[int, list[str]]:
     """How many texts were judged, and what is wrong, each kind of fault once or twice."""
     count, kinds = 0, Counter[str]()
     wrong: list[str] = []
     for name, s in chosen:
-        for place, text, faults in judged(s):
+        for place, text, faults in judged(s, pages):
             count += 1
             for fault in faults:
                 kind = place + fault[:40]
@@ -49,19 +70,46 @@ def over(chosen: Iterable[tuple[str, Scenario]], most: int = 20) -> tuple[int, l
     return count, wrong
 
 
+def show_reds(start: int, count: int) -> int:
+    """Every check on so many random scenarios; 1 where one of them shows red."""
+    found = Counter[str]()
+    first: dict[str, str] = {}
+    since = time.perf_counter()
+    for name, s in scenes(start, count):
+        for red in reds(s):
+            found[red] += 1
+            first.setdefault(red, name)
+    for red, many in found.most_common():
+        print(f"{many:5d} × {red} (first {first[red]})")
+    told = f"{count} scenarios from {start}, all checks: {sum(found.values())} red"
+    print(f"{told}, {time.perf_counter() - since:.0f} s")
+    return 1 if found else 0
+
+
 def main() -> int:
     """Judge, and say what was found."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--all", action="store_true", help=f"{MANY} seeds")
+    options.add_argument("--page", help="of this module only")
     options.add_argument("--start", type=int, default=0)
     options.add_argument("--count", type=int, default=400)
+    options.add_argument("--checks", type=int, help="all checks on so many scenarios, in place")
     chosen = options.parse_args()
+    if chosen.checks:
+        return show_reds(chosen.start, chosen.checks)
+    pages = tuple(page for page in PAGES if (chosen.page or "") in page.__name__)
     count = MANY if chosen.all else chosen.count
     since = time.perf_counter()
-    texts, wrong = over(scenes(chosen.start, count), most=60)
+    texts, wrong = over(scenes(chosen.start, count), most=60, pages=pages)
+    if not chosen.page:
+        for name, text, facts in network.runs(chosen.start, count // 8):
+            texts += 1
+            wrong += [f"{name}: {fault}" for fault in judge("network", text, facts)]
     print("\n".join(wrong))
     rules = [f"{r.place}: {r.template}" for found in RULES.values() for r in found]
-    print(f"{texts} texts on {count} seeds and the presets, {time.perf_counter() - since:.0f} s")
+    bare = sum("no condition for" in fault for fault in wrong)
+    told = f"{texts} texts on {count} seeds and the presets: {len(wrong) - bare} false"
+    print(f"{told}, {bare} without a condition, {time.perf_counter() - since:.0f} s")
     print(f"{len(rules)} conditions, {sum(name in SEEN for name in rules)} of them met")
     return 1 if wrong else 0
 

@@ -17,6 +17,7 @@ from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.study import neighbours
 from bnviz.study.precision import Pass, passes
 from tests.harness.exact import LARGE, SMALL, Exact, largest, read, shows
+from tests.harness.norms import normed
 from tests.harness.rules import always, rule
 
 Text = tuple[str, str]
@@ -391,6 +392,19 @@ always(P, "The six equations as printed, in float64, give no number there.")
 
 # ---- Neighbours ------------------------------------------------------------------------
 
+
+def _apart(e: Exact, norm: str) -> tuple[Any, Any, Any]:
+    """Beside training: by how much y and ∂L/∂x differ, as shares of their sizes; and of what."""
+    s = e.s.training()
+    (y, dx, slack), (y_, dx_, slack_) = normed(s, "batch"), normed(s, norm)
+    j = e.j
+    beta = mp.mpf(float(s.beta[j]))
+    size = largest([row[j] - beta for row in y_]) + mp.mpf("1e-3") * abs(beta) + SMALL
+    one = largest([a[j] - b[j] for a, b in zip(y, y_, strict=True)]) / size
+    two = largest([a[j] - b[j] for a, b in zip(dx, dx_, strict=True)]) / (slack + slack_)
+    return one, two, size
+
+
 for _norm in neighbours.NORMS:
     for _y in ("the same y", "another y"):
         for _dx in ("the same gradient", "another gradient"):
@@ -400,16 +414,23 @@ for _norm in neighbours.NORMS:
                 def _beside(
                     e: Exact, norm: str = _norm, y: str = _y, dx: str = _dx, word: str = _word
                 ) -> object:
-                    o = _trained(e)
-                    if norm not in ("batch", "frozen", "conv") or o.undefined or not finite(e):
-                        return True  # other groups: judged by PyTorch's recorded answers
-                    same = largest([a - b for a, b in zip(o.dx, o.direct, strict=True)])
-                    told = dx == "the same gradient"
-                    if norm == "frozen" and same > 1e-9 * o.scale and told:
-                        return False
-                    return y == "the same y"
+                    if _trained(e).undefined or not finite(e):
+                        return True
+                    same_y, same_dx = y == "the same y", dx == "the same gradient"
+                    one, two, _ = _apart(e, norm)
+                    joined = {(True, True): "and", (False, False): "and", (True, False): "but"}
+                    right = joined.get((same_y, same_dx), "and yet") == word
+                    told_y = one < mp.mpf("1e-9") if same_y else one > mp.mpf("1e-15")
+                    # The slack of float64 is some 4 · (n + 8) ulps: 1e-12 lies above it.
+                    told_dx = two < 2e4 if same_dx else two > 0
+                    return right and told_y and told_dx
 
-    always(f"neighbour {_norm}", "Over the batch its ∂L/∂x (neuron #) adds up to 0.")
+    @rule(f"neighbour {_norm}", "Over the batch its ∂L/∂x (neuron #) adds up to 0.")
+    def _adds_nothing(e: Exact, j: str, norm: str = _norm) -> object:
+        _, dx, slack = normed(e.s.training(), norm)
+        total = mp.fsum(row[e.j] for row in dx)
+        far = norm in ("batch", "conv") or not finite(e)
+        return int(j) == e.j + 1 and (far or abs(total) <= 2e4 * e.n * slack)
 
     @rule(
         f"neighbour {_norm}",
@@ -417,10 +438,11 @@ for _norm in neighbours.NORMS:
         "gradient.",
     )
     def _adds(e: Exact, j: str, total: str, norm: str = _norm) -> object:
-        o = _trained(e)
-        if norm == "frozen":
-            return shows(total, mp.fsum(o.direct), o.bound)
-        return norm not in ("batch", "conv") or o.overflows
+        _, dx, slack = normed(e.s.training(), norm)
+        if norm in ("batch", "conv"):
+            return _trained(e).overflows
+        told = shows(total, mp.fsum(row[e.j] for row in dx), e.n * slack)
+        return int(j) == e.j + 1 and (told or not finite(e))
 
 
 R = "running"

@@ -16,6 +16,7 @@ from mpmath import mp
 from bnviz.core.scenario import Scenario
 
 Real = Any  # mpmath has no types
+_KEPT: dict[tuple[int, int, int], tuple[Scenario, dict[str, Any]]] = {}
 LARGE, SMALL = 1e300, 4e-308  # beyond these float64 gives up, and a number may be ∞ or 0
 
 
@@ -35,6 +36,17 @@ class Exact:
 
     def __init__(self, s: Scenario, neuron: int, input: int) -> None:
         self.s, self.j, self.p = s, neuron, input
+        key = id(s), neuron, mp.dps
+        if key not in _KEPT or _KEPT[key][0] is not s:
+            if len(_KEPT) >= 64:
+                _KEPT.pop(next(iter(_KEPT)))
+            before = set(self.__dict__)
+            self._work(s, neuron)
+            _KEPT[key] = s, {k: v for k, v in self.__dict__.items() if k not in before}
+        self.__dict__.update(_KEPT[key][1])
+
+    def _work(self, s: Scenario, neuron: int) -> None:
+        """All that is of the neuron alone: many conditions ask for it again."""
         self.n = s.shape[0]
         self.x, self.dy = reals(s.x[:, neuron]), reals(s.dy[:, neuron])
         self.gamma, self.beta = mp.mpf(float(s.gamma[neuron])), mp.mpf(float(s.beta[neuron]))

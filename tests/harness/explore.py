@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from mpmath import mp
 
 from bnviz.claims.ledger import tell
-from bnviz.claims.river import alt, say
+from bnviz.claims.river import Said, alt, say
 from bnviz.claims.surprise import SURPRISES
 from bnviz.core.columns import columns
 from bnviz.core.scenario import Scenario
@@ -17,6 +18,8 @@ from bnviz.core.view import View
 from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.draw.ledger import _note
+from bnviz.draw.river import _every_weight
+from bnviz.words.numbers import number
 from tests.harness.exact import SMALL, Exact, largest, read, shows
 from tests.harness.rules import always, rule
 
@@ -35,7 +38,12 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     yield "river bias", f"{said.bias.claim} | {said.bias.why}"
     if said.weight:
         yield "river weight", f"{said.weight.claim} | {said.weight.why}"
-    yield "river alt", alt(c, said)
+    yield "river alt", _repeats(alt(c, said), said, s.frozen)
+    if s.d:
+        entry = _every_weight(c)[input][neuron]
+        shown = "0" if entry["zero"] else number(float(entry["v"]), signed=True)
+        if np.isfinite(float(entry["v"])):
+            yield "river table", "lost in rounding" if entry["lost"] else shown
     for name, total in c.sums.items():
         yield f"note {name}", _note(name, total, c)
     figures = [("dx", dx_sum(t, view))]
@@ -44,6 +52,22 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     for name, (_, title, words) in figures:
         yield f"title {name}", title
         yield f"alt {name}", words
+
+
+def _repeats(whole: str, said: Said, frozen: bool) -> str:
+    """The river in one sentence: is each of its parts what stands at that place?"""
+    parts = [" ".join(said.gate).rstrip(",")]
+    if frozen:
+        parts.append("mean and variance are constants")
+    else:
+        parts += [
+            f"the variance {' '.join(said.var[:2])}",
+            f"at the mean: {' '.join(said.mean[:2])}",
+        ]
+    parts += [claim.claim for claim in (said.bias, said.weight) if claim]
+    told = "; ".join(part.rstrip(":, ") for part in parts if part)
+    same = whole == f"The gradient flows from the loss to the weight: {told}."
+    return "It repeats what stands at the places, which is judged there." if same else whole
 
 
 def zero(value: Any, bound: Any) -> bool:
@@ -478,10 +502,7 @@ rule("river weight", "nothing finite for the weight")(
 )
 
 
-@rule("river alt", "The gradient flows from the loss to the weight: @")
-def _alt(e: Exact, words: str) -> object:
-    """It repeats the places' first lines, which are judged where they stand."""
-    return "nan" not in words
+always("river alt", "It repeats what stands at the places, which is judged there.")
 
 
 # ---- The notes under the sums, and the figures -----------------------------------------
@@ -535,15 +556,57 @@ def _table(e: Exact) -> list[Exact]:
     return [Exact(e.s, j, p) for p in range(e.s.d) for j in range(e.s.shape[1])]
 
 
-@rule("title table", "All of ∂L/∂W, shape (@)", "All of ∂L/∂W, shape (@): @")
-def _shape(e: Exact, shape: str, rest: str = "") -> object:
-    if shape != f"{e.s.d}, {e.s.shape[1]}":
-        return False
-    if not rest:
-        return True
-    zeros = sum(zero(o.weight, o.weight_bound) for o in _table(e))
-    told = e.s.d * e.s.shape[1] if rest.startswith("all") else int(rest.split(" ", maxsplit=1)[0])
-    return zeros >= told
+def _zeros(e: Exact, shape: str, zeros: int, lost: int) -> bool:
+    """Are so many entries 0 for a reason or with digits to spare, and so many within rounding?"""
+    told = [no_weight(o) for o in _table(e)]
+    near = [zero(o.weight, o.weight_bound) for o in _table(e)]
+    blurs = [n and not t for n, t in zip(near, told, strict=True)]
+    least = sum(abs(o.weight) <= o.weight_bound / 2 for o in _table(e))
+    return (
+        shape == f"{e.s.d}, {e.s.shape[1]}"
+        and zeros <= sum(told)
+        and lost <= sum(near)
+        and (zeros + lost >= least)
+        and (lost or not any(blurs) or zeros + lost < sum(near))
+    )
+
+
+rule("title table", "All of ∂L/∂W, shape (§)")(lambda e, shape: _zeros(e, shape, 0, 0))
+rule("title table", "All of ∂L/∂W, shape (§): # lost in rounding")(
+    lambda e, shape, lost: _zeros(e, shape, 0, int(lost))
+)
+rule("title table", "All of ∂L/∂W, shape (§): all of it is 0")(
+    lambda e, shape: _zeros(e, shape, e.s.d * e.s.shape[1], 0)
+)
+rule("title table", "All of ∂L/∂W, shape (§): # of # entries are 0")(
+    lambda e, shape, zeros, all_: (
+        _zeros(e, shape, int(zeros), 0) and int(all_) == e.s.d * e.s.shape[1]
+    )
+)
+rule("title table", "All of ∂L/∂W, shape (§): # of # entries are 0, # lost in rounding")(
+    lambda e, shape, zeros, all_, lost: (
+        _zeros(e, shape, int(zeros), int(lost)) and int(all_) == e.s.d * e.s.shape[1]
+    )
+)
+for _all, _lost in (("0", False), ("lost in rounding", True)):
+    rule(
+        "alt table",
+        f"∂L/∂W as a table of # inputs by # neurons; the largest entry is {_all}.",
+    )(
+        lambda e, d, k, lost=_lost: (
+            all(zero(o.weight, o.weight_bound) for o in _table(e))
+            and (lost or all(no_weight(o) for o in _table(e)))
+        )
+    )
+
+
+@rule("river table", "#")
+def _entry(e: Exact, value: str) -> object:
+    told = value != "0" or no_weight(e)
+    return told and shows(value, e.weight, e.weight_bound)
+
+
+rule("river table", "lost in rounding")(lambda e: zero(e.weight, e.weight_bound))
 
 
 @rule(

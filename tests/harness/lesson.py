@@ -12,7 +12,7 @@ from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from tests.harness.exact import Exact, largest, read, shows
-from tests.harness.explore import H, sum_dx, sum_dy_slack, sum_g, zero
+from tests.harness.explore import H, no_weight, sum_dx, sum_dy_slack, sum_g, zero
 from tests.harness.network import Facts, near
 from tests.harness.rules import RULES, always, judge, rule
 
@@ -57,13 +57,13 @@ rule("right 5", "second")(lambda e: zero(mp.fsum(e.via_var), e.bound) and sum_g(
 rule("right 5", "all")(lambda e: zero(mp.fsum(e.via_var), e.bound) and zero(sum_g(e), e.bound))
 rule("right 6", "plus")(lambda e: e.weight > 0)
 rule("right 6", "minus")(lambda e: e.weight < 0)
-rule("right 6", "zero")(lambda e: zero(e.weight, e.weight_bound))
+rule("right 6", "zero")(no_weight)
 for _k in range(1, 7):
     rule("right 7", str(_k))(
         lambda e, k=_k: abs(e.products[k - 1]) >= largest(e.products) - 3 * e.weight_bound
     )
 rule("right 8", "same")(lambda e: True)  # Σ∂L/∂x = 0, as “right 2” has it
-rule("right 9", "zero")(lambda e: zero(e.weight, e.weight_bound) and len(set(e.a)) == 1)
+rule("right 9", "zero")(lambda e: no_weight(e) and len(set(e.a)) == 1)
 rule("right 10", "frozen")(lambda e: sum_g(e) != 0 and zero(sum_dx(e), e.bound))
 
 

@@ -15,7 +15,7 @@ from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.study.lever import Look, lever
 from tests.harness.exact import LARGE, Exact, largest, read, shows
-from tests.harness.explore import zero
+from tests.harness.explore import no_weight, zero
 from tests.harness.rules import always, rule
 
 LOOKS = (Look(), Look(mark=1.5), Look(rate=0.5, steps=2))
@@ -111,7 +111,7 @@ rule(H, "The pushes cancel, and they all act at one place: no turn either.")(
     lambda e: zero(e.lift, e.bound) and len(set(e.a)) == 1
 )
 rule(H, "The pushes cancel, and so do their turns.")(
-    lambda e: zero(e.lift, e.bound) and _no_turn(e)
+    lambda e: zero(e.lift, e.bound) and _no_turn(e) and (e.look.mark or no_weight(e))
 )
 
 rule("lever lift", "no lift: 0 the bias stays where it is")(lambda e: zero(e.lift, e.bound))
@@ -125,7 +125,10 @@ rule("lever turn", "not finite")(
 rule("lever turn", "a turn: # the weight learns")(
     lambda e, value: e.turn != 0 and shows(value, e.turn, e.turn_bound)
 )
-rule("lever turn", "a turn? lost in rounding", "no turn: 0 the weight stays where it is")(_no_turn)
+rule("lever turn", "a turn? lost in rounding")(_no_turn)
+rule("lever turn", "no turn: 0 the weight stays where it is")(
+    lambda e: _no_turn(e) and (e.look.mark or no_weight(e))
+)
 
 N = "lever note"
 rule(

@@ -6,14 +6,41 @@ The numbers are taken anew from passes over the batches, not from what the run h
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+import bnviz
+from bnviz.claims import training as claims
 from bnviz.core.arrays import Array
 from bnviz.study.training import Run
 from tests.harness.exact import read
 from tests.harness.rules import always, rule
+
+
+def runs(start: int, count: int) -> Iterator[tuple[str, str, Facts]]:
+    """What is said of small networks of every kind, drawn by their seeds, at three steps."""
+    for seed in range(start, start + count):
+        rng = np.random.default_rng(seed)
+        chosen: dict[str, Any] = {
+            "depth": int(rng.integers(1, 9)), "width": int(rng.choice([2, 4, 8, 12])),
+            "batch": int(rng.choice([2, 4, 16, 64])), "seed": seed % 12,
+            "norm": str(rng.choice(["batch", "batch", "none", "layer", "frozen"])),
+            "activation": str(rng.choice(["relu", "relu", "tanh", "none"])),
+            "optimiser": str(rng.choice(["sgd", "momentum", "adam"])),
+            "rate": float(rng.choice([0.0, 0.01, 0.1, 1.0])), "bias": bool(rng.integers(2)),
+            "skip": bool(rng.integers(2)), "freeze": int(rng.choice([1, 5, 22])),
+            "data": str(rng.choice(["spirals", "xor", "circles", "digits", "noise"])),
+        }  # fmt: skip
+        run = bnviz.network(25, **chosen)
+        for step in {0, min(1, run.steps), run.steps}:
+            facts = Facts(run, step)
+            for tell in claims.TELL.values():
+                told = tell(run, step)
+                yield f"network {seed}, step {step}", told.claim, facts
+                yield f"network {seed}, step {step}", told.why, facts
 
 
 class Facts:
@@ -256,6 +283,18 @@ _NUMBERS = "×# with the first directions back, ×# with the first lengths"
 rule("network", f"It is the turn that heals: {_NUMBERS}")(_why("turn"))
 rule("network", f"There was no explosion to heal: {_NUMBERS}")(_why("none"))
 rule("network", f"Neither alone explains it: {_NUMBERS}")(_why("neither"))
+
+
+@rule("network", "With the first directions or lengths back, numbers overflow here")
+def _overflow(f: Facts) -> bool:
+    found = [f.other_batches(f.step), f.back("directions"), f.back("lengths")]
+    return not np.isfinite(found).all()
+
+
+always("network", "So what heals can’t be told from them.")
+rule("network", "With other neighbours, numbers overflow here")(
+    lambda f: not np.isfinite(_said(f)).all()
+)
 rule("network", "As trained it is ×#, and ×# before the first step; medians of 20 batches.")(
     lambda f, now, first: near(now, f.other_batches(f.step)) and near(first, f.other_batches(0))
 )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-NUMBER = r"([−+]?(?:\d[\d.]*(?:e−?\d+)?|∞))"
+NUMBER = r"([−+]?(?:\d+(?:\.\d+)?(?:e−?\d+)?|∞))"
+NUMBERS = "({0}(?:, {0})*)".format(NUMBER.replace("(", "(?:", 1))
 Condition = Callable[..., object]  # (Exact, the numbers and words of the sentence) -> true?
 
 
@@ -27,11 +28,15 @@ SEEN: Counter[str] = Counter()
 
 
 def rule(place: str, *templates: str) -> Callable[[Condition], Condition]:
-    """Register a condition for sentences of a place; # stands for a number, @ for words."""
+    """Register a condition for sentences of a place.
+
+    # stands for a number, § for several with commas between, @ for words.
+    """
 
     def register(holds: Condition) -> Condition:
         for template in templates:
-            escaped = re.escape(template).replace(r"\#", NUMBER).replace("@", "(.+?)")
+            escaped = re.escape(template).replace(r"\#", NUMBER).replace("§", NUMBERS)
+            escaped = escaped.replace("@", "(.+?)")
             if escaped.endswith("(.+?)"):
                 escaped = escaped[:-2] + ")"
             pattern = re.compile(escaped)
@@ -57,9 +62,15 @@ def judge(place: str, text: str, e: Any) -> list[str]:
         found = [(m.end(), r, m) for r in RULES.get(place, ()) if (m := r.pattern.match(rest))]
         if not found:
             return [*wrong, f"{place}: no condition for “{rest}”"]
-        end, chosen, match = max(found, key=lambda one: one[0])
+        # Of several that read as far, the one that leaves fewest words open.
+        end, chosen, match = max(found, key=lambda one: (one[0], len(one[1].template)))
         SEEN[f"{place}: {chosen.template}"] += 1
-        if not chosen.holds(e, *match.groups()):
+        try:
+            holds = chosen.holds(e, *match.groups())
+        except (ArithmeticError, LookupError, ValueError) as error:  # of words it doesn't know
+            wrong.append(f"{place}: {error!r}: “{match[0]}”")
+            holds = True
+        if not holds:
             wrong.append(f"{place}: false: “{match[0]}”")
         rest = re.sub(r"^\s*(;\s*|\|\s+)?", "", rest[end:])
     return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from unittest.mock import patch
 
 import numpy as np
@@ -9,17 +10,26 @@ import pytest
 from mpmath import mp
 
 from bnviz.inputs.presets import PRESETS
-from tests.harness.__main__ import over
+from tests.harness.__main__ import PAGES, over
 from tests.harness.exact import Exact, digits
 from tests.harness.rules import judge
 from tests.harness.scenes import scenes
 
 
-@pytest.mark.parametrize("start", range(0, 16, 8))
-def test_no_sentence_is_false_and_none_is_without_a_condition(start: int) -> None:
-    texts, wrong = over(scenes(start, 8))
+@pytest.mark.parametrize("part", range(3))
+def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None:
+    """Presets and seeds: of the pages, each scene gets a third, the next one the next."""
+    texts, wrong, seen = 0, [], Counter[str]()
+    for index, scene in enumerate(scenes(0, 8)):
+        if index % 3 != part:
+            continue
+        pages = PAGES[index // 3 % 3 :: 3]
+        seen.update(page.__name__ for page in pages)
+        count, found = over([scene], pages=pages)
+        texts, wrong = texts + count, wrong + found
     assert not wrong, "\n".join(wrong)
-    assert texts > 1000
+    assert texts > 1500
+    assert len(seen) == len(PAGES)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from mpmath import mp
@@ -13,7 +14,7 @@ from bnviz.core.trace import run
 from bnviz.study.invariance import as_layer, scaled
 from bnviz.study.weight_gradient import VANISHING
 from bnviz.words.claim import Claim
-from tests.harness.exact import SMALL, Exact, largest, read, shows
+from tests.harness.exact import SMALL, Exact, largest, read, reals, shows
 from tests.harness.explore import no_weight, sum_dx, zero
 from tests.harness.rules import always, rule
 
@@ -229,6 +230,34 @@ def _inner(e: Exact, inner: str, formula: str, bound: str) -> object:
     return shows(inner, own.inner, own.slack) and shows(formula, own.formula, own.slack)
 
 
+def steps_of(e: Exact, steps: int = 10) -> list[Any] | None:
+    """|w| after 0, 1 … steps at the page's rate, the upstream held; None where it is too much."""
+    own, s = Layer(e), e.s
+    lost = own.slack > 1e-9 * own.length * own.gradient or own.gradient <= 8 * own.noise
+    if e.n * s.d > 12 or lost or not own.length or not own.gradient:
+        return None
+    half = own.length / own.gradient / 2
+    rate = mp.mpf(10) ** mp.floor(mp.log10(half))
+    if abs(mp.log10(half) - mp.nint(mp.log10(half))) < 1e-6:
+        return None  # the rate may be either of two powers
+    assert s.a is not None
+    assert s.bias is not None
+    a, w, found = [reals(row) for row in s.a], own.w, [own.length]
+    for _ in range(steps):
+        x = [mp.fsum(v * b for v, b in zip(row, w, strict=True)) for row in a]
+        mean = mp.fsum(x) / e.n
+        away = [v - mean for v in x]
+        inv = 1 / mp.sqrt(mp.fsum(v * v for v in away) / e.n + e.eps)
+        x_hat = [v * inv for v in away]
+        along = mp.fsum(g * h for g, h in zip(e.g, x_hat, strict=True)) / e.n
+        middle = mp.fsum(e.g) / e.n
+        dx = [inv * (g - middle - h * along) for g, h in zip(e.g, x_hat, strict=True)]
+        dw = [mp.fsum(row[p] * d for row, d in zip(a, dx, strict=True)) for p in range(s.d)]
+        w = [v - rate * d for v, d in zip(w, dw, strict=True)]
+        found.append(mp.sqrt(mp.fsum(v * v for v in w)))
+    return found
+
+
 # ---- Growth ----------------------------------------------------------------------------
 
 W = "weights growth"
@@ -253,12 +282,19 @@ def _rate(e: Exact, rate: str) -> object:
 
 @rule(W, "At this rate each of the # steps makes w longer.")
 def _longer(e: Exact, steps: str) -> object:
-    return int(steps) == 10 and Layer(e).length > 0
+    told = steps_of(e)
+    longer = told is None or all(now < then for now, then in pairwise(told))
+    return int(steps) == 10 and Layer(e).length > 0 and longer
 
 
 @rule(W, "Each adds less than the one before: the first #, the last #.")
 def _less(e: Exact, first: str, last: str) -> object:
-    return read(last) <= read(first)
+    told = steps_of(e)
+    if told is None:
+        return read(last) <= read(first)
+    one, ten = told[1] - told[0], told[-1] - told[-2]
+    size = mp.mpf("1e-9") * told[-1]
+    return shows(first, one, size) and shows(last, ten, size) and ten < one
 
 
 @rule(
@@ -275,7 +311,10 @@ def _effective(e: Exact, first: str, last: str) -> object:
 
 
 rule(W, "At this rate w gets shorter at times: what ε leaves along w outweighs the step.")(
-    lambda e: e.eps > 0
+    lambda e: (
+        e.eps > 0
+        and ((told := steps_of(e)) is None or any(then < now for now, then in pairwise(told)))
+    )
 )
 rule(W, "There is no gradient to follow: w keeps its length.")(
     lambda e: Layer(e).gradient <= 4 * Layer(e).noise
@@ -297,6 +336,9 @@ rule(W, "These digits can’t tell what the steps do to the length of w.")(
 @rule(W, "|w| after # steps of rate #: #; the formula says #.")
 def _after(e: Exact, steps: str, rate: str, length: str, told: str) -> object:
     one, two = read(length), read(told)
+    right = steps_of(e)
+    if right is not None and not shows(length, right[-1], mp.mpf("1e-6") * right[-1]):
+        return False
     lost = Layer(e).slack > 1e-9 * Layer(e).length * Layer(e).gradient
     return lost or abs(one - two) <= mp.mpf("1e-2") * max(one, two)
 
@@ -306,7 +348,7 @@ def _after(e: Exact, steps: str, rate: str, length: str, told: str) -> object:
 G = "weights geometry"
 
 
-def _squares(e: Exact) -> tuple[Any, Any, Any]:
+def squares(e: Exact) -> tuple[Any, Any, Any]:
     """The shares of |g|² along 1, along x̂ and the rest."""
     mean = mp.fsum(e.g) / e.n
     away = [v - mean for v in e.g]
@@ -319,7 +361,7 @@ def _squares(e: Exact) -> tuple[Any, Any, Any]:
     return one, two, 1 - one - two
 
 
-def _ruled(e: Exact) -> Any:
+def ruled(e: Exact) -> Any:
     return e.eps * e.inv**2
 
 
@@ -340,16 +382,16 @@ rule(G, "All else comes through, divided by √ε: # times as large.")(
     lambda e, f: shows(f, 1 / mp.sqrt(e.eps), 1e-12 * e.inv)
 )
 rule(G, "Two samples have two directions, 1 and x̂: next to nothing is left.")(
-    lambda e: e.n == 2 and _ruled(e) < 1.01e-3
+    lambda e: e.n == 2 and ruled(e) < 1.01e-3
 )
 rule(G, "Two samples have two directions, 1 and x̂: only ε lets something through.")(
-    lambda e: e.n == 2 and _ruled(e) > 0.99e-3
+    lambda e: e.n == 2 and ruled(e) > 0.99e-3
 )
 rule(G, "The norm takes away two directions of #: (1, …, 1), and nearly all of x̂.")(
-    lambda e, n: read(n) == e.n and _ruled(e) < 1.01e-3
+    lambda e, n: read(n) == e.n and ruled(e) < 1.01e-3
 )
 rule(G, "The norm takes away two directions of #: (1, …, 1), and a part of x̂.")(
-    lambda e, n: read(n) == e.n and _ruled(e) > 0.99e-3
+    lambda e, n: read(n) == e.n and ruled(e) > 0.99e-3
 )
 rule(G, "Here ∂L/∂x̂ is 0 for every sample, so there is nothing to take away.")(
     lambda e: largest(e.g) <= SMALL
@@ -366,16 +408,16 @@ def _percent(text: str, share: Any) -> bool:
     "of that part’s length # comes through, ε/(σ²+ε), and of its square #.",
 )
 def _shares(e: Exact, one: str, two: str, length: str, square: str) -> object:
-    first, second, _ = _squares(e)
+    first, second, _ = squares(e)
     return (
         _percent(one, first)
         and _percent(two, second)
-        and shows(length, _ruled(e), 1e-12)
-        and shows(square, _ruled(e) ** 2, 1e-12)
+        and shows(length, ruled(e), 1e-12)
+        and shows(square, ruled(e) ** 2, 1e-12)
     )
 
 
-rule(G, "The other #% is kept.")(lambda e, rest: _percent(rest, _squares(e)[2]))
+rule(G, "The other #% is kept.")(lambda e, rest: _percent(rest, squares(e)[2]))
 
 
 @rule(

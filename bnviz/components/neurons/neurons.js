@@ -93,7 +93,7 @@ class Neurons {
     for (const { name, kind } of this.data.heads) {
       const td = make("td", "", tr);
       td.dataset.column = name;
-      if (kind === "wide") this.parts(td, row.parts);
+      if (kind === "wide") this.parts(td, row);
       else this.cell(td, row.cells[name]);
     }
     if (!row.words) return;
@@ -114,9 +114,9 @@ class Neurons {
     if (zero) make("span", "bnn-small", td, small);
   }
 
-  parts(td, parts) {
+  parts(td, { parts, nothing }) {
     if (!parts.length) {
-      make("span", "bnn-small", td, unbroken(this.data.nothing));
+      make("span", "bnn-small", td, unbroken(nothing));
       return;
     }
     const track = make("div", "bnn-stack", td);

@@ -617,13 +617,13 @@ export class River {
     for (let p = 0; p < rows; p += 1) {
       this.text(0, top + p * high + 13, `input ${p + 1}`, "bnr-small bnr-quiet", "start");
       for (let j = 0; j < columns; j += 1) {
-        const { v, zero } = weights[p][j];
+        const { v, zero, lost } = weights[p][j];
         const mine = p === ledger.input && j === ledger.neuron;
         const x = left + j * width;
         const centre = x + (width - 5) / 2;
         const bar = zero ? 0 : (Math.abs(real(v)) / most) * ((width - 5) / 2 - 4);
         const cell = this.pen.draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.layers.words);
-        this.pen.draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${zero ? "0" : number(v, true)}`);
+        this.pen.draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${lost ? "lost in rounding" : zero ? "0" : number(v, true)}`);
         this.pen.draw("rect", { x, y: top + p * high, width: width - 5, height: high - 4, rx: 4, class: mine ? "bnr-mine" : "bnr-other" }, cell);
         this.pen.draw("rect", { x: real(v) < 0 ? centre - bar : centre, y: top + p * high + 4, width: bar, height: 7, class: mine ? "bnr-net" : "bnr-dull" }, cell);
         this.pen.draw("line", { x1: centre, x2: centre, y1: top + p * high + 2, y2: top + p * high + high - 6, class: "bnr-tick" }, cell);

@@ -80,9 +80,10 @@ def beside(
     with np.errstate(all="ignore"):
         sums = [number(float(values.sum())) for values in (first, second)]
         apart = float(np.abs(first - second).max())
-    alt = (
-        f"{quantity} of {n} samples, {names[0]} beside {names[1]}: they add up to {sums[0]} and "
-        f"{sums[1]}, and differ by {number(apart)} at most."
+    alt = f"{quantity} of {n} samples, {names[0]} beside {names[1]}: " + (
+        f"they add up to {sums[0]} and {sums[1]}, and differ by {number(apart)} at most."
+        if np.isfinite([first, second]).all()
+        else "some of these are no numbers."
     )
     hidden = f" (the {len(rows)} of {n} samples that differ most)" if len(rows) < n else ""
     return figure, title + hidden, alt

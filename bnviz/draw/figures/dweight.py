@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bnviz.claims.ledger import blurred_weights
 from bnviz.core.columns import column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
@@ -23,7 +24,11 @@ def dweight_bars(t: Trace, view: View) -> Picture:
             for p in range(d)
         ]
     )
-    texts = [[number(float(v), signed=True) for v in row] for row in shown]
+    lost = blurred_weights(t)
+    texts = [
+        ["lost" if lost[p, j] else number(float(shown[p, j]), signed=True) for j in range(k)]
+        for p in range(d)
+    ]
     symbol = TERMS["dweight"].symbol
     columns = [f"neuron {j + 1}" for j in range(k)]
     rows = [f"input {p + 1}" for p in range(d)]
@@ -37,13 +42,18 @@ def dweight_bars(t: Trace, view: View) -> Picture:
         limit=float(np.abs(shown).max()) or 1.0,
         chosen=(view.input, view.neuron),
     )
+    zeros, blurs = int(((shown == 0) & ~lost).sum()), int(lost.sum())
     largest = np.unravel_index(np.abs(shown).argmax(), shown.shape)
-    alt = (
-        f"{symbol} as a table of {d} inputs by {k} neurons; the largest entry is "
+    alt = f"{symbol} as a table of {d} inputs by {k} neurons; the largest entry is " + (
         f"{texts[largest[0]][largest[1]]}, at {rows[largest[0]]} and {columns[largest[1]]}."
+        if shown.any()
+        else "lost in rounding."
+        if blurs
+        else "0."
     )
-    zeros = int((shown == 0).sum())
     title = f"All of {symbol}, shape ({d}, {k})"
     if zeros:
         title += f": {zeros} of {d * k} entries are 0" if zeros < d * k else ": all of it is 0"
+    if blurs:
+        title += f"{',' if zeros else ':'} {blurs} lost in rounding"
     return figure, title, alt

@@ -12,7 +12,7 @@ from bnviz.core.trace import Trace, run
 from bnviz.draw.figures.style import ACCENT, NEUTRAL, SECOND, Figure, Picture, fading, plain_layout
 from bnviz.draw.figures.table import table
 from bnviz.draw.palette import sample_colors
-from bnviz.study.geometry import eigenvalues, jacobian, spectrum, split
+from bnviz.study.geometry import eigenvalues_by_formula, jacobian, spectrum, split
 from bnviz.words.numbers import number
 
 MAX_TABLE = 8  # samples on a side, with their numbers
@@ -59,6 +59,8 @@ def energy(t: Trace, neuron: int) -> Picture:
         figure,
         "∂L/∂x̂ is 0: there is nothing to split"
         if not any(shares)
+        else "All x are equal and ε is 0: by definition nothing is left"
+        if t.undefined[neuron]
         else f"Of |∂L/∂x̂|², {100 * shares[2]:.0f}% is "
         + ("left for ∂L/∂x" if passed < 1e-3 else "kept whole"),
         f"Shares of the squared length of ∂L/∂x̂: {100 * shares[0]:.1f}% along 1, "
@@ -67,18 +69,21 @@ def energy(t: Trace, neuron: int) -> Picture:
 
 
 def matrix(t: Trace, neuron: int) -> Picture:
-    """The Jacobian ∂x̂/∂x as a table, with its eigenvalues in the title."""
+    """The Jacobian ∂x̂/∂x as a table, with its eigenvalues in the title.
+
+    They are those of the formula: found numerically, a small one is lost beside the others.
+    """
     values = jacobian(t, neuron)
     n = values.shape[0]
     limit = float(np.abs(values).max()) or 1.0
-    found = eigenvalues(t, neuron)
+    found = eigenvalues_by_formula(t, neuron)
     if n <= MAX_TABLE:
         figure = _small_matrix(values, limit)
         signs = ""
     else:
         figure = _large_matrix(values, limit)
         signs = ", plus in red, minus in olive"
-    shown = ", ".join(number(_clean(float(v), limit)) for v in found[:4])
+    shown = ", ".join(number(float(v)) for v in found[:4])
     more = f", … ({n} in all)" if n > 4 else ""
     word = "eigenvalue" if n == 1 else "eigenvalues"
     return (
@@ -139,11 +144,6 @@ def _large_matrix(values: Array, limit: float) -> Figure:
         xaxis=side | {"side": "top"},
         yaxis=side | {"autorange": "reversed"},
     )
-
-
-def _clean(value: float, size: float) -> float:
-    """An eigenvalue that is only rounding, as 0."""
-    return 0.0 if abs(value) < 1e-14 * size else value
 
 
 def _eigenvalue_lines(figure: Figure, s: Scenario, neuron: int, here: dict[str, float]) -> None:
@@ -258,7 +258,8 @@ def space(t: Trace, neuron: int) -> Picture:
         _arrow(figure, left * reach, "the direction left", ACCENT, dash="dash", named=False)
     _arrow(figure, one * reach, "1", NEUTRAL, dash="dash")
     _arrow(figure, g, "∂L/∂x̂", NEUTRAL, place="middle right")
-    _arrow(figure, parts.rest, "kept", ACCENT, place="middle left")
+    if not t.undefined[neuron]:
+        _arrow(figure, parts.rest, "kept", ACCENT, place="middle left")
     colors = sample_colors(3)
 
     def axis(i: int) -> dict[str, Any]:
@@ -287,12 +288,23 @@ def space(t: Trace, neuron: int) -> Picture:
             "camera": {"eye": {"x": 1.7, "y": -1.5, "z": 0.9}},
         },
     )
-    kept = float(np.linalg.norm(parts.rest))
+    kept = number(float(np.linalg.norm(parts.rest)))
+    axes = "Three axes, one for each sample: the gradient"
+    if t.undefined[neuron]:
+        return (
+            figure,
+            "Three samples: by definition nothing is left",
+            f"{axes} and the direction 1.",
+        )
     return (
         figure,
-        f"Three samples: of |∂L/∂x̂| = {number(reach)}, {number(kept)} is left",
-        "Three axes, one for each sample: the gradient, the direction 1, the plane across it, x̂ "
-        f"in the plane, and the one direction left, along which {number(kept)} remains.",
+        f"Three samples: of |∂L/∂x̂| = {number(float(np.linalg.norm(g)))}, {kept} is left"
+        if g.any()
+        else "Three samples: ∂L/∂x̂ is 0, and nothing is left",
+        f"{axes}, the direction 1, the plane across it, x̂ in the plane, and the one direction "
+        f"left, along which {kept} remains."
+        if size > 0
+        else f"{axes}, the direction 1, and the plane across it, in which {kept} remains.",
     )
 
 

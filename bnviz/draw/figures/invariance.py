@@ -56,13 +56,16 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
     )
     drawn = [v for v in (*foretold, *computed, share) if v > 0]
     if not drawn:
-        gradient = any(f.learns for f in found)
         why = (
             "no gradient, so no share"
-            if not gradient
+            if not any(f.gradient for f in found)
+            else "what w gets is lost in rounding"
+            if not any(f.learns for f in found)
             else "w is 0, so no share"
             if not here.weight
             else "ε is 0, so no share"
+            if not layer.eps
+            else "nothing of it lies along w"
         )
         figure.note(xref="paper", yref="paper", x=0.5, y=0.5, text=why)
     # Never a smaller span than a factor of ten: what rounding does to 1 is no curve.
@@ -88,13 +91,17 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             "visible": bool(drawn),
         },
     )
+    lost = here.gradient > 0 and not here.learns
+    told = "can’t be told" if lost else f"is {number(share)}"
     return (
         figure,
-        f"The share of ∂L/∂w that lies along w: here {number(share)}"
+        "The share of ∂L/∂w that lies along w can’t be told here"
+        if lost
+        else f"The share of ∂L/∂w that lies along w: here {number(share)}"
         if drawn
         else "No share of ∂L/∂w lies along w",
-        f"Share of the gradient along the weights against their size; at {number(10.0**power)} "
-        f"times W it is {number(share)}. Dots are computed, the line is the formula.",
+        "Share of the gradient along the weights against their size; at "
+        f"{number(10.0**power)} times W it {told}. Dots are computed, the line is the formula.",
     )
 
 
@@ -136,6 +143,9 @@ def growth(descent: Descent) -> Picture:
         },
     )
     first, last = float(descent.length[0]), float(descent.length[-1])
+    if not descent.rate:
+        still = f"No step is taken: |w| stays at {number(first)}"
+        return figure, still, f"{still}."
     return (
         figure,
         f"|w| over {steps[-1]} plain steps: {number(first)} to {number(last)}",

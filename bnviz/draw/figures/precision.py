@@ -73,9 +73,11 @@ def residue_and_error(passes: Sequence[Pass]) -> Picture:
         yaxis={"autorange": "reversed", "zeroline": False, "fixedrange": True},
     )
     worst = max(passes, key=lambda p: -1.0 if np.isnan(p.error) else p.error)
-    alt = (
-        f"|Σ∂L/∂x| and the true error of ∂L/∂x in {len(passes)} precisions; the largest error is "
-        f"{number(worst.error)}, in {name_of(worst)}, where |Σ∂L/∂x| is {number(worst.residue)}."
+    alt = f"|Σ∂L/∂x| and the true error of ∂L/∂x in {len(passes)} precisions" + (
+        ": none of them gives a number."
+        if np.isnan(worst.error)
+        else f"; the largest error is {number(worst.error)}, in {name_of(worst)}, where |Σ∂L/∂x| "
+        f"is {number(worst.residue)}."
     )
     apart = any(p.error > 100 * max(p.residue, p.digits) for p in passes)
     title = (
