@@ -88,6 +88,11 @@ class Case:
         exact: Array = room + 1e-12 * np.abs(value) + self.form.least
         return exact
 
+    @cached_property
+    def room(self) -> Array:
+        """By how much each entry may differ from the right one, for its digits and rounding."""
+        return self.allowed(self.right) + self.mine.resolution * (1 + 1e-9)
+
     def fits(self, value: Array, slack: float = 1.0) -> bool:
         """Are these the numbers that were handed in, as far as digits and rounding tell?
 
@@ -280,8 +285,7 @@ def _factor(case: Case) -> Iterator[Cause]:
     )
     if not each.all() or not case.fits(each * right, _SOLVED):
         return
-    room = case.allowed(right) + mine.resolution
-    off = 4 * room.max(axis=0) / np.sqrt(np.where(square > 0, square, np.inf))
+    off = 4 * case.room.max(axis=0) / np.sqrt(np.where(square > 0, square, np.inf))
     for word, value in factors(case.t).items():
         if np.ptp(value) > 0 and (np.abs(each - value) <= off).all():
             yield Cause(
@@ -526,7 +530,7 @@ def _weighed(case: Case) -> Iterator[Cause]:
     p = paths_of(case)
     n = case.right.shape[0]
     names = named(case.t, p)
-    if names is not None and names != ("1", "1", "1") and n >= 3:
+    if p.exact.all() and None not in names and names != ("1", "1", "1") and n >= 3:
         symbols = ("①", "② via σ²", "③ via μ")
         parts = [
             f"{symbol} is forgotten" if word == "0" else f"{symbol} counts {word} times"
@@ -613,7 +617,7 @@ def residual(case: Case) -> str:
     """Which neurons, samples and path the difference lies in."""
     mine, right = shaped(case.mine, case.right.shape), case.right
     away = mine.values - right
-    wrong = np.abs(away) > case.allowed(right) + mine.resolution * (1 + 1e-9)
+    wrong = np.abs(away) > case.room
     if not wrong.any():
         return ""
     if right.ndim == 1:

@@ -50,7 +50,8 @@ class Diagnosis(Claim):
     """What is said of numbers that were handed in; holds only where they are right.
 
     matches: the names of the causes. hidden: the faults that would have passed on these numbers
-    as well. paths: a ∂L/∂x by its three parts. mine: the numbers, in the shape of the term.
+    as well. paths: a ∂L/∂x by its three parts. mine: the numbers, in the shape of the term, and
+    room: by how much each may differ from the right one.
     """
 
     verdict: Verdict = "wrong"
@@ -59,6 +60,7 @@ class Diagnosis(Claim):
     caught_by: str = ""
     paths: Paths | None = field(default=None, compare=False, repr=False)
     mine: Array | None = field(default=None, compare=False, repr=False)
+    room: Array | None = field(default=None, compare=False, repr=False)
 
     @property
     def matches(self) -> tuple[str, ...]:
@@ -214,8 +216,7 @@ def _maybe(case: Case) -> Diagnosis:
 def _apart(case: Case) -> str:
     """Where the numbers differ most, with as many digits as show it."""
     mine, right = case.mine.values, case.right
-    room = case.allowed(right) + case.mine.resolution
-    share = np.abs(mine - right) / np.where(room > 0, room, np.finfo(float).tiny)
+    share = np.abs(mine - right) / np.where(case.room > 0, case.room, np.finfo(float).tiny)
     worst = tuple(int(i) for i in np.unravel_index(int(np.abs(share).argmax()), right.shape))
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
@@ -240,8 +241,10 @@ def _wrong(tried: list[Case], note: str) -> Diagnosis:
             caught_by=_caught(case),
             paths=paths,
             mine=case.mine.values,
+            room=tried[-1].room,
         )
-    return _known(case, found, f"{_apart(case)}{extra}", paths, _caught(case))
+    said = _known(case, found, f"{_apart(case)}{extra}", paths, _caught(case))
+    return replace(said, room=tried[-1].room)
 
 
 def _known(case: Case, found: list[Cause], why: str, paths: Paths | None, caught: str) -> Diagnosis:
@@ -269,7 +272,7 @@ def _caught(case: Case) -> str:
     dx = TERMS["dx"].symbol
     if case.term == "dx":
         mine = case.mine.values
-        room = (case.allowed(case.right) + case.mine.resolution).sum(axis=0)
+        room = case.room.sum(axis=0)
         x_hat = case.t.x_hat
         total = np.abs(mine.sum(axis=0)) - 2 * room
         if (total > 0).any():

@@ -119,16 +119,22 @@ def factors(t: Trace) -> dict[str, Array]:
     return {name: value for name, value in found.items() if np.isfinite(value).all()}
 
 
-def named(t: Trace, p: Paths) -> tuple[str, str, str] | None:
-    """How the coefficients of all neurons would be written, if they can be."""
-    if not p.exact.all():
-        return None
-    names = []
-    for i in range(3):
-        for name, value in factors(t).items():
-            if (np.abs(p.coefficients[:, i] - value) <= p.off[:, i]).all():
-                names.append(name)
-                break
-        else:
-            return None
-    return names[0], names[1], names[2]
+def named(t: Trace, p: Paths) -> tuple[str | None, str | None, str | None]:
+    """How each coefficient would be written, one way for all neurons; None where there is none.
+
+    Only neurons whose gradient these three paths are all of have a say.
+    """
+    at = p.exact
+
+    def name(i: int) -> str | None:
+        off = p.off[at, i]
+        return next(
+            (
+                name
+                for name, value in factors(t).items()
+                if (np.abs(p.coefficients[at, i] - value[at]) <= off).all()
+            ),
+            None,
+        )
+
+    return (name(0), name(1), name(2)) if at.any() else (None, None, None)
