@@ -19,6 +19,7 @@ MARKS = ("①", "②", "③")
 COEFFICIENTS = ("c₁", "c₂", "c₃")
 _DX = TERMS["dx"].symbol
 _COARSE = 0.25  # a coefficient that may be off by more says nothing
+_EQUAL = 1e-6  # of the furthest: as far
 _PLAIN = {"−1": "turned round", "2": "twice", "½": "half"}
 State = Literal["right", "missing", "other", "near", "open"]
 
@@ -91,10 +92,11 @@ class Mine:
         return wrong
 
     @property
-    def furthest(self) -> int:
-        """The sample that is furthest off, by what is allowed."""
-        room = np.maximum(self.room[:, self.neuron], np.finfo(float).tiny)
-        return int((np.abs(self.away) / room).argmax())
+    def furthest(self) -> Array:
+        """Which samples are furthest off, (N,); none where all are equally far."""
+        far = np.where(self.off, np.abs(self.away), 0.0)
+        most: Array = self.off & (far >= (1 - _EQUAL) * far.max())
+        return most & ~most.all()
 
     @property
     def whole(self) -> bool:

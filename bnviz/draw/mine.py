@@ -95,7 +95,7 @@ def _ledger(m: Mine, rows: list[int]) -> Json:
                     "t": number(float(m.away[i]), signed=True, places=places),
                 },
                 "off": wrong,
-                "furthest": wrong and i == m.furthest,
+                "furthest": bool(m.furthest[i]),
             }
         )
     total = float(m.yours.sum())

@@ -216,8 +216,11 @@ def _maybe(case: Case) -> Diagnosis:
 def _apart(case: Case) -> str:
     """Where the numbers differ most, with as many digits as show it."""
     mine, right = case.mine.values, case.right
-    share = np.abs(mine - right) / np.where(case.room > 0, case.room, np.finfo(float).tiny)
-    worst = tuple(int(i) for i in np.unravel_index(int(np.abs(share).argmax()), right.shape))
+    away = np.abs(mine - right)
+    off = away > case.room
+    worst = tuple(
+        int(i) for i in np.unravel_index(int(np.where(off, away, 0.0).argmax()), right.shape)
+    )
     place = ", ".join(str(i + 1) for i in worst)
     axes = {"dweight": "(input, neuron)", "da": "(sample, input)"}.get(
         case.term, "(sample, neuron)" if right.ndim == 2 else "neuron"

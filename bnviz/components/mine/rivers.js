@@ -224,14 +224,14 @@ export class Rivers {
     const zero = !this.mine || data.zero;
     if (zero) v.dx = 0;
     const color = zero ? GREY : ALARM;
-    draw("line", { x1: g.x.end, x2: g.w, y1: g.sum, y2: g.sum, class: "bnm-base" }, layers.marks);
+    draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnm-base" }, layers.marks);
     const group = draw("g", { "data-total": this.mine ? "mine" : "right", "data-value": batch.dx }, layers.ribbons);
     ribbon(pen, group, this.samples().map((x) => [x, g.sum, g.sum - this.level(v, x) * g.us]), color, `url(#bnm-${zero ? "sum" : "alarm"})`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnm-title");
-    const y = g.sum + 19;
-    this.text(g.x.dx_direct, y, number(batch.dx_direct, true, data.places), "bnm-num");
+    const under = (value) => g.sum + (value < 0 ? -7 : 19);
+    this.text(g.x.dx_direct, under(v.dx_direct), number(batch.dx_direct, true, data.places), "bnm-num");
     const { mine } = data.ledger.sums;
-    this.text(g.x.dx, y, zero ? "✓ 0" : mine.t, `bnm-num bnm-b ${zero ? "bnm-green" : "bnm-red"}`);
+    this.text(g.x.dx, under(v.dx), zero ? "✓ 0" : mine.t, `bnm-num bnm-b ${zero ? "bnm-green" : "bnm-red"}`);
   }
 
   numbers(lanes, real_) {
