@@ -18,7 +18,11 @@ from bnviz.words.numbers import number
 MARKS = ("①", "②", "③")
 COEFFICIENTS = ("c₁", "c₂", "c₃")
 _DX = TERMS["dx"].symbol
-_COARSE = 0.25  # a coefficient that may be off by more says nothing
+MOST_OFF = 0.25  # a coefficient that may be off by more says nothing
+_COARSE = 0.25  # of what was added up: a sum that may be off by more is none
+_FINE = 0.005  # and of one that is off by no more two decimals are right
+_NEAR = 0.3  # of the difference: what may be left over of a fit that tells something
+_FEW = 6  # samples that are named
 _EQUAL = 1e-6  # of the furthest: as far
 _PLAIN = {"−1": "turned round", "2": "twice", "½": "half"}
 State = Literal["right", "missing", "other", "near", "open"]
@@ -98,16 +102,45 @@ class Mine:
         most: Array = self.off & (far >= (1 - _EQUAL) * far.max())
         return most & ~most.all()
 
-    @property
+    @cached_property
     def whole(self) -> bool:
-        """Are the three paths all of it?"""
-        return bool(self.paths.exact[self.neuron])
+        """Are the three paths all of it, and not only since as few samples are always theirs?"""
+        p = self.paths
+        if not p.exact[self.neuron]:
+            return False
+        return bool(p.checked[self.neuron]) or None not in named(self.t, p)
+
+    @cached_property
+    def fitted(self) -> bool:
+        """Do the three paths tell anything: are they all of it, or nearly, at most samples?"""
+        if self.whole:
+            return True
+        most = float(np.abs(self.away).max())
+        rest, away = (
+            float(np.linalg.norm(v / most)) for v in (self.paths.rest[:, self.neuron], self.away)
+        )
+        return (
+            bool(self.paths.checked[self.neuron])
+            and rest < _NEAR * away
+            and 2 * int(self.off.sum()) > len(self.off)
+        )
 
     @property
-    def rest(self) -> Array:
-        """What none of the paths explains, (N,); nothing where they are all of it."""
-        rest: Array = self.paths.rest[:, self.neuron]
-        return np.zeros_like(rest) if self.whole else rest
+    def parts(self) -> tuple[Array, Array, Array, Array]:
+        """What ①, ② and ③ bring, as often as each comes, and what is left over, (N,) each.
+
+        Where the fit tells nothing, they are the right ones, and the difference is left over.
+        """
+        j, p, t = self.neuron, self.paths, self.t
+        if not self.fitted:
+            return t.dx_direct[:, j], t.dx_via_var[:, j], t.dx_via_mean[:, j], self.away
+        left = np.zeros_like(self.away) if self.whole else p.rest[:, j]
+        return p.direct[:, j], p.via_var[:, j], p.via_mean[:, j], left
+
+    @property
+    def left(self) -> float:
+        """How large what is left over is, at most."""
+        return float(np.abs(self.parts[3]).max())
 
     @property
     def total_room(self) -> float:
@@ -139,13 +172,19 @@ def counts(m: Mine) -> tuple[Count, Count, Count]:
 
     def count(i: int) -> Count:
         mark, letter, value = MARKS[i], COEFFICIENTS[i], float(told[i])
-        if not off[i] <= _COARSE:
+        if not m.fitted:
+            return Count(mark, "right", 1.0, mark, f"{letter} = 1")
+        if not off[i] <= MOST_OFF:
             flows = bool(np.abs(getattr(m.t, PARTS[i])[:, m.neuron]).any())
             said = "can’t be told" if flows else "nothing flows here"
             return Count(mark, "open", 1.0, f"{mark} {said}", f"{letter}: any")
-        if not m.whole:
-            return Count(mark, "near", value, mark, f"{letter} ≈ {number(value)}")
-        if abs(value - 1) <= off[i] or value == 1:
+        once = abs(value - 1) <= off[i] or value == 1
+        if not m.whole or off[i] > _FINE:
+            near = number(value)
+            alarms = m.whole and not once
+            said = f"{mark} about {near} times" if alarms else mark
+            return Count(mark, "other" if alarms else "near", value, said, f"{letter} ≈ {near}")
+        if once:
             return Count(mark, "right", 1.0, mark, f"{letter} = 1")
         if abs(value) <= off[i] or value == 0:
             return Count(mark, "missing", 0.0, f"{mark} is missing", f"{letter} = 0")
@@ -177,9 +216,17 @@ def headline(m: Mine) -> str:
         return f"{here} is right; look at neuron {listed}."
     found = counts(m)
     wrong = [c for c in found if c.alarms]
+    if not m.fitted:
+        few = np.flatnonzero(m.off)
+        if 2 * few.size > m.off.size or few.size > _FEW:
+            return f"{here}: the difference isn’t made of the three paths."
+        listed = ", ".join(str(int(i) + 1) for i in few)
+        return f"{here} is right but for sample{'' if few.size == 1 else 's'} {listed}."
     if not m.whole:
-        left = float(np.abs(m.rest).max())
-        return f"{here}: no three paths make these numbers; up to {number(left)} is left over."
+        return (
+            f"{here}: the three paths, as often as is written here, come near to these numbers; "
+            f"up to {number(m.left)} is left over."
+        )
     if not wrong:
         return f"{here} is wrong, and these numbers can’t tell which path it is."
     words = {_verb(c).removeprefix(c.mark) for c in wrong}
@@ -214,12 +261,7 @@ def total(m: Mine) -> str:
 def legend(m: Mine) -> str:
     """How the picture is to be read."""
     dashed = " Dashed is where the right one runs." if m.off.any() else ""
-    besides = (
-        " “?” is what none of the three paths explains; they come as near to the numbers as they "
-        "can."
-        if not m.whole
-        else ""
-    )
+    besides = " “?” is what is left over." if not m.whole else ""
     return f"Plus is solid, above its line; minus is hatched, below it.{dashed}{besides}"
 
 

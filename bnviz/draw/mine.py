@@ -47,11 +47,10 @@ def _river(terms: dict[str, Array], rows: list[int]) -> Json:
 
 
 def _rivers(m: Mine, rows: list[int]) -> tuple[Json, Json]:
-    j, p = m.neuron, m.paths
-    right = {name: getattr(m.t, name)[:, j] for name in PARTS}
-    yours = dict(zip(PARTS, (p.direct[:, j], p.via_var[:, j], p.via_mean[:, j]), strict=True))
+    names = (*PARTS, "besides")
+    right = {name: getattr(m.t, name)[:, m.neuron] for name in PARTS}
     return (
-        _river(yours | {"besides": m.rest, "dx": m.yours}, rows),
+        _river(dict(zip(names, m.parts, strict=True)) | {"dx": m.yours}, rows),
         _river(right | {"besides": np.zeros_like(m.right), "dx": m.right}, rows),
     )
 
@@ -125,7 +124,7 @@ def _neurons(m: Mine) -> list[Json]:
     for j in range(m.dx.shape[1]):
         here = replace(m, neuron=j)
         counted = claims.counts(here)
-        rest = "nothing" if here.whole else f"up to {number(float(np.abs(here.rest).max()))}"
+        rest = "nothing" if here.whole else f"up to {number(here.left)}"
         cells = [
             "any" if c.state == "open" else c.written.split(" ", 1)[1].removeprefix("= ")
             for c in counted

@@ -549,7 +549,7 @@ def _weighed(case: Case) -> Iterator[Cause]:
     if not other and n > 3 and p.exact.all() and p.unique.all():
         told = "; ".join(
             f"neuron {j + 1}: " + ", ".join(significant(float(v)) for v in row)
-            for j, row in enumerate(p.coefficients[:4])
+            for j, row in enumerate(p.rounded()[:4])
         )
         yield Cause(
             "weights",

@@ -15,6 +15,7 @@ from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
+_TO_PATHS = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1]])  # of (① + ③), ②, ③ -> of ①, ②, ③
 _ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
 
 
@@ -24,12 +25,14 @@ class Paths:
 
     coefficients (k, 3), and by how much each may be off (k, 3): inf where the numbers leave it
     open. exact (k,): are these three all of it? unique (k,): is there no other way to make it?
+    checked (k,): are there more samples than it takes to make anything out of the three?
     """
 
     coefficients: Array
     off: Array
     exact: NDArray[np.bool_]
     unique: NDArray[np.bool_]
+    checked: NDArray[np.bool_]
     direct: Array  # (N, k)
     via_var: Array
     via_mean: Array
@@ -46,33 +49,41 @@ class Paths:
 def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
     """Fit a ∂L/∂x, (N, k), by the three paths. allowed: what digits and rounding explain, (N, k).
 
-    Where the fit isn't unique, it stays as near to (1, 1, 1) as it can.
+    Where the fit isn't unique, what is open stays at 1, as far as it can.
     """
     n, k = t.dx.shape
     coefficients, off = np.ones((k, 3)), np.full((k, 3), np.inf)
-    exact, unique = np.zeros(k, bool), np.zeros(k, bool)
+    exact, unique, checked = (np.zeros(k, bool) for _ in range(3))
     rest = np.zeros((n, k))
     for j in range(k):
         parts = np.column_stack([getattr(t, name)[:, j] for name in PARTS])
-        size = np.linalg.norm(parts, axis=0)
-        scaled = parts / np.where(size > 0, size, 1.0)
-        u, values, vt = np.linalg.svd(scaled, full_matrices=False)
-        keep = values > _ALIKE * max(values[0], 1e-300)
-        back = (
-            (vt[keep].T / values[keep]) @ u[:, keep].T / np.where(size > 0, size, np.inf)[:, None]
-        )
-        away = back @ (dx[:, j] - t.dx[:, j])
-        coefficients[j] += away
-        rest[:, j] = dx[:, j] - parts @ coefficients[j]
+        # ① and ③ may be large and nearly cancel: what is left of them is the better direction.
+        basis = np.column_stack([parts[:, 0] + parts[:, 2], parts[:, 1], parts[:, 2]])
+        size = np.abs(basis).max(axis=0)
+        size[size <= allowed[:, j].min()] = 0.0  # not to be told from nothing
+        size *= np.linalg.norm(basis / np.where(size > 0, size, np.inf), axis=0)
+        scaled = basis / np.where(size > 0, size, np.inf)
+        # All three directions, even of fewer samples: in what no sample shows, a part is open.
+        u, values, vt = np.linalg.svd(scaled, full_matrices=True)
+        keep = np.zeros(3, bool)
+        keep[: len(values)] = values > _ALIKE * max(values[0], 1e-300)
+        rank = int(keep.sum())
+        back = (vt[:rank].T / values[:rank]) @ u[:, :rank].T
+        back = _TO_PATHS @ (back / np.where(size > 0, size, np.inf)[:, None])
+        rest[:, j] = dx[:, j] - t.dx[:, j]
+        for _ in range(2):  # the second time for what rounding left of the first
+            coefficients[j] += back @ rest[:, j]
+            rest[:, j] = dx[:, j] - parts @ coefficients[j]
         room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
-        unique[j] = bool(keep.sum() == 3)
+        unique[j], checked[j] = rank == 3, n > rank
         # A part is open where a direction was dropped in which it has a share.
-        open_ = (np.abs(vt[~keep]) > 1e-6).any(axis=0) if (~keep).any() else np.zeros(3, bool)
+        dropped = (np.abs(vt[~keep]) > 1e-6).any(axis=0) | (size == 0)
+        open_ = (_TO_PATHS @ dropped) > 0
         bound = np.abs(back) @ np.where(np.isfinite(room), room, 1e300)
-        off[j] = np.where(open_ | (size == 0), np.inf, bound + 1e-10 * np.abs(coefficients[j]))
+        off[j] = np.where(open_, np.inf, bound + 1e-10 * np.abs(coefficients[j]))
     one, two, three = (coefficients[:, i] * getattr(t, name) for i, name in enumerate(PARTS))
-    return Paths(coefficients, off, exact, unique, one, two, three, rest)
+    return Paths(coefficients, off, exact, unique, checked, one, two, three, rest)
 
 
 @np.errstate(all="ignore")

@@ -13,12 +13,12 @@ import numpy as np
 from mpmath import mp
 
 from bnviz.core.scenario import Scenario
-from tests.harness import check, derive, explore, lesson, lever, weights
+from tests.harness import check, derive, explore, lesson, lever, mine, weights
 from tests.harness.exact import Exact, digits
 from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
-PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson)
+PAGES: tuple[ModuleType, ...] = (explore, weights, lever, check, derive, lesson, mine)
 MANY = 3000  # seeds of --all
 
 
