@@ -18,7 +18,7 @@ from bnviz.words.numbers import number
 MARKS = ("①", "②", "③")
 COEFFICIENTS = ("c₁", "c₂", "c₃")
 _DX = TERMS["dx"].symbol
-MOST_OFF = 0.25  # a coefficient that may be off by more says nothing
+_MOST_OFF = 0.25  # a coefficient that may be off by more says nothing
 _COARSE = 0.25  # of what was added up: a sum that may be off by more is none
 _FINE = 0.005  # and of one that is off by no more two decimals are right
 _NEAR = 0.3  # of the difference: what may be left over of a fit that tells something
@@ -174,12 +174,13 @@ def counts(m: Mine) -> tuple[Count, Count, Count]:
         mark, letter, value = MARKS[i], COEFFICIENTS[i], float(told[i])
         if not m.fitted:
             return Count(mark, "right", 1.0, mark, f"{letter} = 1")
-        if not off[i] <= MOST_OFF:
+        size = max(1.0, abs(value))
+        if not off[i] <= _MOST_OFF * size:
             flows = bool(np.abs(getattr(m.t, PARTS[i])[:, m.neuron]).any())
             said = "can’t be told" if flows else "nothing flows here"
             return Count(mark, "open", 1.0, f"{mark} {said}", f"{letter}: any")
         once = abs(value - 1) <= off[i] or value == 1
-        if not m.whole or off[i] > _FINE:
+        if not m.whole or off[i] > _FINE * size:
             near = number(value)
             alarms = m.whole and not once
             said = f"{mark} about {near} times" if alarms else mark
