@@ -15,7 +15,7 @@ from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
-_TO_PATHS = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1]])  # of (① + ③), ②, ③ -> of ①, ②, ③
+_TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
 _ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
 
 
@@ -56,9 +56,9 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
     exact, unique, checked = (np.zeros(k, bool) for _ in range(3))
     rest = np.zeros((n, k))
     for j in range(k):
-        parts = np.column_stack([getattr(t, name)[:, j] for name in PARTS])
-        # ① and ③ may be large and nearly cancel: what is left of them is the better direction.
-        basis = np.column_stack([parts[:, 0] + parts[:, 2], parts[:, 1], parts[:, 2]])
+        # The paths may be large and nearly cancel. What is left of them, ② and ③ are nearly
+        # at right angles: ② lies along x̂ and ③ along 1.
+        basis = np.column_stack([t.dx[:, j], t.dx_via_var[:, j], t.dx_via_mean[:, j]])
         size = np.abs(basis).max(axis=0)
         size[size <= allowed[:, j].min()] = 0.0  # not to be told from nothing
         size *= np.linalg.norm(basis / np.where(size > 0, size, np.inf), axis=0)
@@ -69,18 +69,19 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         keep[: len(values)] = values > _ALIKE * max(values[0], 1e-300)
         rank = int(keep.sum())
         back = (vt[:rank].T / values[:rank]) @ u[:, :rank].T
-        back = _TO_PATHS @ (back / np.where(size > 0, size, np.inf)[:, None])
+        back /= np.where(size > 0, size, np.inf)[:, None]
         rest[:, j] = dx[:, j] - t.dx[:, j]
         for _ in range(2):  # the second time for what rounding left of the first
-            coefficients[j] += back @ rest[:, j]
-            rest[:, j] = dx[:, j] - parts @ coefficients[j]
+            step = back @ rest[:, j]
+            coefficients[j] += _TO_PATHS @ step
+            rest[:, j] -= basis @ step
         room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
         unique[j], checked[j] = rank == 3, n > rank
         # A part is open where a direction was dropped in which it has a share.
         dropped = (np.abs(vt[~keep]) > 1e-6).any(axis=0) | (size == 0)
         open_ = (_TO_PATHS @ dropped) > 0
-        bound = np.abs(back) @ np.where(np.isfinite(room), room, 1e300)
+        bound = np.abs(_TO_PATHS @ back) @ np.where(np.isfinite(room), room, 1e300)
         off[j] = np.where(open_, np.inf, bound + 1e-10 * np.abs(coefficients[j]))
     one, two, three = (coefficients[:, i] * getattr(t, name) for i, name in enumerate(PARTS))
     return Paths(coefficients, off, exact, unique, checked, one, two, three, rest)
