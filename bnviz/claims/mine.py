@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
@@ -86,21 +87,21 @@ class Mine:
         return self.yours - self.right
 
     @cached_property
-    def off(self) -> Array:
+    def off(self) -> NDArray[np.bool_]:
         """Which entries differ by more than digits and rounding explain, (N,)."""
         return self.off_at(self.neuron)
 
-    def off_at(self, neuron: int) -> Array:
+    def off_at(self, neuron: int) -> NDArray[np.bool_]:
         """The same of another neuron."""
-        wrong: Array = np.abs(self.dx - self.t.dx)[:, neuron] > self.room[:, neuron]
+        wrong: NDArray[np.bool_] = np.abs(self.dx - self.t.dx)[:, neuron] > self.room[:, neuron]
         return wrong
 
     @property
-    def furthest(self) -> Array:
+    def furthest(self) -> NDArray[np.bool_]:
         """Which samples are furthest off, (N,); none where all are equally far."""
         far = np.where(self.off, np.abs(self.away), 0.0)
-        most: Array = self.off & (far >= (1 - _EQUAL) * far.max())
-        return most & ~most.all()
+        most = self.off & (far >= (1 - _EQUAL) * far.max())
+        return np.zeros_like(most) if most.all() else most
 
     @cached_property
     def whole(self) -> bool:

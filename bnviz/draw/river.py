@@ -75,7 +75,7 @@ def flow(c: Columns, rows: list[int] | None = None) -> Flow:
     lanes, rest, batch = shared_out(whole, rows)
     via_var = whole["dx_via_var"]
     piles = {
-        pile: _blocks(lanes[term], rest and rest[term])
+        pile: _blocks(lanes[term], None if rest is None else rest[term])
         for pile, term in (("bias", "dx"), ("weight", "dweight"))
         if term in lanes
     }

@@ -16,7 +16,7 @@ from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
-_ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
+_ALIKE = 1e-12  # paths that are so nearly parallel can't be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,11 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         room = allowed[:, j] * max(1.0, float(np.abs(coefficients[j]).max()))
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
         unique[j], checked[j] = rank == 3, n > rank
+        # Of what is open, stay near 1.
+        null = _TO_PATHS @ (vt[rank:] / np.where(size > 0, size, 1.0)).T
+        if null.size:
+            q = np.linalg.qr(null / np.abs(null).max(axis=0))[0]
+            coefficients[j] -= q @ (q.T @ (coefficients[j] - 1.0))
         # A part is open where a direction was dropped in which it has a share.
         dropped = (np.abs(vt[~keep]) > 1e-6).any(axis=0) | (size == 0)
         open_ = (_TO_PATHS @ dropped) > 0

@@ -163,7 +163,7 @@ for _i, _mark in enumerate(MARKS):
             return True  # the right paths, and the difference is left over
         part = (e.direct, e.via_var, e.via_mean)[i]
         apart = abs(mp.mpf(e.weights[i]) - 1) * largest(part)
-        return apart <= 50 * mp.fsum(e.room) + e.bound
+        return apart <= 50 * mp.fsum(e.room) * max(1, *map(abs, e.weights)) + e.bound
 
     _c = claims.COEFFICIENTS[_i]
     rule(f"mine {_i}", f"{_mark} {_c} = 1")(_once)
@@ -214,7 +214,13 @@ def _but_for(e: Handed, neuron: str, samples: str) -> object:
 rule("mine", "Neuron # is wrong, and these numbers can’t tell which path it is.")(
     lambda e, neuron: any(e.off)
 )
-rule("mine", "the difference isn’t made of the three paths.")(lambda e: e.weights is None)
+rule("mine", "the difference isn’t made of the three paths.")(
+    # A path that can't be told from nothing makes nothing.
+    lambda e: (
+        e.weights is None
+        or min(map(largest, (e.direct, e.via_var, e.via_mean))) <= 8 * largest(e.room)
+    )
+)
 
 
 @rule(
