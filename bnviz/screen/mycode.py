@@ -11,7 +11,7 @@ from bnviz.captures import Capture, CaptureError, read_csv, read_npz
 from bnviz.captures.record import checked
 from bnviz.claims import mine as claims
 from bnviz.claims.hidden import all_titles, cannot_show, telling
-from bnviz.claims.layer import look_over
+from bnviz.claims.network import of_layer
 from bnviz.components.mine import KEY, mine
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import MAX_NEURONS, MAX_ROWS, Scenario
@@ -185,8 +185,9 @@ def _take(name: str, capture: Capture, dx: str, given: tuple[float, float]) -> N
         handed.keep(dx)
         handed.keep_given(*given)
         return
-    st.session_state.opened = (name, look_over(capture))
+    st.session_state.opened = (name, of_layer(capture, name))
     session.choose("layer", "")
+    session.choose("which", 0)
     session.choose("look", 0)
     st.session_state.to_layer = True
 
