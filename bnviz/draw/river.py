@@ -53,17 +53,30 @@ def _blocks(shown: Array, rest: float | None) -> tuple[float, float]:
 
 
 @np.errstate(over="ignore", invalid="ignore")
+def shared_out(
+    whole: dict[str, Array], rows: list[int]
+) -> tuple[dict[str, Array], dict[str, float] | None, dict[str, float]]:
+    """Terms of all samples, (N,) each -> those of the rows, all others added up, and the batch.
+
+    The others are None where every sample is among the rows.
+    """
+    hidden = np.setdiff1d(np.arange(whole["dx"].size), rows)
+    lanes = {name: values[rows] for name, values in whole.items()}
+    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
+    batch = {name: float(values.sum()) for name, values in whole.items()}
+    return lanes, rest if hidden.size else None, batch
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def flow(c: Columns, rows: list[int] | None = None) -> Flow:
     """What flows where. rows: the samples to show, those of the ledger where it is None."""
     rows = c.rows if rows is None else rows
     whole = {name: c.values[name] for name in LANES if name in c.values}
     whole["after_var"] = whole["dx_direct"] + whole["dx_via_var"]
-    hidden = np.setdiff1d(np.arange(c.values["dx"].size), rows)
-    lanes = {name: values[rows] for name, values in whole.items()}
-    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
+    lanes, rest, batch = shared_out(whole, rows)
     via_var = whole["dx_via_var"]
     piles = {
-        pile: _blocks(lanes[term], rest[term] if hidden.size else None)
+        pile: _blocks(lanes[term], None if rest is None else rest[term])
         for pile, term in (("bias", "dx"), ("weight", "dweight"))
         if term in lanes
     }
@@ -72,8 +85,8 @@ def flow(c: Columns, rows: list[int] | None = None) -> Flow:
         lanes=lanes,
         a=c.values["a"][rows] if "a" in c.values else None,
         deviation=c.trace.deviation[rows, c.view.neuron],
-        rest=rest if hidden.size else None,
-        batch={name: float(values.sum()) for name, values in whole.items()},
+        rest=rest,
+        batch=batch,
         piles=piles,
         moved=float(via_var[via_var > 0].sum()),
     )
