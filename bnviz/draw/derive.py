@@ -13,8 +13,8 @@ from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.derive_graph import graph
 from bnviz.draw.derive_numbers import Json, Numbers
+from bnviz.draw.derive_steps import last, steps
 from bnviz.draw.derive_steps import step as one
-from bnviz.draw.derive_steps import steps
 from bnviz.draw.palette import sample_colors
 
 
@@ -45,13 +45,14 @@ def payload(
     """
     m = Numbers(t, view, sample, rows)
     n, k = t.x_hat.shape
+    step = min(step, last(m))
     walk = {step: one(m, step)} if alone else dict(enumerate(steps(m)))
     for each in walk.values():
         each["picture"] = _picture(each["flow"], n, k, t.scenario.d)
     colors = sample_colors(n)
     return {
         "steps": walk if alone else list(walk.values()),
-        "step": step if alone else min(step, len(walk) - 1),
+        "step": step,
         "parts": ["The six equations", "To one line"],
         "rows": m.rows,
         "colors": [colors[i] for i in m.rows],

@@ -164,11 +164,15 @@ class Numbers:
         }
 
 
-def label(after: str, latex: str = "") -> Json:
-    """What stands at an edge of the graph: a formula on one line, then words or a number."""
-    return {"m": formula.mathml(latex, inline=True) if latex else "", "t": after}
+def label(after: str, latex: str = "", value: float = 0.0) -> Json:
+    """What stands at an edge of the graph: a formula on one line, then words or a number.
+
+    value: what flows there, for the width of the arrow.
+    """
+    math = formula.mathml(latex, inline=True) if latex else ""
+    return {"m": math, "t": after, "v": plain(value)}
 
 
 def equals(latex: str, value: float) -> Json:
     """A formula and its number, at an edge."""
-    return label(f" = {number(value)}", latex)
+    return label(f" = {number(value)}", latex, value)

@@ -99,4 +99,23 @@ def leak(m: Numbers, wrong: OffCentre) -> Json:
     found = carried(replace(f, deviation=wrong.deviation[m.rows]), sums)
     # About a wrong centre σ² doesn't only pass round: Σ① and what is left of it are two numbers.
     found["zero"]["after_var"] = bool(within(f.batch["after_var"], sums["dx"].bound))
-    return found
+    claim, why = said(wrong)
+    return found | {
+        "numbers": {
+            "gate": plain(m.one("gamma") * wrong.inv_std),
+            "dvar": plain(wrong.dvar),
+            "dmean": plain(wrong.dmean),
+            "each": plain(float(wrong.via_mean[0])),
+        },
+        "weights": [],
+        "said": {"bias": {"claim": claim, "why": why, "zero": sums["dx"].vanishes}, "weight": None},
+        "alt": f"The river about a wrong centre: {claim}; {why}.",
+    }
+
+
+def said(wrong: OffCentre) -> tuple[str, str]:
+    """What becomes of the Σ lane about a wrong centre."""
+    left = float(wrong.dropped.sum())
+    if abs(left) <= wrong.bound:
+        return "0 is left", "the Σ lane runs dry all the same"
+    return f"{number(left, signed=True)} leaks", "the Σ lane does not run dry"

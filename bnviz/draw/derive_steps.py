@@ -30,13 +30,17 @@ def steps(m: Numbers) -> list[Json]:
 
 
 def step(m: Numbers, at: int) -> Json:
-    """One of them alone, counted from 0; the last one where there are not so many."""
+    """One of them alone, counted from 0."""
     makers = _makers(m)
     if at < len(makers):
         return makers[at](m)
-    moves = lines(m.t, m.view.neuron)
-    index = min(at - len(makers), len(moves) - 1)
-    return _move(m, index, moves[index])
+    index = at - len(makers)
+    return _move(m, index, lines(m.t, m.view.neuron)[index])
+
+
+def last(m: Numbers) -> int:
+    """The number of the last step, from 0."""
+    return len(_makers(m)) + len(MOVES) - 1
 
 
 def _makers(m: Numbers) -> list[Callable[[Numbers], Json]]:
@@ -204,7 +208,9 @@ def _dmean_direct(m: Numbers) -> Json:
         edges=["mean-dev", "dev-xhat"],
         labels={
             "dev-xhat": equals(r"\cdot \term{dx_hat}", m.one("dx_direct")),
-            "mean-dev": label(f"adds {number(-m.one('dx_direct'))}"),
+            "mean-dev": label(
+                f"adds {number(-m.one('dx_direct'))}", value=-m.one("dx_direct")
+            ),
         },
         flow="sum",
         lit=stretch("gate direct", "gate direct", "mean"),
@@ -250,7 +256,9 @@ def _dmean_via_var(m: Numbers) -> Json:
         edges=["mean-dev", "dev-var"],
         labels={
             "dev-var": equals(r"\cdot \term{dvar}", share),
-            "mean-dev": label(f"adds {number(-share)}; all sum to {'0' if zero else found}"),
+            "mean-dev": label(
+                f"adds {number(-share)}; all sum to {'0' if zero else found}", value=-share
+            ),
         },
         flow="sum",
         check=m.verdict("mean_via_var"),

@@ -144,7 +144,8 @@ def lines(t: Trace, neuron: int) -> list[Line]:
 class OffCentre:
     """∂L/∂x about a wrong centre, with and without the second piece of ∂L/∂μ; (N,) each.
 
-    deviation, direct, via_var and via_mean are what flows on the way to `dropped`.
+    deviation, direct, via_var and via_mean are what flows on the way to `dropped`, dvar is ∂L/∂σ²
+    about that centre and dmean the first piece of ∂L/∂μ.
     """
 
     shift: float
@@ -155,6 +156,9 @@ class OffCentre:
     direct: Array
     via_var: Array
     via_mean: Array
+    inv_std: float
+    dvar: float
+    dmean: float
 
 
 @np.errstate(all="ignore")
@@ -188,4 +192,7 @@ def off_centre(t: Trace, neuron: int, share: float = 0.3) -> OffCentre:
         direct=g * inv_std,
         via_var=dvar * 2.0 * d / n,
         via_mean=np.full(n, direct / n),
+        inv_std=float(inv_std),
+        dvar=float(dvar),
+        dmean=float(direct),
     )
