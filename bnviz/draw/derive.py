@@ -64,5 +64,7 @@ def payload(
         if len(m.rows) < n
         else "",
         "graph": graph(m),
+        "widths": "The blue arrows go back from the loss, each as wide as the size of its number, "
+        "all on one scale.",
         "paths": float(np.nan_to_num([np.abs(m.columns[name][m.rows]) for name in PATHS]).max()),
     }

@@ -99,6 +99,43 @@ function phone(count) {
   };
 }
 
+// From where to where a place of the river goes, from the right to the left; the names are those
+// of bnviz/draw/derive_river.py.
+function reach({ x, band, w, bias, phone }, place) {
+  const end = x.dx - (phone ? 24 : 34);
+  return {
+    mouth: [w + 9, x.gate + band.gate],
+    gate: [x.gate + band.gate, x.gate - band.gate],
+    direct: [x.gate - band.gate, x.var + band.var],
+    var: [x.var + band.var, x.var - band.var],
+    after: [x.var - band.var, x.mean + band.mean],
+    mean: [x.mean + band.mean, x.mean - band.mean],
+    x: [x.mean - band.mean, end],
+    bias: [end, phone ? x.turn + 20 : bias[0] - 60],
+    a: [end, x.turn + band.turn],
+    weight: [x.turn + band.turn, -9],
+  }[place];
+}
+
+// The parts of the picture that are lit for a stretch, as rectangles: left, top, width, height.
+export function lit(g, { lanes, sum, nodes }, last) {
+  const below = last + g.room * 0.5;
+  const foot = g.phone ? g.sum + 24 : g.h;
+  const found = [];
+  const add = ([right, left], top, bottom) => found.push([left, top, right - left, bottom - top]);
+  for (const place of lanes) add(reach(g, place), 0, below);
+  for (const place of sum) {
+    if (!g.phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
+    else add(place === "bias" ? [g.w, g.w / 2] : [g.w / 2, -9], foot, g.h);
+  }
+  for (const node of nodes) {
+    const [x, half] = [g.x[node], g.band[node]];
+    add([x + half, x - half], 0, g.first - g.room * 0.62);
+    if (!g.phone) add([x + 112, x], 0, g.node.y + g.node.r + 4);
+  }
+  return found;
+}
+
 // The layout with its scales: u pixels a unit from the gate to ∂L/∂x, mouth for ∂L/∂y, by for
 // what the weight gets; part says by how much `by` is smaller where × a would burst the picture.
 export function layout(width, river) {

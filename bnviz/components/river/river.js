@@ -4,7 +4,7 @@
 
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
-import { layout } from "./layout.js";
+import { layout, lit } from "./layout.js";
 import { Pen } from "./pen.js";
 import { hatch, ribbon, smooth, thick } from "./shapes.js";
 
@@ -32,11 +32,12 @@ export class River {
     new ResizeObserver(() => this.draw()).observe(this.root);
   }
 
-  update({ river, ledger, formulas }) {
+  update({ river, ledger, formulas, walk }) {
     this.root.hidden = !river;
     if (!river) return;
-    const before = this.data && JSON.stringify(this.data.lanes);
-    this.data = river;
+    const before = this.given && JSON.stringify(this.given.lanes);
+    this.given = river;
+    if (!walk) this.along = null;
     this.ledger = ledger;
     this.formulas = formulas;
     for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
@@ -49,9 +50,15 @@ export class River {
 
   // ---- Drawing -----------------------------------------------------------------
 
+  // Along a walk a step lights its stretch, and may be about other numbers than the river's.
+  walk(step) {
+    this.along = step;
+  }
+
   draw() {
     const width = this.root.clientWidth;
-    if (!this.data || !width) return;
+    if (!this.given || !width) return;
+    this.data = { ...this.given, ...this.along?.river };
     const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
     if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
     this.drawnAt = width;
@@ -61,13 +68,14 @@ export class River {
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
     const { frozen, a, weights, colors } = this.data;
-    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x, colors]);
+    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, weights.length, g.x, colors]);
     const anew = shape !== this.shape;
     if (anew) {
       svg.replaceChildren();
       this.defs = draw("defs", {}, svg);
       this.body = draw("g", {}, svg);
       this.heads = draw("g", {}, svg);
+      this.veil = draw("g", { class: "bnr-veil" }, svg);
       hatch(this.defs, "bnr-sum", GREY);
       colors.forEach((color, r) => hatch(this.defs, `bnr-${r}`, color));
     }
@@ -76,7 +84,8 @@ export class River {
     const { body } = this;
     this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    this.layers = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
+    const layer = (name) => [name, this.pen.draw("g", { id: `bnr-${name}` }, body)];
+    this.layers = Object.fromEntries(names.map(layer));
     this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
@@ -92,7 +101,22 @@ export class River {
     this.drawSaid();
     this.drawWeights();
     this.pen.end();
+    this.veil.replaceChildren();
+    if (this.along) this.draped(this.veil, this.along.lit, "bnr-lit");
     this.light(this.pointed);
+    if (this.along) this.stage.walk.follow(this);
+  }
+
+  // What is not lit lies under a veil of paper; the names of two on one page must differ.
+  draped(parent, stretch, name) {
+    const { g } = this;
+    const whole = { x: -20, y: -20, width: g.w + 40, height: g.h + 40 };
+    const mask = draw("mask", { id: name, maskUnits: "userSpaceOnUse", ...whole }, parent);
+    draw("rect", { ...whole, fill: "#fff" }, mask);
+    for (const [x, y, width, height] of lit(g, stretch, this.list[this.list.length - 1].y)) {
+      draw("rect", { x, y, width, height, fill: "#000" }, mask);
+    }
+    draw("rect", { ...whole, class: "bnr-veil", mask: `url(#${name})` }, parent);
   }
 
   lanesOf() {
@@ -249,7 +273,7 @@ export class River {
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
-      const zero = data.zero[term] || (term === "after_var" && data.zero.dx_direct);
+      const zero = data.zero[term] ?? (term === "after_var" && data.zero.dx_direct);
       const content = zero ? (change ? "+0" : "0") : number(value, true, this.places);
       this.text(x, y, content, cls, "middle", group);
     };
@@ -390,8 +414,8 @@ export class River {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
-      if (g.narrow) continue;
-      quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
+      if (g.narrow && !(this.along && !g.phone)) continue;
+      if (!g.narrow) quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
       if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
       else this.math(gradient, x + g.node.r + 17, g.node.y, "bnr-tight");
     }
@@ -439,13 +463,14 @@ export class River {
     const { g, data } = this;
     const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
-    if (g.narrow) return;
+    if (g.narrow && !(this.along && !g.phone)) return;
     const small = "bnr-small bnr-quiet";
     if (!data.frozen) {
       for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
         this.text(g.x[name] + g.node.r + 32, g.node.y + 6, `= ${number(value)}`, small, "start");
       }
     }
+    if (g.narrow) return;
     const below = g.equation + 19;
     this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
     const slope = data.moved <= data.bound ? "≈ 0" : `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
@@ -509,7 +534,8 @@ export class River {
   label(lane) {
     const { g } = this;
     const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
-    const group = this.pen.draw("g", {}, this.layers.words);
+    const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
+    const group = this.pen.draw("g", choose, this.layers.words);
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
       return;
@@ -535,7 +561,9 @@ export class River {
     const { g, data } = this;
     const { said } = data;
     this.notes.replaceChildren();
-    if (g.narrow) this.sayBelow();
+    if (this.along) {
+      // The step says it.
+    } else if (g.narrow) this.sayBelow();
     else {
       const y = g.sum + 44;
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
@@ -678,6 +706,10 @@ export class River {
 
   grab(event) {
     const cell = event.target.closest(".bnr-cell");
+    if (cell?.dataset.sample) {
+      this.stage.send({ kind: "sample", value: Number(cell.dataset.sample) });
+      return;
+    }
     if (cell) {
       this.stage.send({ kind: "view", neuron: Number(cell.dataset.j), input: Number(cell.dataset.p) });
       return;
