@@ -64,7 +64,7 @@ def running(m: Numbers, latex: str, values: Array, *, zero: bool | None = None) 
     whole = float(values.sum())
     zero = m.vanishes(values) if zero is None else zero
     return {
-        "m": formula.mathml(rf"\sum_i {latex}", inline=True),
+        "m": formula.mathml(rf"\sum_i \, {latex}", inline=True),
         "s": formula.text(rf"\sum_i {latex}"),
         "brings": [plain(v) for v in brings],
         "partial": [plain(v) for v in [*partial[:-1], 0.0 if zero else whole]],

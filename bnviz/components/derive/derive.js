@@ -235,7 +235,7 @@ export class Walk {
     this.showStop();
     // What a sweep says nothing of waits visibly.
     this.root.classList.toggle("bnd-waits", this.fresh !== null && this.fresh !== this.step);
-    this.stage.river.walk(step);
+    this.stage.river.walk(step, this.data.sample);
     this.back.disabled = this.step === 0;
     this.next.disabled = this.step === this.data.steps.length - 1;
     setText(this.heading, unbroken(step.heading));

@@ -131,7 +131,8 @@ export function lit(g, { lanes, sum, nodes }, last) {
   for (const node of nodes) {
     const [x, half] = [g.x[node], g.band[node]];
     add([x + half, x - half], 0, g.first - g.room * 0.62);
-    if (!g.phone) add([x + 112, x], 0, g.node.y + g.node.r + 4);
+    // Its number stands where there is room for it.
+    if (!g.phone) add(g.narrow ? [x, x - 116] : [x + 112, x], 0, g.node.y + g.node.r + 4);
   }
   return found;
 }

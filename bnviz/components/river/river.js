@@ -51,8 +51,9 @@ export class River {
   // ---- Drawing -----------------------------------------------------------------
 
   // Along a walk a step lights its stretch, and may be about other numbers than the river's.
-  walk(step) {
+  walk(step, sample) {
     this.along = step;
+    this.sample = sample;
   }
 
   draw() {
@@ -61,6 +62,7 @@ export class River {
     this.data = { ...this.given, ...this.along?.river };
     const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
     if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
+    if (this.along && !this.g.phone) this.g.h = this.g.base + 86; // the step says what stands below
     this.drawnAt = width;
     this.root.classList.toggle("bnr-phone", this.g.phone);
     const { svg, g } = this;
@@ -417,11 +419,12 @@ export class River {
       if (g.narrow && !(this.along && !g.phone)) continue;
       if (!g.narrow) quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
       if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
-      else this.math(gradient, x + g.node.r + 17, g.node.y, "bnr-tight");
+      else this.math(gradient, g.narrow ? x - g.node.r - 72 : x + g.node.r + 17, g.node.y, "bnr-tight");
     }
     const y = g.equation;
     const sign = (x, content) => this.text(x, y + 5, content, "bnr-card", "middle", parent);
-    this.math("dx", g.phone ? g.x.dx : g.x.dx - 14, y, g.phone ? "bnr-tight" : "");
+    const aside = g.narrow ? 10 : 0;
+    this.math("dx", g.phone ? g.x.dx : g.x.dx - 14 - aside, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
       this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
@@ -441,15 +444,17 @@ export class River {
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
-    sign(g.x.dx + 12, "=");
+    sign(g.x.dx + 12 - aside, "=");
     sign(g.x.mean + 46, "+");
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
-    const marks = [[g.x.mean - 54, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
+    const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     if (!g.narrow) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
-    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
-    if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    if (!this.along) {
+      this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
+      if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    }
     if (data.weights.length) {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
@@ -467,7 +472,8 @@ export class River {
     const small = "bnr-small bnr-quiet";
     if (!data.frozen) {
       for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
-        this.text(g.x[name] + g.node.r + 32, g.node.y + 6, `= ${number(value)}`, small, "start");
+        const [at, side] = g.narrow ? [-g.node.r - 6, "end"] : [g.node.r + 32, "start"];
+        this.text(g.x[name] + at, g.node.y + 6, `= ${number(value)}`, small, side);
       }
     }
     if (g.narrow) return;
@@ -542,6 +548,11 @@ export class River {
     }
     this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
     this.badge(group, g.x.label, lane.y + 4.8, lane, false);
+    if (!this.along) return;
+    this.pen.draw("title", {}, group, `Sample ${lane.name}: walk with its numbers`);
+    if (lane.row === this.sample) {
+      this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r: r + 3, class: "bnr-ring" }, group);
+    }
   }
 
   // How far x is from the mean: what σ² goes by.
@@ -619,7 +630,7 @@ export class River {
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
     card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
     const below = low + 49;
-    this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
+    if (!this.along || g.phone) this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
@@ -627,7 +638,7 @@ export class River {
     if (!said.weight) return;
     const weightX = g.phone ? 0 : 0;
     card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
-    this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
+    if (!this.along || g.phone) this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
     ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
