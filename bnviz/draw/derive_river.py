@@ -108,6 +108,7 @@ def leak(m: Numbers, wrong: OffCentre) -> Json:
             "each": plain(float(wrong.via_mean[0])),
         },
         "weights": [],
+        "leaks": True,
         "said": {"bias": {"claim": claim, "why": why, "zero": sums["dx"].vanishes}, "weight": None},
         "alt": f"The river about a wrong centre: {claim}; {why}.",
     }

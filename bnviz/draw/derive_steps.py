@@ -234,7 +234,7 @@ def _dmean_via_var(m: Numbers) -> Json:
         + (
             "here each deviation is 0 by itself. For other numbers they add up to 0."
             if _flat(m)
-            else "the deviations from a mean add up to 0: follow the running sum down the table. "
+            else "the deviations from a mean add up to 0: follow the running sum. "
             "The sum vanishes; "
             + (
                 "and so does each sample's share of it, as far as digits tell."

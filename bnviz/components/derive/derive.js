@@ -60,7 +60,12 @@ export class Walk {
     this.root = make("section", "bnd", stage.root);
     this.root.setAttribute("data-derive", "");
     this.root.setAttribute("aria-label", "Derivation");
+    const head = make("div", "bnd-head", this.root);
     this.heading = make("h1", "bnd-heading"); // on the page where there is a walk
+    const buttons = make("div", "bnd-buttons", head);
+    this.back = this.button(buttons, "← Back", () => this.go(this.step - 1));
+    this.next = this.button(buttons, "Next →", () => this.go(this.step + 1));
+    this.play = this.button(buttons, "▸ Play", () => this.run(!this.playing));
     const body = make("div", "bnd-body", this.root);
     const left = make("div", "bnd-left", body);
     this.formulas = make("div", "bnd-formulas", left);
@@ -68,10 +73,6 @@ export class Walk {
     this.text = make("p", "bnd-text", said);
     this.check = make("p", "bnd-check", said);
     this.running = new Running(left);
-    const buttons = make("div", "bnd-buttons", left);
-    this.back = this.button(buttons, "← Back", () => this.go(this.step - 1));
-    this.next = this.button(buttons, "Next →", () => this.go(this.step + 1));
-    this.play = this.button(buttons, "▸ Play", () => this.run(!this.playing));
     this.river = make("div", "bnd-river", body);
     this.strip = make("nav", "bnd-strip", this.root);
     this.strip.setAttribute("aria-label", "Steps");
@@ -112,7 +113,7 @@ export class Walk {
       return;
     }
     if (!this.data) {
-      this.root.prepend(this.heading);
+      this.root.firstElementChild.prepend(this.heading);
       this.river.append(river.root);
     }
     this.data = walk;
@@ -187,7 +188,7 @@ export class Walk {
     this.stops = [];
     parts.forEach((title, index) => {
       const group = make("div", "bnd-part", this.strip);
-      make("span", "bnd-part-title", group, title);
+      make("span", index ? "bnd-part-title" : "bnd-hidden", group, title);
       const list = make("ol", "", group);
       steps.forEach((step, at) => {
         if (step.part !== index) return;

@@ -118,21 +118,36 @@ function reach({ x, band, w, bias, phone }, place) {
 }
 
 // The parts of the picture that are lit for a stretch, as rectangles: left, top, width, height.
+// What stands over the lanes is lit with what it belongs to, which may be wider or narrower.
 export function lit(g, { lanes, sum, nodes }, last) {
-  const below = last + g.room * 0.5;
-  const foot = g.phone ? g.sum + 24 : g.h;
+  const { x, band, phone } = g;
+  const [head, top, below] = [g.node.y + g.node.r + 6, g.first - g.room * 0.62, last + (phone ? g.room * 0.5 : 44)];
+  const foot = phone ? g.sum + 24 : g.h;
   const found = [];
-  const add = ([right, left], top, bottom) => found.push([left, top, right - left, bottom - top]);
-  for (const place of lanes) add(reach(g, place), 0, below);
+  const add = ([right, left], from, to) => found.push([left, from, right - left, to - from]);
+  const [pill, rule] = phone ? [30, 12] : [44, 28]; // the gate's: half of it, half of its formula
+  for (const place of lanes) {
+    const [right, left] = reach(g, place);
+    add([right, left], top, below);
+    if (place === "mouth") {
+      add([right, x.gate + pill], 0, head);
+      add([right, x.gate + rule], head, top);
+    } else if (place === "gate") {
+      add([x.gate + pill, x.gate - pill], 0, head);
+      add([x.gate + rule, x.gate - rule], head, top);
+    } else if (place === "direct") add([x.gate - rule, left], head, top);
+    else if (place === "x") add([lanes.includes("mean") || phone ? right : x.dx - 4, left], head, top);
+    else if (place === "after") add([right, left], head, top);
+    else add([right, left], 0, top);
+  }
   for (const place of sum) {
-    if (!g.phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
+    if (!phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
     else add(place === "bias" ? [g.w, g.w / 2] : [g.w / 2, -9], foot, g.h);
   }
-  for (const node of nodes) {
-    const [x, half] = [g.x[node], g.band[node]];
-    add([x + half, x - half], 0, g.first - g.room * 0.62);
+  for (const node of new Set([...nodes, ...lanes.filter((place) => place in { var: 1, mean: 1 })])) {
+    add([x[node] + band[node], x[node] - band[node]], 0, top);
     // Its number stands where there is room for it.
-    if (!g.phone) add(g.narrow ? [x, x - 116] : [x + 112, x], 0, g.node.y + g.node.r + 4);
+    if (!phone) add(g.narrow ? [x[node], x[node] - 116] : [x[node] + 112, x[node] - 86], 0, head);
   }
   return found;
 }

@@ -112,7 +112,7 @@ export class River {
   // What is not lit lies under a veil of paper; the names of two on one page must differ.
   draped(parent, stretch, name) {
     const { g } = this;
-    const whole = { x: -20, y: -20, width: g.w + 40, height: g.h + 40 };
+    const whole = { x: -1, y: -1, width: g.w + 2, height: g.h + 2 };
     const mask = draw("mask", { id: name, maskUnits: "userSpaceOnUse", ...whole }, parent);
     draw("rect", { ...whole, fill: "#fff" }, mask);
     for (const [x, y, width, height] of lit(g, stretch, this.list[this.list.length - 1].y)) {
@@ -284,7 +284,7 @@ export class River {
     if (!g.phone) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
     if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
     under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
-    under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : ""}`);
+    under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : data.leaks ? " bnr-leak-text" : ""}`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
   }
 
@@ -434,9 +434,10 @@ export class River {
       return;
     }
     this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
-    this.math("dy", g.x.dy, g.node.y);
+    const dy = Math.max(g.x.dy, g.x.gate + 58); // beside the gate's pill, where there is little room
+    this.math("dy", dy, g.node.y);
     if (!g.narrow) quiet(g.w, g.node.y - 8, "from the loss", "end");
-    draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
+    draw("path", { d: `M${g.w} ${g.node.y + 2}H${dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
@@ -628,7 +629,7 @@ export class River {
     };
     const width = g.phone ? 180 : 172;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
-    card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
+    card(biasX, width, data.zero.dx ? "bnr-dead" : data.leaks ? "bnr-leak" : "bnr-plain", said.bias.claim);
     const below = low + 49;
     if (!this.along || g.phone) this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
