@@ -36,7 +36,13 @@ def _picture(flow: str, n: int, k: int, d: int) -> Json:
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
 def payload(
-    t: Trace, view: View, sample: int, step: int, rows: list[int] | None = None, *, alone: bool = False
+    t: Trace,
+    view: View,
+    sample: int,
+    step: int,
+    rows: list[int] | None = None,
+    *,
+    alone: bool = False,
 ) -> Json:
     """All steps, so that walking them waits for nobody. step counts from 0.
 

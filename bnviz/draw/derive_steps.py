@@ -148,9 +148,7 @@ def _dgamma(m: Numbers) -> Json:
         edges=["y-loss", "gamma-y"],
         flow="sum",
         lit=stretch("mouth"),
-        running=running(
-            m, r"\term{dy} \cdot \term{x_hat}", m.columns["dy"] * m.columns["x_hat"]
-        ),
+        running=running(m, r"\term{dy} \cdot \term{x_hat}", m.columns["dy"] * m.columns["x_hat"]),
     )
 
 
@@ -208,9 +206,7 @@ def _dmean_direct(m: Numbers) -> Json:
         edges=["mean-dev", "dev-xhat"],
         labels={
             "dev-xhat": equals(r"\cdot \term{dx_hat}", m.one("dx_direct")),
-            "mean-dev": label(
-                f"adds {number(-m.one('dx_direct'))}", value=-m.one("dx_direct")
-            ),
+            "mean-dev": label(f"adds {number(-m.one('dx_direct'))}", value=-m.one("dx_direct")),
         },
         flow="sum",
         lit=stretch("gate direct", "gate direct", "mean"),

@@ -268,7 +268,9 @@ def stage(show: Show, headline: Claim | None = None) -> None:
             link=session.link() if held is None else None,
             back=session.back(),
         ),
-        rows=None if held is None else shown_rows(run(held.training() if show.walk else held), view),
+        rows=None
+        if held is None
+        else shown_rows(run(held.training() if show.walk else held), view),
         on_event=session.callback(_on_event),
     )
     # While a bar is held only the stage answers; let go, and the page follows.

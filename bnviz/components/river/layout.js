@@ -103,14 +103,15 @@ function phone(count) {
 // of bnviz/draw/derive_river.py.
 function reach({ x, band, w, bias, phone }, place) {
   const end = x.dx - (phone ? 24 : 34);
+  const half = 22; // of a number, which on a phone stands over the edge of its place
   return {
     mouth: [w + 9, x.gate + band.gate],
     gate: [x.gate + band.gate, x.gate - band.gate],
-    direct: [x.gate - band.gate, x.var + band.var],
+    direct: [phone ? x.dx_direct + half : x.gate - band.gate, x.var + band.var],
     var: [x.var + band.var, x.var - band.var],
-    after: [x.var - band.var, x.mean + band.mean],
+    after: [x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
     mean: [x.mean + band.mean, x.mean - band.mean],
-    x: [x.mean - band.mean, end],
+    x: [phone ? x.dx + half : x.mean - band.mean, end],
     bias: [end, phone ? x.turn + 20 : bias[0] - 60],
     a: [end, x.turn + band.turn],
     weight: [x.turn + band.turn, -9],
@@ -138,14 +139,15 @@ export function lit(g, { lanes, sum, nodes }, last) {
     } else if (place === "direct") add([x.gate - rule, left], head, top);
     else if (place === "x") add([lanes.includes("mean") || phone ? right : x.dx - 4, left], head, top);
     else if (place === "after") add([right, left], head, top);
-    else add([right, left], 0, top);
+    else if (place !== "var" && place !== "mean") add([right, left], 0, top);
   }
   for (const place of sum) {
     if (!phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
     else add(place === "bias" ? [g.w, g.w / 2] : [g.w / 2, -9], foot, g.h);
   }
   for (const node of new Set([...nodes, ...lanes.filter((place) => place in { var: 1, mean: 1 })])) {
-    add([x[node] + band[node], x[node] - band[node]], 0, top);
+    add([x[node] + g.node.r + 2, x[node] - g.node.r - 2], 0, head);
+    add([x[node] + band[node], x[node] - band[node]], head, top);
     // Its number stands where there is room for it.
     if (!phone) add(g.narrow ? [x[node], x[node] - 116] : [x[node] + 112, x[node] - 86], 0, head);
   }

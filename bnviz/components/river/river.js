@@ -450,7 +450,7 @@ export class River {
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
     const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
-    if (!g.narrow) quiet(g.x.dx_direct, y + 19, "through the gate");
+    if (!g.narrow && !this.along) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
     if (!this.along) {
       this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
@@ -477,7 +477,7 @@ export class River {
         this.text(g.x[name] + at, g.node.y + 6, `= ${number(value)}`, small, side);
       }
     }
-    if (g.narrow) return;
+    if (g.narrow || this.along) return;
     const below = g.equation + 19;
     this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
     const slope = data.moved <= data.bound ? "≈ 0" : `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;

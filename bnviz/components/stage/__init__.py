@@ -16,8 +16,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
-from bnviz.core.view import View
 from bnviz.core.scenario import Scenario
+from bnviz.core.view import View
 from bnviz.draw import derive, ledger, lever, river, sweep, toolbar
 from bnviz.study.lever import Lever, Look
 from bnviz.words.claim import Claim
@@ -124,8 +124,7 @@ def _scene(
         else None,
         "river": river.payload(c, rows) if show.river or walk else None,
         "lever": _lever(scene, show, rows),
-        "walk": walk
-        and derive.payload(c.trace, c.view, walk.sample, walk.step, rows, alone=held),
+        "walk": walk and derive.payload(c.trace, c.view, walk.sample, walk.step, rows, alone=held),
         # What a hand takes hold of in the river is kept to the steps of the ledger.
         "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger or walk else None,
     }
