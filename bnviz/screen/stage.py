@@ -246,6 +246,11 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
     return Take(term, row, fine, count < POSITIONS, values, scenes)
 
 
+def _kept_rows(held: Scenario, view: View, show: Show) -> list[int]:
+    """The samples that were shown when a hand took hold of a number: they stay."""
+    return shown_rows(run(held.training() if show.walk else held), view)
+
+
 @st.fragment
 def stage(show: Show, headline: Claim | None = None) -> None:
     """Draw it. headline: in place of what the numbers say of themselves."""
@@ -268,9 +273,7 @@ def stage(show: Show, headline: Claim | None = None) -> None:
             link=session.link() if held is None else None,
             back=session.back(),
         ),
-        rows=None
-        if held is None
-        else shown_rows(run(held.training() if show.walk else held), view),
+        rows=None if held is None else _kept_rows(held, view, show),
         on_event=session.callback(_on_event),
     )
     # While a bar is held only the stage answers; let go, and the page follows.
