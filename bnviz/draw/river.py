@@ -16,7 +16,7 @@ import numpy as np
 from bnviz.claims.ledger import blurred_weights
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
-from bnviz.core.columns import Columns, dweight_bounds
+from bnviz.core.columns import Columns, Sum, dweight_bounds
 from bnviz.draw.palette import sample_color
 from bnviz.words.formula import mathml, symbol
 from bnviz.words.glossary import STATIONS
@@ -123,6 +123,19 @@ def _plain(values: Array) -> list[float | str]:
     return [plain(float(value)) for value in values]
 
 
+def carried(f: Flow, sums: dict[str, Sum]) -> dict[str, Any]:
+    """What a flow carries in each lane and in all, ready for JSON."""
+    return {
+        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
+        "deviation": _plain(f.deviation),
+        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
+        "batch": {name: plain(value) for name, value in f.batch.items()},
+        "zero": {name: total.vanishes for name, total in sums.items()},
+        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
+        "moved": plain(f.moved),
+    }
+
+
 def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
     """The flow and its words, ready for JSON."""
     f, t, j = flow(c, rows), c.trace, c.view.neuron
@@ -133,14 +146,8 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
         "others": t.x_hat.shape[0] - len(f.rows),
         "frozen": t.scenario.frozen,
         "n": t.x_hat.shape[0],
-        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
         "a": None if f.a is None else _plain(f.a),
-        "deviation": _plain(f.deviation),
-        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
-        "batch": {name: plain(value) for name, value in f.batch.items()},
-        "zero": {name: total.vanishes for name, total in c.sums.items()},
-        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
-        "moved": plain(f.moved),
+        **carried(f, c.sums),
         "bound": plain(c.sums["dx_via_var"].bound),
         "numbers": {
             "gate": plain(gate(c)),
