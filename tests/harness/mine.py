@@ -54,6 +54,12 @@ class Handed(Exact):
         )
 
     @property
+    def faint(self) -> bool:
+        """Is there a path that can't be told from nothing? Then it makes nothing either."""
+        paths = (self.direct, self.via_var, self.via_mean)
+        return bool(min(map(largest, paths)) <= 8 * largest(self.room))
+
+    @property
     def off(self) -> list[bool]:
         return self.wrong[self.j]
 
@@ -159,7 +165,7 @@ for _i, _mark in enumerate(MARKS):
 
     def _once(e: Handed, i: int = _i) -> object:
         """Once, by what it was made of, or too near for the numbers to tell."""
-        if e.weights is None:
+        if e.weights is None or e.n <= 3:
             return True  # the right paths, and the difference is left over
         part = (e.direct, e.via_var, e.via_mean)[i]
         apart = abs(mp.mpf(e.weights[i]) - 1) * largest(part)
@@ -214,6 +220,9 @@ def _but_for(e: Handed, neuron: str, samples: str) -> object:
 rule("mine", "Neuron # is wrong, and these numbers can’t tell which path it is.")(
     lambda e, neuron: any(e.off)
 )
+rule("mine", "Neuron # is wrong, and so few samples can’t tell which path it is.")(
+    lambda e, neuron: any(e.off) and e.n <= 3
+)
 rule("mine", "the difference isn’t made of the three paths.")(
     # A path that can't be told from nothing makes nothing.
     lambda e: (
@@ -230,7 +239,9 @@ rule("mine", "the difference isn’t made of the three paths.")(
 )
 def _near(e: Handed, left: str) -> object:
     away = [v - r for v, r in zip(e.mine, e.dx, strict=True)]
-    return e.weights is None and any(e.off) and read(left) <= largest(away) * e.n
+    if e.weights is not None:  # of rounding something may be left
+        return read(left) <= 100 * largest(e.room) * max(map(abs, e.weights))
+    return any(e.off) and read(left) <= largest(away) * e.n
 
 
 @rule("mine sum", "Σ∂L/∂x is #, and it must be 0.")
@@ -250,7 +261,9 @@ rule("mine sum", "Σ∂L/∂x may be 0: the digits are too few to tell.")(
 )
 always("mine legend", "Plus is solid, above its line; minus is hatched, below it.")
 rule("mine legend", "Dashed is where the right one runs.")(lambda e: any(e.off))
-rule("mine legend", "“?” is what is left over.")(lambda e: e.weights is None)
+rule("mine legend", "“?” is what is left over.")(
+    lambda e: e.weights is None or e.n <= 3 or e.faint or not e.makes(e.weights)
+)
 rule(
     "mine shown",
     "# of # samples are shown, those that are furthest off. The sums are of all #.",
