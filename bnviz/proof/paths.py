@@ -16,6 +16,7 @@ from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
+_NOTHING = 1e3  # times as much as a path brings: it would be off by so many times
 _MOST_OFF = 0.25  # a weight that may be off by more can't be told
 
 
@@ -86,9 +87,9 @@ def _inverse(basis: Array, room: Array) -> tuple[Array, Array]:
     """
     size = np.abs(basis).max(axis=0)
     size *= np.linalg.norm(basis / np.where(size > 0, size, 1.0), axis=0)
-    # What can't be told from nothing by itself must not be mixed up with what can.
+    # What is nothing beside what the numbers may be off by must not be mixed up with the rest.
     unit = basis / np.where(size > 0, size, np.inf)
-    live = np.abs(unit).T @ room < _MOST_OFF * size
+    live = np.abs(unit).T @ room < _NOTHING * size
     # All directions, even of fewer samples.
     u, values, vt = np.linalg.svd(unit[:, live], full_matrices=True)
     values = np.append(values, np.zeros(len(vt) - len(values)))
