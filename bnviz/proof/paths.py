@@ -61,12 +61,13 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         # at right angles: ② lies along x̂ and ③ along 1.
         basis = np.column_stack([t.dx[:, j], t.dx_via_var[:, j], t.dx_via_mean[:, j]])
         room = np.where(np.isfinite(allowed[:, j]), allowed[:, j], 1e300)
-        back, null = _inverse(basis, room)
-        rest[:, j] = dx[:, j] - t.dx[:, j]
-        for _ in range(4):  # again for what rounding left of the time before
-            step = back @ rest[:, j]
+        back, null, spanned = _inverse(basis, room)
+        away = dx[:, j] - t.dx[:, j]
+        rest[:, j] = away - spanned @ (spanned.T @ away)
+        for _ in range(2):  # the second time for what rounding left of the first
+            step = back @ away
             coefficients[j] += _TO_PATHS @ step
-            rest[:, j] -= basis @ step
+            away -= basis @ step
         # Of what is open, stay near 1.
         coefficients[j] -= null @ (null.T @ (coefficients[j] - 1.0))
         room = room * max(1.0, float(np.abs(coefficients[j]).max()))
@@ -79,11 +80,12 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
     return Paths(coefficients, off, exact, unique, checked, one, two, three, rest)
 
 
-def _inverse(basis: Array, room: Array) -> tuple[Array, Array]:
+def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
     """From numbers to how often each column of the basis is in them, (3, N), with the least rest.
 
     And the directions, among the weights of the three paths, that they can't tell, (3, m): there
-    a weight would be off by more than _MOST_OFF for what the numbers may be off by, room.
+    a weight would be off by more than _MOST_OFF for what the numbers may be off by, room. And
+    directions at right angles of all that the basis makes, (N, rank).
     """
     size = np.abs(basis).max(axis=0)
     size *= np.linalg.norm(basis / np.where(size > 0, size, 1.0), axis=0)
@@ -101,7 +103,9 @@ def _inverse(basis: Array, room: Array) -> tuple[Array, Array]:
     off[: u.shape[1]] = (np.abs(u).T @ room)[: len(vt)]
     told = values * _MOST_OFF > off * np.abs(directions).max(axis=0)
     null = np.hstack([_TO_PATHS[:, ~live], directions[:, ~told]])
-    return back, np.linalg.qr(null / np.abs(null).max(axis=0))[0] if null.size else null
+    if null.size:
+        null = np.linalg.qr(null / np.abs(null).max(axis=0))[0]
+    return back, null, u[:, :rank]
 
 
 @np.errstate(all="ignore")
