@@ -50,7 +50,9 @@ class Handed(Exact):
         most = 8 * max(1.0, float(np.abs(weights).max()))
         one, two, three = (mp.mpf(float(w)) for w in weights)
         return all(
-            abs(one * a + two * b + three * c - v) <= most * room for a, b, c, v, room in parts
+            abs(one * a + two * b + three * c - v)
+            <= most * room + mp.mpf(2) ** -40 * (abs(one * a) + abs(two * b) + abs(three * c))
+            for a, b, c, v, room in parts
         )
 
     @property

@@ -5,7 +5,8 @@ mean twice), Knet.jl (γ lost), mxnet and nnabla (added to what was there), ncnn
 (another ε), FlagGems (1/σ of 1/σ, another axis), jax 442 ((σ² + ε)²), Synchronized-BatchNorm
 (√max(σ², ε)), pytorch 60528 (N − 1 with its own derivative), torch/nn 768 (running statistics),
 caffe 4110 (y for x̂), DeepSpeed 692 (another neuron's γ), pytorch 36382 (sums over a shard),
-OneFlow 6149 (∂L/∂γ and ∂L/∂β exchanged), tensorflow 14676 (∂L/∂γ · √), nntile 371 (x̂ overwritten).
+OneFlow 6149 (∂L/∂γ and ∂L/∂β exchanged), tensorflow 14676 (∂L/∂γ · √), nntile 371 (x̂ overwritten),
+attorch 18 (the last rows left out), inplace_abn 193 (a ReLU's mask), 155 (x̂ made from y again).
 The classic ones, with what catches them, are in `bnviz.proof.mistakes`.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 from bnviz.core import linear
 from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
+from bnviz.proof.faults.activation import ACTIVATION
 from bnviz.proof.faults.base import LINE, Changes, Fault, Pass
 from bnviz.proof.faults.batch import BATCH
 from bnviz.proof.faults.passed_on import PASSED_ON
@@ -29,7 +31,9 @@ from bnviz.proof.faults.x_hat import X_HATS
 __all__ = ["FAULTS", "LINE", "Fault", "Wrong", "wrongs"]
 
 # The simplest first: where several give the same numbers, they are listed in this order.
-FAULTS: Mapping[str, Fault] = {**PATHS, **VARIANCE, **X_HATS, **BATCH, **PASSED_ON}
+FAULTS: Mapping[str, Fault] = {
+    **PATHS, **VARIANCE, **X_HATS, **BATCH, **PASSED_ON, **ACTIVATION,
+}  # fmt: skip
 
 
 def _followed(t: Trace, changes: Changes) -> Changes:

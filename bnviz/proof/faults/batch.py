@@ -83,6 +83,21 @@ def _shard_sum_over_all(p: Pass) -> Changes:
     return p.line(mean=lambda v: v[rows].sum(axis=0) / p.n)
 
 
+def _some(rows: slice) -> Callable[[Pass], Changes]:
+    """Sums that leave samples out, divided by N all the same."""
+
+    def make(p: Pass) -> Changes:
+        if p.n < 2:
+            return {}
+        found = p.line(mean=lambda v: v[rows].sum(axis=0) / p.n)
+        found |= {"dgamma": (p.dy * p.x_hat)[rows].sum(axis=0), "dbeta": p.dy[rows].sum(axis=0)}
+        if p.s.a is not None:
+            found["dweight"] = p.s.a[rows].T @ p.t.dx[rows]
+        return found
+
+    return make
+
+
 def _axis_1(v: Array) -> Array:
     return cast(Array, v.mean(axis=1, keepdims=True))
 
@@ -179,6 +194,18 @@ BATCH: Mapping[str, Fault] = {
         "total = local.sum(axis=0)  # no all-reduce",
         "total = all_reduce(local.sum(axis=0))",
         _first_shard(2),
+    ),
+    "last_skipped": Fault(
+        "The sums leave the last sample out",
+        "for i in range(N - 1): total += dy[i]",
+        "for i in range(N): total += dy[i]",
+        _some(slice(None, -1)),
+    ),
+    "first_skipped": Fault(
+        "The sums leave the first sample out",
+        "for i in range(1, N): total += dy[i]",
+        "for i in range(N): total += dy[i]",
+        _some(slice(1, None)),
     ),
     "mlpack": Fault(
         "The sign of the path through the variance is turned around, and that through the mean is "

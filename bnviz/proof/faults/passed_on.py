@@ -214,11 +214,47 @@ PASSED_ON: Mapping[str, Fault] = {
         _DW,
         _of_weight(lambda p, a: np.outer(a.sum(axis=0), p.t.dx.sum(axis=0))),
     ),
+    "dweight_centred": Fault(
+        "a is normalised as well: its own mean and deviation are taken out",
+        "dweight = ((a - a.mean(0)) / a.std(0)).T @ dx",
+        _DW,
+        _of_weight(lambda p, a: ((a - a.mean(axis=0)) / a.std(axis=0)).T @ p.t.dx),
+    ),
+    "dweight_relu": Fault(
+        "a is cut off at 0: a ReLU in front that isn’t there",
+        "dweight = np.maximum(a, 0).T @ dx",
+        _DW,
+        _of_weight(lambda p, a: np.maximum(a, 0).T @ p.t.dx),
+    ),
+    "dweight_late": Fault(
+        "Each ∂L/∂x meets the a of the sample before it",
+        "dweight = np.roll(a, 1, axis=0).T @ dx",
+        _DW,
+        _of_weight(lambda p, a: np.roll(a, 1, axis=0).T @ p.t.dx),
+    ),
+    "dweight_early": Fault(
+        "Each ∂L/∂x meets the a of the sample after it",
+        "dweight = np.roll(a, -1, axis=0).T @ dx",
+        _DW,
+        _of_weight(lambda p, a: np.roll(a, -1, axis=0).T @ p.t.dx),
+    ),
+    "dweight_x_hat": Fault(
+        "x̂ stands for a: the output of the layer, normalised, for its input",
+        "dweight = x_hat.T @ dx",
+        _DW,
+        lambda p: {} if p.s.a is None or p.s.d != p.k else {"dweight": p.x_hat.T @ p.t.dx},
+    ),
     "dbias_dy": Fault(
         "∂L/∂y is added up: the bias is taken for β, behind the norm",
         "dbias = dy.sum(axis=0)",
         _DBIAS,
         _of_bias(lambda p: p.dy.sum(axis=0)),
+    ),
+    "dbias_dy_mean": Fault(
+        "∂L/∂y is averaged: the bias is taken for β, behind the norm, and the loss for a mean",
+        "dbias = dy.mean(axis=0)",
+        _DBIAS,
+        _of_bias(lambda p: p.dy.mean(axis=0)),
     ),
     "dbias_g": Fault(
         "∂L/∂x̂ is added up: the norm is left out on the way back",

@@ -186,6 +186,52 @@ PATHS: Mapping[str, Fault] = {
         "Only the path through the variance is there", "dx = dvar * 2 * (x - mean) / N", 0, 1, 0
     ),
     "only_mean": path("Only the path through the mean is there", "dx = dmean / N", 0, 0, 1),
+    "direct_over_n": path(
+        "N is lost in front of ∂L/∂y, where the 1/N was taken out of the bracket",
+        "dx = gamma * inv_std / N * (dy - dbeta - x_hat * dgamma)",
+        one_by_n,
+        1,
+        1,
+        "dx = gamma * inv_std / N * (N * dy - dbeta - x_hat * dgamma)",
+    ),
+    "sums_twice": path(
+        "The sums of the gradient count twice: added to what was there, or divided by the samples "
+        "of one of two workers",
+        "dx = inv_std * (dx_hat - 2 * dx_hat.mean(0) - x_hat * 2 * (dx_hat * x_hat).mean(0))",
+        1,
+        2,
+        2,
+        LINE,
+    ),
+    "sums_half": path(
+        "The sums of the gradient count half: two workers took a mean where a sum was meant",
+        "mean_dx_hat = all_reduce_mean(local.sum(0)) / N",
+        1,
+        0.5,
+        0.5,
+        LINE,
+    ),
+    "sums_swapped": Fault(
+        "The two sums of the gradient are exchanged: ∂L/∂γ stands where ∂L/∂β should, and the "
+        "other way round",
+        "dx = gamma * inv_std * (dy - dgamma / N - x_hat * dbeta / N)",
+        "dx = gamma * inv_std * (dy - dbeta / N - x_hat * dgamma / N)",
+        lambda p: {"dx": p.inv * (p.g - (p.g * p.x_hat).mean(axis=0) - p.x_hat * p.g.mean(axis=0))},
+    ),
+    "mean_only": path(
+        "Only the mean is taken away: 1/√(σ²+ε) is lost, and with it the path through the variance",
+        "dx = dx_hat - dx_hat.mean(0)",
+        lambda p: 1 / p.inv,
+        0,
+        lambda p: 1 / p.inv,
+        LINE,
+    ),
+    "shortcut": Fault(
+        "∂L/∂y is added: the shortcut around the norm is in it",
+        "dx = dx + dy",
+        "dx = dx",
+        lambda p: {"dx": p.t.dx + p.dy},
+    ),
     # γ.
     "gamma_lost": Fault(
         "γ is lost",

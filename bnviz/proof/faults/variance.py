@@ -47,6 +47,17 @@ def _running(momentum: float, unbiased: bool) -> Callable[[Pass], Changes]:
     return _frozen(var, lambda p: momentum * p.t.mean)
 
 
+def _running_line(p: Pass) -> Changes:
+    """Running statistics after one step, in the gradient of training."""
+    share = p.n / np.float64(p.n - 1) if p.n > 1 else 1.0
+    inv = 1 / np.sqrt(0.9 + 0.1 * p.var * share + p.eps)
+    return p.normalised(inv, about=0.1 * p.t.mean)
+
+
+def _l1_inv(p: Pass) -> Array:
+    return cast(Array, 1 / (np.sqrt(np.pi / 2) * np.abs(p.dev).mean(axis=0) + p.eps))
+
+
 def _power(power: int) -> Callable[[Pass], Changes]:
     """(σ² + ε) to another power than −3/2 in ∂L/∂σ²."""
     return lambda p: {"dvar": p.t.dvar * p.inv ** (power - 3)} | p.paths(var=p.inv ** (power - 3))
@@ -307,5 +318,17 @@ VARIANCE: Mapping[str, Fault] = {
         "dx = dx_hat / np.sqrt(running_var + eps)",
         LINE,
         _running(0.01, False),
+    ),
+    "running_line": Fault(
+        "Running statistics after one step, with momentum 0.1, stand in the gradient of training",
+        "x_hat = (x - running_mean) / np.sqrt(running_var + eps)",
+        X_HAT,
+        _running_line,
+    ),
+    "l1": Fault(
+        "σ is the mean distance from μ, and not the root of the mean square",
+        "inv_std = 1 / (np.sqrt(np.pi / 2) * abs(x - mean).mean(axis=0) + eps)",
+        _STD,
+        lambda p: p.normalised(_l1_inv(p)),
     ),
 }

@@ -79,6 +79,18 @@ X_HATS: Mapping[str, Fault] = {
         X_HAT,
         lambda p: p.line(outer=p.x * p.inv) | {"dgamma": (p.dy * p.x * p.inv).sum(axis=0)},
     ),
+    "y_with_beta": Fault(
+        "x̂ is made from y again, and β is not taken away",
+        "x_hat = y / gamma",
+        "x_hat = (y - beta) / gamma",
+        lambda p: p.line(outer=p.y / p.gamma) | {"dgamma": (p.dy * p.y / p.gamma).sum(axis=0)},
+    ),
+    "y_abs_gamma": Fault(
+        "x̂ is made from y again, and γ has lost its sign",
+        "x_hat = (y - beta) / abs(gamma)",
+        "x_hat = (y - beta) / gamma",
+        lambda p: {"dgamma": (p.dy * p.x_hat * np.sign(p.gamma)).sum(axis=0)},
+    ),
     "not_centred": Fault(
         "The mean is not taken from x in the path through the variance",
         "dx = dx_hat * inv_std + dvar * 2 * x / N + dmean / N",
