@@ -16,7 +16,7 @@ from bnviz.claims import mine as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.draw.mine import rows_of
-from bnviz.proof.diagnosis import Case, paths_of
+from bnviz.proof.case import Case, paths_of
 from bnviz.proof.reading import Pasted
 from bnviz.proof.rounding import FORMATS
 from tests.harness.exact import Exact, largest, read, reals, shows
