@@ -16,7 +16,7 @@ from bnviz.proof.causes.altered import added, cut
 from bnviz.proof.causes.displaced import moved, pasted
 from bnviz.proof.causes.eps import eps
 from bnviz.proof.causes.factor import factor, stepped
-from bnviz.proof.causes.weights import weighed
+from bnviz.proof.causes.weights import reweighed, weighed
 from bnviz.proof.faults import FAULTS
 from bnviz.proof.paths import factors
 
@@ -63,6 +63,7 @@ _STAGES: tuple[tuple[Callable[[Case], Iterator[Cause]], ...], ...] = (
     (_listed,),
     (pasted, moved, stepped, factor, added, cut, eps),
     (weighed,),
+    (reweighed,),
     (_two,),
 )
 

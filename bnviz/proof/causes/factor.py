@@ -48,8 +48,8 @@ def _whole(case: Case, whole: float) -> Cause:
     if power >= _LEAST_SCALE and abs(whole / 2.0**power - 1) < near:
         said = f"It is multiplied by {2**power}, a power of 2: the loss scale is still in it"
         return Cause("loss_scale", said, "scaler.step(optimizer)", "scaler.unscale_(optimizer)")
-    if 0 < whole < 1 and clipped is not None:
-        said += f", and its length is {number(clipped)}: it was clipped by its norm"
+    if whole > 0 and clipped is not None:
+        said += f", so that its length is {number(clipped)}: it was clipped or divided by its norm"
         line = f"{name} *= {clipped:g} / np.linalg.norm({name})"
         return Cause("clipped_norm", said, line, right)
     if -1 < whole < 0:
@@ -72,10 +72,15 @@ def _shares(mine: Array, right: Array, axis: int) -> Array:
     return shares
 
 
+def _alike(values: Array) -> bool:
+    """Are they as good as one number?"""
+    return values.size > 1 and bool(np.ptp(values) <= 1e-3 * np.abs(values).max())
+
+
 def _each_neuron(case: Case, mine: Array) -> Iterator[Cause]:
     right, name = case.right, case.term
     each = _shares(mine, right, 0)[0]
-    if not each.all() or not case.fits(each * right, SOLVED):
+    if not each.all() or _alike(each) or not case.fits(each * right, SOLVED):
         return
     size = np.linalg.norm(right, axis=0)
     off = 4 * case.room.max(axis=0) / np.where(size > 0, size, np.inf)
@@ -105,11 +110,10 @@ def _each_sample(case: Case, mine: Array) -> Iterator[Cause]:
     each = _shares(mine, right, 1)
     if not case.fits(each * right, SOLVED) or not says_more(case, np.roll(each, 1) * right):
         return
-    if np.isin(each, (0.0, 1.0)).all():
-        return  # some of them are cut out
+    if np.isin(each, (0.0, 1.0)).all() or _alike(each):
+        return  # some of them are cut out, or it is one number for all
     told = ", ".join(f"{float(c):.4g}" for c in each[:6, 0]) + (" …" if len(each) > 6 else "")
-    lengths = np.linalg.norm(mine, axis=1)
-    alike = np.ptp(lengths) <= 1e-3 * lengths.max()
+    alike = _alike(np.linalg.norm(mine, axis=1))
     why = "each is divided by its own length" if alike else "weighed or masked sample by sample"
     yield Cause(
         "factor_sample",

@@ -13,7 +13,7 @@ from bnviz.words.numbers import significant
 
 
 def weighed(case: Case) -> Iterator[Cause]:
-    """The three paths of ∂L/∂x, with other weights."""
+    """The three paths of ∂L/∂x, with other weights, as one would write them."""
     mine = shaped(case.mine, case.right.shape)
     if case.term != "dx" or mine.values.shape != case.right.shape:
         return
@@ -35,9 +35,16 @@ def weighed(case: Case) -> Iterator[Cause]:
             "dx = direct + via_var + via_mean",
         )
         return
-    other = list(other_std(case, p))
-    yield from other
-    if not other and n > 3 and p.exact.all() and p.unique.all():
+    yield from other_std(case, p)
+
+
+def reweighed(case: Case) -> Iterator[Cause]:
+    """The same with any weights."""
+    mine = shaped(case.mine, case.right.shape)
+    if case.term != "dx" or mine.values.shape != case.right.shape or case.right.shape[0] <= 3:
+        return
+    p = paths_of(case)
+    if p.exact.all() and p.unique.all():
         told = "; ".join(
             f"neuron {j + 1}: " + ", ".join(significant(float(v)) for v in row)
             for j, row in enumerate(p.rounded()[:4])
