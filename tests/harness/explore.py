@@ -29,6 +29,8 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     c = columns(t, view)
     told = tell(c)
     yield "headline", f"{told.claim} {told.why}"
+    if "learns all the same" in told.claim and "samples get a" not in told.why:
+        yield "headline unsaid", "Every sample gets a gradient that can be told from 0."
     for name, make in SURPRISES.items():
         if made := make(c):
             yield f"surprise {name}", f"{made.claim} {made.why}"
@@ -121,6 +123,11 @@ rule(H, "Hardly any gradient is left, and the weight learns next to nothing.")(
         largest(e.dx) < 1.001e-3 * e.scale / e.n
         and abs(e.weight) <= 1.001e-3 * largest(e.a) * e.scale
     )
+)
+
+
+rule("headline unsaid", "Every sample gets a gradient that can be told from 0.")(
+    lambda e: alive(e, 0.4) == e.n
 )
 
 
