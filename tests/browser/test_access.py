@@ -26,6 +26,7 @@ def test_the_ledger_can_be_used_by_everyone(
     assert clipped == []
 
 
+@pytest.mark.moving
 def test_motion_is_left_out_where_it_is_not_wanted(app: App) -> None:
     def speed() -> str:
         bar = app.cell("x", 0).locator(".bnl-bar")

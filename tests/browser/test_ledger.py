@@ -22,6 +22,7 @@ def hold(app: App, term: str, row: int, way: int) -> None:
     app.page.mouse.move(x + way, y, steps=6)
 
 
+@pytest.mark.moving
 @pytest.mark.parametrize("term", ["x", "dy", "a"])
 def test_a_dragged_bar_takes_everything_along(app: App, term: str) -> None:
     before = app.numbers()
@@ -46,6 +47,7 @@ def test_escape_lets_go_of_a_drag(app: App) -> None:
     assert app.page.get_by_role("button", name="Undo").is_disabled()
 
 
+@pytest.mark.moving
 def test_scales_hold_still_while_dragging_and_settle_after(app: App) -> None:
     width = "bar => bar.getBoundingClientRect().width"
     other = app.cell("x", 3).locator(".bnl-bar")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from playwright.sync_api import Locator, expect
 
 from bnviz.core.columns import columns
@@ -44,6 +45,7 @@ def assert_lever(app: App, s: Scenario, look: Look) -> None:
     assert app.page.get_by_text("no lift: 0").count() == 1
 
 
+@pytest.mark.moving
 def test_a_dot_a_push_and_the_mark_are_dragged(app: App) -> None:
     app.open("/weights")
     root = app.page.locator("[data-lever]")

@@ -41,6 +41,7 @@ def value_of(found: Seen, term: str, row: int) -> float:
     return table(found["cells"])[term][str(row)]
 
 
+@pytest.mark.moving
 @pytest.mark.parametrize(("term", "row"), [("dy", 4), ("a", 0), ("gamma", 0)])
 def test_what_is_held_in_the_river_takes_everything_along(app: App, term: str, row: int) -> None:
     before = seen(app)
@@ -64,6 +65,7 @@ def test_what_is_held_in_the_river_takes_everything_along(app: App, term: str, r
     assert {**back, "busy": before["busy"]} == before, "undo is one step"
 
 
+@pytest.mark.moving
 def test_escape_brings_the_river_back(app: App) -> None:
     before = seen(app)
     steps = drag(app, handle(app, "dy", 0), [10, 20, 30])
@@ -126,8 +128,8 @@ def test_a_strand_and_its_cell_light_each_other(app: App, term: str) -> None:
     assert rows == ["1"]
 
 
+@pytest.mark.moving
 def test_it_moves_on_a_change_and_never_where_that_is_not_wanted(app: App) -> None:
-    app.page.emulate_media(reduced_motion="no-preference")
     marks = app.page.locator("[data-river] .bnr-chevron")
     app.page.get_by_role("button", name="Play").click()
     expect(marks).not_to_have_count(0)

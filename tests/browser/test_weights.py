@@ -50,6 +50,7 @@ def test_outer_products_one_at_a_time(app: App) -> None:
     app.page.wait_for_url(re.compile("upto=5"))
 
 
+@pytest.mark.moving
 def test_playing_ends_with_all_of_it(app: App) -> None:
     app.open("/weights?part=2&upto=3")
     app.page.get_by_role("button", name="Play").click()

@@ -85,7 +85,9 @@ class Room {
     this.room = null; // the last message
     this.step = -1;
     this.turn = 0; // what is asked for an earlier screen is not drawn on a later one
-    this.chosen = JSON.parse(remembered.get(`bnviz:${code}:said`) ?? "{}");
+    this.arrived = JSON.parse(remembered.get(`bnviz:${code}:said`) ?? "{}"); // what was answered
+    this.chosen = { ...this.arrived }; // and what is to be
+    this.telling = Promise.resolve();
     place.replaceChildren();
     const bar = make("div", "ph-bar", place);
     this.count = make("p", "ph-count", bar);
@@ -284,17 +286,24 @@ class Room {
 
   // ---- What is done here
 
-  async answer(choice) {
+  answer(choice) {
     const { step } = this;
-    const before = this.chosen[step];
     this.chosen[step] = choice;
     this.words();
     setText(this.problem, "");
+    // One at a time: of two that are under way at once, either may arrive last.
+    this.telling = this.telling.then(() => this.tell(step, choice));
+  }
+
+  async tell(step, choice) {
+    if (this.chosen[step] !== choice) return; // another one since
     try {
       await send("answer", { code: this.code, phone: this.phone, step, choice });
-      remembered.set(`bnviz:${this.code}:said`, JSON.stringify(this.chosen));
+      this.arrived[step] = choice;
+      remembered.set(`bnviz:${this.code}:said`, JSON.stringify(this.arrived));
     } catch (problem) {
-      this.chosen[step] = before;
+      if (this.chosen[step] !== choice) return;
+      this.chosen[step] = this.arrived[step];
       this.words();
       setText(this.problem, problem.status ? problem.message : "This answer did not arrive. Choose again.");
     }
