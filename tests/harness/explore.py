@@ -574,7 +574,7 @@ def _zeros(e: Exact, shape: str, zeros: int, lost: int) -> bool:
         and zeros <= sum(told)
         and lost <= sum(near)
         and (zeros + lost >= least)
-        and (lost or not any(blurs) or zeros + lost < sum(near))
+        and bool(lost or not any(blurs) or zeros + lost < sum(near))
     )
 
 
@@ -608,7 +608,7 @@ for _all, _lost in (("0", False), ("lost in rounding", True)):
 
 
 @rule("river table", "#")
-def _entry(e: Exact, value: str) -> object:
+def _cell(e: Exact, value: str) -> object:
     told = value != "0" or no_weight(e)
     return told and shows(value, e.weight, e.weight_bound)
 

@@ -48,6 +48,12 @@ class Seen:
     def at(self, j: int) -> Seen:
         return Seen(self.c, self.was, j)
 
+    @property
+    def dx_there(self) -> Any:
+        """What was captured."""
+        assert self.c.dx is not None
+        return self.c.dx
+
     @cached_property
     def x(self) -> list[Real]:
         return reals(self.c.x[:, self.j])
@@ -138,8 +144,9 @@ def captures(s: Scenario) -> Iterator[tuple[Capture, str]]:
     k, n = s.shape[1], s.shape[0]
     yield c, "right"
     yield replace(c, dx=None), "right"
-    var, mean = rng.uniform(0.5, 2, k).astype(kind), rng.normal(size=k).astype(kind)
-    fixed = (c.gamma * c.dy / np.sqrt(var + kind(c.eps))).astype(kind)
+    var: Any = rng.uniform(0.5, 2, k).astype(kind)
+    mean: Any = rng.normal(size=k).astype(kind)
+    fixed: Any = (c.gamma * c.dy / np.sqrt(var + kind(c.eps))).astype(kind)
     yield replace(c, mode="eval", running_mean=mean, running_var=var, dx=fixed), "right"
     yield replace(c, running_mean=mean, running_var=var, dx=fixed), "running"
     all_ = list(wrongs(t, "dx"))
@@ -428,7 +435,7 @@ def _differs(e: Seen, far: str) -> object:
 
 def _off(e: Seen, far: str) -> bool:
     """Is there such a difference in this neuron?"""
-    theirs = reals(e.c.dx[:, e.j])
+    theirs = reals(e.dx_there[:, e.j])
     unit = e.slack * e.inv * (largest(e.g) + SMALL) * e.n
     return any(shows(far, abs(a - b), unit) for a, b in zip(e.dx, theirs, strict=True))
 
@@ -475,7 +482,7 @@ def _green(e: Seen, j: str, far: str, bound: str) -> object:
     for at in range(e.k):
         own = e.at(at)
         most = _room(own) * own.inv * largest(own.g) * (2 + own.n) + SMALL
-        theirs = reals(e.c.dx[:, at])
+        theirs = reals(e.dx_there[:, at])
         close &= all(abs(a - b) <= most for a, b in zip(own.dx, theirs, strict=True))
     return close
 
@@ -500,7 +507,7 @@ def _running(e: Seen) -> object:
     for j in range(e.k):
         own = e.at(j)
         inv = 1 / mp.sqrt(mp.mpf(float(e.c.running_var[j])) + own.eps)
-        theirs = reals(e.c.dx[:, j])
+        theirs = reals(e.dx_there[:, j])
         room = 40 * _room(own) * inv * largest(own.g) + SMALL
         found |= all(abs(inv * g - v) <= room for g, v in zip(own.g, theirs, strict=True))
     return found

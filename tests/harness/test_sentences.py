@@ -19,7 +19,8 @@ from tests.harness.scenes import scenes
 @pytest.mark.parametrize("part", range(3))
 def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None:
     """Presets and seeds: of the pages, each scene gets a third, the next one the next."""
-    texts, wrong, seen = 0, [], Counter[str]()
+    texts, seen = 0, Counter[str]()
+    wrong: list[str] = []
     for index, scene in enumerate(scenes(0, 8)):
         if index % 3 != part:
             continue
