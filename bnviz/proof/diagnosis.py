@@ -111,10 +111,15 @@ class Case:
         return bool((np.abs(mine.values - value) <= allowed).all())
 
     def tells(self, value: Array) -> bool:
-        """Would these numbers have fitted less than half or twice of it? Else they name nothing."""
+        """Would half or twice of it not have fitted as well? Else these numbers name nothing."""
         mine = shaped(self.mine, value.shape)
         room = self.allowed(value) + mine.resolution
         return bool((room < 0.5 * _columns(np.abs(value))).any() or not (value - mine.values).any())
+
+    def is_zero(self, value: Array) -> bool:
+        """Is it 0 where the right numbers are far from it? That tells something as well."""
+        room = self.allowed(value) + shaped(self.mine, value.shape).resolution
+        return float(room.max()) < 1e-3 * float(np.abs(self.right).max(initial=0.0))
 
 
 @lru_cache(maxsize=4)
@@ -150,7 +155,11 @@ def turned(mine: Pasted) -> Pasted:
 
 
 def _listed(case: Case) -> Iterator[Cause]:
-    found = [w for w in case.wrongs() if case.fits(w.value) and case.tells(w.value)]
+    found = [
+        w
+        for w in case.wrongs()
+        if case.fits(w.value) and (case.tells(w.value) or case.is_zero(w.value))
+    ]
     # What is wrong in the term itself is simpler than what follows from a wrong ∂L/∂x.
     for wrong in sorted(found, key=lambda wrong: wrong.follows):
         yield cause(wrong.name)

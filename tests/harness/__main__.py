@@ -1,4 +1,4 @@
-"""Every sentence, or every check, on many scenarios: `python -m tests.harness --all`, `--checks N`."""
+"""Every sentence, or every check, on many scenarios: `-m tests.harness --all`, or `--checks N`."""
 
 from __future__ import annotations
 
