@@ -166,6 +166,31 @@ def captures(s: Scenario) -> Iterator[tuple[Capture, str]]:
     dy[0, 0] = np.nan
     yield replace(c, dy=dy), "bad"
     yield replace(c, dy=np.full_like(c.dy, np.nan), dx=None, backward=False), "none came"
+    yield _large(rng)
+
+
+def _large(rng: np.random.Generator) -> tuple[Capture, str]:
+    """One of the layers that are too large for a page, or of another kind."""
+    n, k, d = 96, 4, 6
+    x, dy, a = rng.normal(1, 2, (n, k)), rng.normal(size=(n, k)), rng.normal(size=(n, d))
+    gamma, beta = rng.normal(size=k), rng.normal(size=k)
+    dx = run(Scenario(x, dy, gamma, beta)).dx
+    var, mean = rng.uniform(0.5, 2, k), rng.normal(size=k)
+    c = Capture(x, dy, gamma, beta, a=a, dx=dx)
+    fixed = {"mode": "eval", "running_mean": mean, "running_var": var}
+    bad = {name: getattr(c, name).copy() for name in ("a", "x", "gamma")}
+    bad["a"][5, 2], bad["x"][7, 1], bad["gamma"][3] = np.inf, -np.inf, np.nan
+    kinds: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "right"),
+        ({"norm": "group", "groups": 2, "positions": 4, "dx": None}, "right"),
+        ({"norm": "group", "groups": 1, "positions": 1, "dx": None}, "right"),
+        ({**fixed}, "training"),
+        ({**fixed, "dx": dx + rng.normal(size=dx.shape)}, "noise"),
+        ({"dx": dx + rng.normal(size=dx.shape)}, "noise"),
+        *(({name: values, "dx": None}, "bad") for name, values in bad.items()),
+    )
+    change, was = kinds[int(rng.integers(len(kinds)))]
+    return replace(c, **change), was
 
 
 def _some(c: Capture) -> Capture:
@@ -317,6 +342,13 @@ def _first(c: Capture) -> tuple[str, int | None, int] | None:
 
 for _bad in ("nan", "∞", "−∞"):
 
+    @rule(Q, f"Not finite first: @, neuron #, is {_bad}.")
+    def _not_finite_number(e: Seen, called: str, j: str, bad: str = _bad) -> object:
+        found = _first(e.c)
+        return found == (CALLED[called], None, int(j) - 1) and _is(
+            bad, float(getattr(e.c, found[0])[found[2]])
+        )
+
     @rule(Q, f"Not finite first: @ of row #, neuron #, is {_bad}.",
           f"Not finite first: @ of row #, input #, is {_bad}.")  # fmt: skip
     def _not_finite(e: Seen, called: str, row: str, j: str, bad: str = _bad) -> object:
@@ -347,29 +379,18 @@ rule(Q, "This is RMS norm: it takes no mean away, so no sum of ∂L/∂x has to 
 )
 
 
-def _group_sums(e: Seen, over: str) -> list[tuple[Real, Real]]:
-    """∂L/∂x of a layer or instance norm added up over each of its groups, and what it is of."""
-    if over == "instance":
-        found = [
-            (mp.fsum(v.dx), v.scale)
-            for v in (
-                Exact(
-                    Scenario(
-                        e.c.x[[i], [j]].reshape(1, 1), e.c.dy[[i], [j]].reshape(1, 1), eps=e.c.eps
-                    ),
-                    0,
-                    0,
-                )
-                for i in range(e.n)
-                for j in range(e.k)
-            )
-        ]
-        return found  # fmt: skip
-    rows = [
-        Exact(Scenario(e.c.x[[i]].T, (e.c.gamma * e.c.dy)[[i]].T, eps=e.c.eps), 0, 0)
-        for i in range(e.n)
-    ]
-    return [(mp.fsum(o.dx), o.scale) for o in rows]
+def _group_sums(e: Seen) -> list[tuple[Real, Real]]:
+    """∂L/∂x added up over each of what the norm takes together, and the size of what is added."""
+    c, found = e.c, []
+    groups, positions = (1, 1) if c.norm == "layer" else (c.groups, c.positions)
+    x, g = c.x.astype(np.float64), (c.gamma * c.dy).astype(np.float64)
+    for top in range(0, e.n, positions):
+        for left in range(0, e.k, e.k // groups):
+            at = slice(top, top + positions), slice(left, left + e.k // groups)
+            one = Scenario(x[at].reshape(-1, 1), g[at].reshape(-1, 1), eps=c.eps)
+            own = Exact(one, 0, 0)
+            found.append((mp.fsum(own.dx), own.scale))
+    return found
 
 
 for _name, _over in (
@@ -387,8 +408,7 @@ for _name, _over in (
         kind = {"layer": "layer norm"}.get(
             e.c.norm, "instance norm" if e.c.groups == e.k else "group norm"
         )
-        most = max(scale for _, scale in _group_sums(e, "layer" if kind == "layer norm" else
-                                                     "instance"))  # fmt: skip
+        most = max(scale for _, scale in _group_sums(e))
         channels = len(numbers) == 1 or int(numbers[0]) == e.k // e.c.groups
         return name == kind and channels and abs(read(numbers[-1])) <= 1e-11 * most + SMALL
 
@@ -741,7 +761,7 @@ for _bad in ("nan", "∞", "−∞"):
     def _network_fault(
         e: _Network, layer: str, called: str, row: str, j: str, bad: str = _bad
     ) -> object:
-        c = e.captures[int(layer)]
+        c = e.captures[int(layer)]  # the large one, which may be bad in another way, comes last
         return _first(c) == (CALLED[called], int(row) - 1, int(j) - 1) and _is(
             bad, float(getattr(c, CALLED[called])[int(row) - 1, int(j) - 1])
         )
