@@ -595,12 +595,12 @@ rule("title table", "All of ∂L/∂W, shape (§): # of # entries are 0, # lost 
         _zeros(e, shape, int(zeros), int(lost)) and int(all_) == e.s.d * e.s.shape[1]
     )
 )
-for _all, _lost in (("0", False), ("lost in rounding", True)):
+for _all, _blur in (("0", False), ("lost in rounding", True)):
     rule(
         "alt table",
         f"∂L/∂W as a table of # inputs by # neurons; the largest entry is {_all}.",
     )(
-        lambda e, d, k, lost=_lost: (
+        lambda e, d, k, lost=_blur: (
             all(zero(o.weight, o.weight_bound) for o in _table(e))
             and (lost or all(no_weight(o) for o in _table(e)))
         )
