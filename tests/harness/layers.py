@@ -41,6 +41,7 @@ class Seen:
     def __init__(self, c: Capture, was: str, j: int = 0) -> None:
         self.c, self.was, self.j = c, was, j
         self.n, self.k = c.shape
+        self.cut: Scenario | None = None  # what of it is set in Explore
         self.fine = all(
             np.isfinite(v).all() for name, v in c.arrays().items() if name != "dy" or c.backward
         )
@@ -250,9 +251,11 @@ def _of_layer(o: Overview, e: Seen) -> Iterator[Text]:
         hidden = ledger(seen, called=View(j, 0))["hidden"]
         if hidden:
             yield "layer hidden", hidden, e.at(j)
-        said = excerpts.excerpt(c, o.seen, j)[1]
+        cut, said = excerpts.excerpt(c, o.seen, j)
         if said:
-            yield "layer excerpt", said, e.at(j)
+            own = e.at(j)
+            own.cut = cut
+            yield "layer excerpt", said, own
 
 
 def _table(o: Overview, e: Seen) -> Iterator[Text]:
@@ -662,12 +665,30 @@ rule(
     "and a variance of their own.",
 )
 def _excerpt(e: Seen, some: str, n: str) -> object:
-    return int(some) == 64 < int(n) == e.n
+    """Are those that are left out no larger than those that are taken?"""
+    assert e.cut is not None
+    taken = set(zip(e.cut.x[:, 0].tolist(), e.cut.dy[:, 0].tolist(), strict=True))
+    whole = Exact(Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps), 0, 0)
+    rows = zip(e.c.x[:, e.j].tolist(), e.c.dy[:, e.j].tolist(), whole.dx, strict=True)
+    inside, outside = [], []
+    for x, dy, dx in rows:
+        (inside if (x, dy) in taken else outside).append(abs(dx))
+    largest_left = min(inside) + 2 * whole.bound >= largest(outside)
+    return int(some) == 64 == len(inside) and int(n) == e.n and largest_left
 
 
 @rule("layer excerpt", "Of # inputs come those with the largest ∂L/∂W: §.")
 def _inputs(e: Seen, d: str, listed: str) -> object:
-    return e.c.a is not None and int(d) == e.c.a.shape[1] > len(listed.split(", "))
+    assert e.c.a is not None
+    shown = {int(v) - 1 for v in listed.split(", ")}
+    one = Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps, a=e.c.a)
+    weights = [Exact(one, 0, p) for p in range(one.d)]
+    least = min(abs(weights[p].weight) for p in shown)
+    left = [w.weight for p, w in enumerate(weights) if p not in shown]
+    whole = e.c.mode == "train" and e.c.kind in BATCH and e.c.whole is None
+    return int(d) == one.d > len(shown) and (
+        not whole or least + 4 * weights[0].weight_bound >= largest(left)
+    )
 
 
 @rule(
