@@ -237,3 +237,8 @@ def open_network(path: str | Path) -> Network:
     """A folder, a .zip or a file of captures; layers are read again when they are asked for."""
     found = layers_of(files_at(path), hold=False)
     return Network(found, str(path), lambda share: None)
+
+
+def of_layer(c: Capture, name: str) -> Network:
+    """A network of one layer, which is at hand."""
+    return Network(Layers([Layer(name, lambda: c)]), name, lambda share: None)

@@ -13,7 +13,8 @@ from bnviz.core.trace import Trace
 from bnviz.core.view import View
 from bnviz.draw.derive_graph import graph
 from bnviz.draw.derive_numbers import Json, Numbers
-from bnviz.draw.derive_steps import steps
+from bnviz.draw.derive_steps import last, steps
+from bnviz.draw.derive_steps import step as one
 from bnviz.draw.palette import sample_colors
 
 
@@ -34,17 +35,30 @@ def _picture(flow: str, n: int, k: int, d: int) -> Json:
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
-def payload(t: Trace, view: View, sample: int, step: int) -> Json:
-    """All steps, so that walking them waits for nobody. step counts from 0."""
-    m = Numbers(t, view, sample)
+def payload(
+    t: Trace,
+    view: View,
+    sample: int,
+    step: int,
+    rows: list[int] | None = None,
+    *,
+    alone: bool = False,
+) -> Json:
+    """All steps, so that walking them waits for nobody. step counts from 0.
+
+    rows: the samples to show, where they must not change. alone: that step only, by its number,
+    which is all that changes on the screen while a number is held.
+    """
+    m = Numbers(t, view, sample, rows)
     n, k = t.x_hat.shape
-    walk = steps(m)
-    for each in walk:
+    step = min(step, last(m))
+    walk = {step: one(m, step)} if alone else dict(enumerate(steps(m)))
+    for each in walk.values():
         each["picture"] = _picture(each["flow"], n, k, t.scenario.d)
     colors = sample_colors(n)
     return {
-        "steps": walk,
-        "step": min(step, len(walk) - 1),
+        "steps": walk if alone else list(walk.values()),
+        "step": step,
         "parts": ["The six equations", "To one line"],
         "rows": m.rows,
         "colors": [colors[i] for i in m.rows],
@@ -56,5 +70,7 @@ def payload(t: Trace, view: View, sample: int, step: int) -> Json:
         if len(m.rows) < n
         else "",
         "graph": graph(m),
+        "widths": "The blue arrows go back from the loss, each as wide as the size of its number, "
+        "all on one scale.",
         "paths": float(np.nan_to_num([np.abs(m.columns[name][m.rows]) for name in PATHS]).max()),
     }

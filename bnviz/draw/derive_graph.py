@@ -44,7 +44,7 @@ def _flowing(m: Numbers, name: str, local: float | None) -> Json:
 
 def _adding(name: str, local: float | None, share: float, key: str) -> Json:
     """An edge at which each sample adds its share."""
-    return _edge(name, local, label(f"adds {number(share)}"), key)
+    return _edge(name, local, label(f"adds {number(share)}", value=share), key)
 
 
 def _edges(m: Numbers) -> list[Json]:

@@ -31,6 +31,7 @@ class Numbers:
     t: Trace
     view: View
     sample: int
+    shown: list[int] | None = None  # the samples on the screen, where they must not change
     checks: dict[str, Check] = field(init=False)
     sums: dict[str, Sum] = field(init=False)
     rows: list[int] = field(init=False)
@@ -42,7 +43,7 @@ class Numbers:
         self.checks = identities(self.t)
         self.sums = found.sums
         self.blurred = blurred(found)
-        self.rows = sorted({*found.rows, self.sample})
+        self.rows = sorted({*(self.shown or found.rows), self.sample})
         self.columns = found.values | {"deviation": self.t.deviation[:, self.view.neuron]}
         if "dweight" in self.columns:
             self.columns["dweight_per_sample"] = self.columns.pop("dweight")
@@ -132,13 +133,9 @@ class Numbers:
         zero: the sum is zero by algebra, and was found to be.
         """
         whole = float(values.sum())
-        known = self.sums.get({"dweight_per_sample": "dweight"}.get(key, key))
-        if known is not None:
-            vanishes = zero or known.vanishes
-            zero = zero or (known.vanishes and known.by_algebra)
-        else:
-            added = float(np.abs(values).sum())
-            vanishes = zero or abs(whole) <= rounding(values.size) * added
+        vanishes = zero or self.vanishes(values, key)
+        known = self.sums.get(key)
+        zero = zero or (known is not None and known.vanishes and known.by_algebra)
         return {
             "s": formula.text(head) if latex else head,
             "m": formula.mathml(head) if latex else "",
@@ -150,6 +147,13 @@ class Numbers:
             "scale": "paths" if key in _SHARED else "sides" if key in _SIDES else head,
         }
 
+    def vanishes(self, values: Array, key: str = "") -> bool:
+        """Does a column add up to 0, within rounding?"""
+        known = self.sums.get({"dweight_per_sample": "dweight"}.get(key, key))
+        if known is not None:
+            return known.vanishes
+        return abs(float(values.sum())) <= rounding(values.size) * float(np.abs(values).sum())
+
     def verdict(self, name: str) -> Json:
         """An identity of this neuron: does it hold, and what by."""
         check, j = self.checks[name], self.view.neuron
@@ -160,11 +164,15 @@ class Numbers:
         }
 
 
-def label(after: str, latex: str = "") -> Json:
-    """What stands at an edge of the graph: a formula on one line, then words or a number."""
-    return {"m": formula.mathml(latex, inline=True) if latex else "", "t": after}
+def label(after: str, latex: str = "", value: float = 0.0) -> Json:
+    """What stands at an edge of the graph: a formula on one line, then words or a number.
+
+    value: what flows there, for the width of the arrow.
+    """
+    math = formula.mathml(latex, inline=True) if latex else ""
+    return {"m": math, "t": after, "v": plain(value)}
 
 
 def equals(latex: str, value: float) -> Json:
     """A formula and its number, at an edge."""
-    return label(f" = {number(value)}", latex)
+    return label(f" = {number(value)}", latex, value)

@@ -5,12 +5,14 @@ A sentence that claims a zero or an equality stands beside its check.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bnviz.core.arrays import Array
 from bnviz.draw.derive_numbers import Json, Numbers, equals, label
+from bnviz.draw.derive_river import leak, running, stretch
 from bnviz.study.derivation import MOVES, Line, OffCentre, lines, off_centre
 from bnviz.study.precision import mean_errors
 from bnviz.words import formula
@@ -22,21 +24,40 @@ _BACK_TO_X = ["x-dev", "dev-xhat", "dev-var", "x-mean", "mean-dev"]
 
 def steps(m: Numbers) -> list[Json]:
     """The six equations, then the moves to one line."""
-    learns = [_dweight] if "dweight" in m.sums else []
-    walk = [make(m) for make in (*_SIX, *learns)]
+    walk = [make(m) for make in _makers(m)]
     moves = enumerate(lines(m.t, m.view.neuron))
     return walk + [_move(m, index, line) for index, line in moves]
+
+
+def step(m: Numbers, at: int) -> Json:
+    """One of them alone, counted from 0."""
+    makers = _makers(m)
+    if at < len(makers):
+        return makers[at](m)
+    index = at - len(makers)
+    return _move(m, index, lines(m.t, m.view.neuron)[index])
+
+
+def last(m: Numbers) -> int:
+    """The number of the last step, from 0."""
+    return len(_makers(m)) + len(MOVES) - 1
+
+
+def _makers(m: Numbers) -> list[Callable[[Numbers], Json]]:
+    return [*_SIX, *([_dweight] if "dweight" in m.sums else [])]
 
 
 def _step(name: str, heading: str, text: str, **more: Any) -> Json:
     return {
         "name": name,
         "label": TERMS[name].symbol,
+        "short": TERMS[name].symbol.split(",")[0].split(" ")[0],
         "heading": heading,
         "text": text,
         "source": TERMS[name].source,
         "shape": TERMS[name].shape,
         "code": TERMS[name].numpy,
+        "number": TERMS[name].number,
         "formulas": [],
         "columns": [],
         "edges": [],
@@ -44,6 +65,9 @@ def _step(name: str, heading: str, text: str, **more: Any) -> Json:
         "flow": "each",
         "check": None,
         "part": 0,
+        "lit": stretch("direct..x", "direct..x", "var mean"),
+        "running": None,  # what is added up, as a little river
+        "river": None,  # what flows in place of the river, where the step is about other numbers
     } | more
 
 
@@ -61,6 +85,12 @@ def _all(m: Numbers) -> str:
 def _flat(m: Numbers) -> bool:
     """Is no x away from the mean, so that there is no deviation to speak of?"""
     return not m.columns["deviation"].any()
+
+
+def _sum(m: Numbers, name: str) -> Json:
+    """A term, added up over the batch."""
+    values = m.columns[name]
+    return running(m, rf"\term{{{name}}}", values, zero=m.vanishes(values, name))
 
 
 def _product(m: Numbers, left: str, right: str) -> Json:
@@ -85,6 +115,7 @@ def _dy(m: Numbers) -> Json:
         formulas=[m.equation("dy")],
         columns=[m.column("dy", total=False)],
         edges=["y-loss"],
+        lit=stretch("mouth"),
     )
 
 
@@ -97,6 +128,8 @@ def _dbeta(m: Numbers) -> Json:
         columns=[m.column("dy")],
         edges=["y-loss", "beta-y"],
         flow="sum",
+        lit=stretch("mouth", "mouth"),
+        running=_sum(m, "dy"),
     )
 
 
@@ -114,6 +147,8 @@ def _dgamma(m: Numbers) -> Json:
         ],
         edges=["y-loss", "gamma-y"],
         flow="sum",
+        lit=stretch("mouth"),
+        running=running(m, r"\term{dy} \cdot \term{x_hat}", m.columns["dy"] * m.columns["x_hat"]),
     )
 
 
@@ -127,6 +162,7 @@ def _dx_hat(m: Numbers) -> Json:
         columns=[m.column("dy", total=False), m.column("dx_hat", total=False)],
         edges=["xhat-y", "y-loss"],
         flow="spread",
+        lit=stretch("mouth gate"),
     )
 
 
@@ -152,6 +188,8 @@ def _dvar(m: Numbers) -> Json:
         ],
         edges=["xhat-y", "invstd-xhat", "var-invstd"],
         flow="sum",
+        lit=stretch("gate..var", nodes="var"),
+        running=running(m, r"\term{dx_hat} \cdot (\term{deviation})", products),
     )
 
 
@@ -168,9 +206,11 @@ def _dmean_direct(m: Numbers) -> Json:
         edges=["mean-dev", "dev-xhat"],
         labels={
             "dev-xhat": equals(r"\cdot \term{dx_hat}", m.one("dx_direct")),
-            "mean-dev": label(f"adds {number(-m.one('dx_direct'))}"),
+            "mean-dev": label(f"adds {number(-m.one('dx_direct'))}", value=-m.one("dx_direct")),
         },
         flow="sum",
+        lit=stretch("gate direct", "gate direct", "mean"),
+        running=_sum(m, "dx_hat"),
     )
 
 
@@ -190,7 +230,7 @@ def _dmean_via_var(m: Numbers) -> Json:
         + (
             "here each deviation is 0 by itself. For other numbers they add up to 0."
             if _flat(m)
-            else "the deviations from a mean add up to 0: follow the running sum down the table. "
+            else "the deviations from a mean add up to 0: follow the running sum. "
             "The sum vanishes; "
             + (
                 "and so does each sample's share of it, as far as digits tell."
@@ -212,10 +252,14 @@ def _dmean_via_var(m: Numbers) -> Json:
         edges=["mean-dev", "dev-var"],
         labels={
             "dev-var": equals(r"\cdot \term{dvar}", share),
-            "mean-dev": label(f"adds {number(-share)}; all sum to {'0' if zero else found}"),
+            "mean-dev": label(
+                f"adds {number(-share)}; all sum to {'0' if zero else found}", value=-share
+            ),
         },
         flow="sum",
         check=m.verdict("mean_via_var"),
+        lit=stretch("var", nodes="var mean"),
+        running=running(m, r"(\term{deviation})", deviation, zero=m.holds("x_hat_sum")),
     )
 
 
@@ -255,6 +299,10 @@ def _centre(m: Numbers) -> Json:
         edges=["mean-dev", "dev-var"],
         # The graph's numbers are of the right centre.
         labels={"mean-dev": label(""), "dev-var": label("")},
+        number="",
+        short="wrong centre",
+        lit=stretch("direct..x", "direct..bias", "var mean"),
+        river=leak(m, wrong) if told else None,
     )
 
 
@@ -289,6 +337,8 @@ def _direct(m: Numbers) -> Json:
         edges=["x-dev", "dev-xhat"],
         labels={"x-dev": equals(r"\term{dx_direct}", m.one("dx_direct"))},
         flow="spread",
+        lit=stretch("gate direct", "gate direct"),
+        running=_sum(m, "dx_direct"),
     )
 
 
@@ -305,6 +355,8 @@ def _via_var(m: Numbers) -> Json:
         edges=["x-dev", "dev-var"],
         flow="spread",
         check=m.verdict("var_path"),
+        lit=stretch("direct..after", "direct..after", "var"),
+        running=_sum(m, "dx_via_var"),
     )
 
 
@@ -325,6 +377,8 @@ def _via_mean(m: Numbers) -> Json:
         edges=["x-mean", "mean-dev"],
         flow="spread",
         check=m.verdict("direct_and_mean"),
+        lit=stretch("after..x", "after..x", "mean"),
+        running=_sum(m, "dx_via_mean"),
     )
 
 
@@ -352,6 +406,7 @@ def _dx(m: Numbers) -> Json:
         columns=[m.column(name) for name in ("dx_direct", "dx_via_var", "dx_via_mean", "dx")],
         edges=_BACK_TO_X,
         check=m.verdict("dx_sum"),
+        running=_sum(m, "dx"),
     )
 
 
@@ -385,6 +440,13 @@ def _dweight(m: Numbers) -> Json:
         columns=[m.column("a", total=False), m.column("dx"), m.column("dweight_per_sample")],
         edges=["w-x"],
         flow="outer",
+        lit=stretch("x..weight", "x..weight"),
+        running=running(
+            m,
+            r"\term{a} \cdot \term{dx}",
+            m.columns["dweight_per_sample"],
+            zero=weight.vanishes,
+        ),
     )
 
 
@@ -404,6 +466,8 @@ def _move(m: Numbers, index: int, line: Line) -> Json:
         f"To one line, move {index + 1}: {move.title}.",
         move.why,
         label=move.title,
+        short=move.title,
+        number="",
         source=f"move {index + 1} of {len(MOVES)}",
         code=f"# g = dx_hat, d = x - mean, h = x_hat, s = inv_std, n = len(x)\ndx = {move.code}",
         moves=[_side(before, line.left[m.sample]), _side(move.latex, line.right[m.sample])],

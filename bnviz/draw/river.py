@@ -16,7 +16,7 @@ import numpy as np
 from bnviz.claims.ledger import blurred_weights
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
-from bnviz.core.columns import Columns, dweight_bounds
+from bnviz.core.columns import Columns, Sum, dweight_bounds
 from bnviz.draw.palette import sample_color
 from bnviz.words.formula import mathml, symbol
 from bnviz.words.glossary import STATIONS
@@ -53,17 +53,30 @@ def _blocks(shown: Array, rest: float | None) -> tuple[float, float]:
 
 
 @np.errstate(over="ignore", invalid="ignore")
+def shared_out(
+    whole: dict[str, Array], rows: list[int]
+) -> tuple[dict[str, Array], dict[str, float] | None, dict[str, float]]:
+    """Terms of all samples, (N,) each -> those of the rows, all others added up, and the batch.
+
+    The others are None where every sample is among the rows.
+    """
+    hidden = np.setdiff1d(np.arange(whole["dx"].size), rows)
+    lanes = {name: values[rows] for name, values in whole.items()}
+    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
+    batch = {name: float(values.sum()) for name, values in whole.items()}
+    return lanes, rest if hidden.size else None, batch
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def flow(c: Columns, rows: list[int] | None = None) -> Flow:
     """What flows where. rows: the samples to show, those of the ledger where it is None."""
     rows = c.rows if rows is None else rows
     whole = {name: c.values[name] for name in LANES if name in c.values}
     whole["after_var"] = whole["dx_direct"] + whole["dx_via_var"]
-    hidden = np.setdiff1d(np.arange(c.values["dx"].size), rows)
-    lanes = {name: values[rows] for name, values in whole.items()}
-    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
+    lanes, rest, batch = shared_out(whole, rows)
     via_var = whole["dx_via_var"]
     piles = {
-        pile: _blocks(lanes[term], rest[term] if hidden.size else None)
+        pile: _blocks(lanes[term], None if rest is None else rest[term])
         for pile, term in (("bias", "dx"), ("weight", "dweight"))
         if term in lanes
     }
@@ -72,8 +85,8 @@ def flow(c: Columns, rows: list[int] | None = None) -> Flow:
         lanes=lanes,
         a=c.values["a"][rows] if "a" in c.values else None,
         deviation=c.trace.deviation[rows, c.view.neuron],
-        rest=rest if hidden.size else None,
-        batch={name: float(values.sum()) for name, values in whole.items()},
+        rest=rest,
+        batch=batch,
         piles=piles,
         moved=float(via_var[via_var > 0].sum()),
     )
@@ -110,6 +123,19 @@ def _plain(values: Array) -> list[float | str]:
     return [plain(float(value)) for value in values]
 
 
+def carried(f: Flow, sums: dict[str, Sum]) -> dict[str, Any]:
+    """What a flow carries in each lane and in all, ready for JSON."""
+    return {
+        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
+        "deviation": _plain(f.deviation),
+        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
+        "batch": {name: plain(value) for name, value in f.batch.items()},
+        "zero": {name: total.vanishes for name, total in sums.items()},
+        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
+        "moved": plain(f.moved),
+    }
+
+
 def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
     """The flow and its words, ready for JSON."""
     f, t, j = flow(c, rows), c.trace, c.view.neuron
@@ -120,14 +146,8 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
         "others": t.x_hat.shape[0] - len(f.rows),
         "frozen": t.scenario.frozen,
         "n": t.x_hat.shape[0],
-        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
         "a": None if f.a is None else _plain(f.a),
-        "deviation": _plain(f.deviation),
-        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
-        "batch": {name: plain(value) for name, value in f.batch.items()},
-        "zero": {name: total.vanishes for name, total in c.sums.items()},
-        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
-        "moved": plain(f.moved),
+        **carried(f, c.sums),
         "bound": plain(c.sums["dx_via_var"].bound),
         "numbers": {
             "gate": plain(gate(c)),

@@ -19,8 +19,10 @@ from bnviz.captures.network import File, files_in_zip, layers_of
 from bnviz.captures.npz import LARGEST
 from bnviz.claims import layer as claims
 from bnviz.claims.layer import Overview
+from bnviz.claims.mine import of
 from bnviz.claims.network import Network, open_network
 from bnviz.components import neurons, stage
+from bnviz.components.mine import mine
 from bnviz.components.stage import Reply, Scene, Show
 from bnviz.core.arrays import Array
 from bnviz.core.columns import columns
@@ -405,10 +407,9 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     if o.differs(neuron) and c.dx is not None and c.mode == "train":
         found = claims.judged(c, [neuron])
         mycode.show(found, top=False)
-        if found.paths is not None:
-            mycode.show_paths(found.paths, [neuron])
-        st.markdown(f"## The captured {_DX} beside the right one")
-        mycode.show_beside(c.dx[:, neuron].astype(float), seen.trace.dx[:, 0], 16)
+        beside = of(seen.trace, found, called=neuron)
+        if found.verdict == "wrong" and beside is not None:
+            mine(beside)
     scenario, said = excerpts.excerpt(o.capture, o.seen, neuron)
     with st.container(horizontal=True, vertical_alignment="center", key="to-explore"):
         st.button(

@@ -114,7 +114,11 @@ class Case:
         """Would half or twice of it not have fitted as well? Else these numbers name nothing."""
         mine = shaped(self.mine, value.shape)
         room = self.allowed(value) + mine.resolution
-        return bool((room < 0.5 * _columns(np.abs(value))).any() or not (value - mine.values).any())
+        large = _columns(np.abs(value))
+        if value.shape == self.right.shape:
+            # What is left of a sum that cancels is small beside what should stand there.
+            large = np.maximum(large, _columns(np.abs(value - self.right)))
+        return bool((room < 0.5 * large).any() or not (value - mine.values).any())
 
     def is_zero(self, value: Array) -> bool:
         """Is it 0 where the right numbers are far from it? That tells something as well."""
@@ -307,8 +311,7 @@ def _factor(case: Case) -> Iterator[Cause]:
     )
     if not each.all() or not case.fits(each * right, _SOLVED):
         return
-    room = case.allowed(right) + mine.resolution
-    off = 4 * room.max(axis=0) / np.sqrt(np.where(square > 0, square, np.inf))
+    off = 4 * case.room.max(axis=0) / np.sqrt(np.where(square > 0, square, np.inf))
     for word, value in factors(case.t).items():
         if np.ptp(value) > 0 and (np.abs(each - value) <= off).all():
             yield Cause(
@@ -557,7 +560,7 @@ def _weighed(case: Case) -> Iterator[Cause]:
     p = paths_of(case)
     n = case.right.shape[0]
     names = named(case.t, p)
-    if names is not None and names != ("1", "1", "1") and n >= 3:
+    if p.exact.all() and None not in names and names != ("1", "1", "1") and n >= 3:
         symbols = ("①", "② via σ²", "③ via μ")
         parts = [
             f"{symbol} is forgotten" if word == "0" else f"{symbol} counts {word} times"
@@ -577,7 +580,7 @@ def _weighed(case: Case) -> Iterator[Cause]:
     if not other and n > 3 and p.exact.all() and p.unique.all() and telling:
         told = "; ".join(
             f"neuron {j + 1}: " + ", ".join(significant(float(v)) for v in row)
-            for j, row in enumerate(p.coefficients[:4])
+            for j, row in enumerate(p.rounded()[:4])
         )
         yield Cause(
             "weights",
@@ -645,7 +648,7 @@ def residual(case: Case) -> str:
     """Which neurons, samples and path the difference lies in."""
     mine, right = shaped(case.mine, case.right.shape), case.right
     away = mine.values - right
-    wrong = np.abs(away) > case.allowed(right) + mine.resolution * (1 + 1e-9)
+    wrong = np.abs(away) > case.room
     if not wrong.any():
         return ""
     if right.ndim == 1:

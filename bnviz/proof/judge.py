@@ -50,7 +50,8 @@ class Diagnosis(Claim):
     """What is said of numbers that were handed in; holds only where they are right.
 
     matches: the names of the causes. hidden: the faults that would have passed on these numbers
-    as well. paths: a ∂L/∂x by its three parts. mine: the numbers, in the shape of the term.
+    as well. paths: a ∂L/∂x by its three parts. mine: the numbers, in the shape of the term, and
+    room: by how much each may differ from the right one.
     """
 
     verdict: Verdict = "wrong"
@@ -59,6 +60,7 @@ class Diagnosis(Claim):
     caught_by: str = ""
     paths: Paths | None = field(default=None, compare=False, repr=False)
     mine: Array | None = field(default=None, compare=False, repr=False)
+    room: Array | None = field(default=None, compare=False, repr=False)
 
     @property
     def matches(self) -> tuple[str, ...]:
@@ -246,8 +248,10 @@ def _wrong(tried: list[Case], note: str) -> Diagnosis:
             caught_by=_caught(case),
             paths=paths,
             mine=case.mine.values,
+            room=tried[-1].room,
         )
-    return _known(case, found, f"{_apart(case)}{extra}", paths, _caught(case))
+    said = _known(case, found, f"{_apart(case)}{extra}", paths, _caught(case))
+    return replace(said, room=tried[-1].room)
 
 
 def _known(case: Case, found: list[Cause], why: str, paths: Paths | None, caught: str) -> Diagnosis:

@@ -16,7 +16,8 @@ from bnviz.core.trace import Trace
 
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TELLING = 0.05  # a coefficient that may be off by more is not called whole
-_ALIKE = 1e-9  # paths that are so nearly parallel can't be told apart
+_TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
+_ALIKE = 1e-12  # paths that are so nearly parallel can't be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +26,14 @@ class Paths:
 
     coefficients (k, 3), and by how much each may be off (k, 3): inf where the numbers leave it
     open. exact (k,): are these three all of it? unique (k,): is there no other way to make it?
+    checked (k,): are there more samples than it takes to make anything out of the three?
     """
 
     coefficients: Array
     off: Array
     exact: NDArray[np.bool_]
     unique: NDArray[np.bool_]
+    checked: NDArray[np.bool_]
     direct: Array  # (N, k)
     via_var: Array
     via_mean: Array
@@ -48,35 +51,49 @@ class Paths:
 def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
     """Fit a ∂L/∂x, (N, k), by the three paths. allowed: what digits and rounding explain, (N, k).
 
-    Where the fit isn't unique, it stays as near to (1, 1, 1) as it can.
+    Where the fit isn't unique, what is open stays at 1, as far as it can.
     """
     n, k = t.dx.shape
     coefficients, off = np.ones((k, 3)), np.full((k, 3), np.inf)
-    exact, unique = np.zeros(k, bool), np.zeros(k, bool)
+    exact, unique, checked = (np.zeros(k, bool) for _ in range(3))
     rest = np.zeros((n, k))
     for j in range(k):
-        parts = np.column_stack([getattr(t, name)[:, j] for name in PARTS])
-        size = np.linalg.norm(parts, axis=0)
-        scaled = parts / np.where(size > 0, size, 1.0)
+        # The paths may be large and nearly cancel. What is left of them, ② and ③ are nearly
+        # at right angles: ② lies along x̂ and ③ along 1.
+        basis = np.column_stack([t.dx[:, j], t.dx_via_var[:, j], t.dx_via_mean[:, j]])
+        size = np.abs(basis).max(axis=0)
+        size[size <= allowed[:, j].min()] = 0.0  # not to be told from nothing
+        size *= np.linalg.norm(basis / np.where(size > 0, size, np.inf), axis=0)
+        scaled = basis / np.where(size > 0, size, np.inf)
+        # All three directions, even of fewer samples: in what no sample shows, a part is open.
+        scaled = np.vstack([scaled, np.zeros((max(0, 3 - n), 3))])
         u, values, vt = np.linalg.svd(scaled, full_matrices=False)
         keep = values > _ALIKE * max(values[0], 1e-300)
-        back = (
-            (vt[keep].T / values[keep]) @ u[:, keep].T / np.where(size > 0, size, np.inf)[:, None]
-        )
-        away = back @ (dx[:, j] - t.dx[:, j])
-        coefficients[j] += away
-        rest[:, j] = dx[:, j] - parts @ coefficients[j]
-        large = np.abs(parts).max(axis=0)
+        rank = int(keep.sum())
+        back = (vt[:rank].T / values[:rank]) @ u[:n, :rank].T
+        back /= np.where(size > 0, size, np.inf)[:, None]
+        rest[:, j] = dx[:, j] - t.dx[:, j]
+        for _ in range(2):  # the second time for what rounding left of the first
+            step = back @ rest[:, j]
+            coefficients[j] += _TO_PATHS @ step
+            rest[:, j] -= basis @ step
+        large = np.array([np.abs(getattr(t, name)[:, j]).max() for name in PARTS])
         grown = float((np.abs(coefficients[j]) * large).max() / max(large.max(), 1e-300))
         room = allowed[:, j] * max(1.0, grown)
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
-        unique[j] = bool(keep.sum() == 3)
+        unique[j], checked[j] = rank == 3, n > rank
+        # Of what is open, stay near 1.
+        null = _TO_PATHS @ (vt[rank:] / np.where(size > 0, size, 1.0)).T
+        if null.size:
+            q = np.linalg.qr(null / np.abs(null).max(axis=0))[0]
+            coefficients[j] -= q @ (q.T @ (coefficients[j] - 1.0))
         # A part is open where a direction was dropped in which it has a share.
-        open_ = (np.abs(vt[~keep]) > 1e-6).any(axis=0) if (~keep).any() else np.zeros(3, bool)
-        bound = np.abs(back) @ np.where(np.isfinite(room), room, 1e300)
-        off[j] = np.where(open_ | (size == 0), np.inf, bound + 1e-10 * np.abs(coefficients[j]))
+        dropped = (np.abs(vt[~keep]) > 1e-6).any(axis=0) | (size == 0)
+        open_ = (_TO_PATHS @ dropped) > 0
+        bound = np.abs(_TO_PATHS @ back) @ np.where(np.isfinite(room), room, 1e300)
+        off[j] = np.where(open_, np.inf, bound + 1e-10 * np.abs(coefficients[j]))
     one, two, three = (coefficients[:, i] * getattr(t, name) for i, name in enumerate(PARTS))
-    return Paths(coefficients, off, exact, unique, one, two, three, rest)
+    return Paths(coefficients, off, exact, unique, checked, one, two, three, rest)
 
 
 @np.errstate(all="ignore")
@@ -123,16 +140,22 @@ def factors(t: Trace) -> dict[str, Array]:
     return {name: value for name, value in found.items() if np.isfinite(value).all()}
 
 
-def named(t: Trace, p: Paths) -> tuple[str, str, str] | None:
-    """How the coefficients of all neurons would be written, if they can be."""
-    if not p.exact.all():
-        return None
-    names = []
-    for i in range(3):
-        for name, value in factors(t).items():
-            if (np.abs(p.coefficients[:, i] - value) <= p.off[:, i]).all():
-                names.append(name)
-                break
-        else:
-            return None
-    return names[0], names[1], names[2]
+def named(t: Trace, p: Paths) -> tuple[str | None, str | None, str | None]:
+    """How each coefficient would be written, one way for all neurons; None where there is none.
+
+    Only neurons whose gradient these three paths are all of have a say.
+    """
+    at = p.exact
+
+    def name(i: int) -> str | None:
+        off = p.off[at, i]
+        return next(
+            (
+                name
+                for name, value in factors(t).items()
+                if (np.abs(p.coefficients[at, i] - value[at]) <= off).all()
+            ),
+            None,
+        )
+
+    return (name(0), name(1), name(2)) if at.any() else (None, None, None)

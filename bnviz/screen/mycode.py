@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,22 +9,20 @@ import streamlit as st
 
 from bnviz.captures import Capture, CaptureError, read_csv, read_npz
 from bnviz.captures.record import checked
+from bnviz.claims import mine as claims
 from bnviz.claims.hidden import all_titles, cannot_show, telling
-from bnviz.claims.layer import look_over
-from bnviz.components.plot import plots
+from bnviz.claims.network import of_layer
+from bnviz.components.mine import KEY, mine
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import MAX_NEURONS, MAX_ROWS, Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.core.view import View
-from bnviz.draw.figures.beside import beside
 from bnviz.proof import judge
 from bnviz.proof.judge import Diagnosis
-from bnviz.proof.paths import Paths
 from bnviz.proof.reading import Pasted, as_text
 from bnviz.screen import handed, session
-from bnviz.screen.parts import escaped, grid, pick
+from bnviz.screen.parts import escaped, pick
 from bnviz.words.glossary import TERMS
-from bnviz.words.numbers import exact, number, told_apart
 
 _DX = TERMS["dx"].symbol
 _SIGNS = {"right": "✓", "wrong": "✗", "unclear": "?"}
@@ -39,11 +36,7 @@ def show(found: Diagnosis, *, top: bool = True) -> None:
     """The verdict, what went wrong with its lines, and the check that would have caught it."""
     st.markdown(f"{'#' if top else '##'} {_SIGNS[found.verdict]} {escaped(found.claim)}")
     st.markdown(escaped(found.why))
-    for cause in found.causes[:4]:
-        if cause.wrong and cause.wrong != cause.right:
-            st.code(
-                f"{cause.wrong}  # as it probably stands\n{cause.right}  # as it should be", None
-            )
+    show_lines(found)
     if found.caught_by and found.verdict == "wrong":
         st.markdown(escaped(found.caught_by))
 
@@ -54,46 +47,6 @@ def show_lines(found: Diagnosis) -> None:
         if cause.wrong and cause.wrong != cause.right:
             lines = f"{cause.wrong}  # as it probably stands\n{cause.right}  # as it should be"
             st.code(lines, None, wrap_lines=True)
-
-
-def show_paths(paths: Paths, neurons: Sequence[int]) -> None:
-    """What a ∂L/∂x is made of: how often each of the three paths counts. neurons: from 0."""
-    st.markdown(f"## Your {_DX} by its three paths")
-    st.markdown(
-        "The right one is 1 · ① direct + 1 · ② via σ² + 1 · ③ via μ. Yours, fitted neuron by "
-        "neuron:"
-    )
-    told = paths.rounded()
-    rows = []
-    for j, name in enumerate(neurons):
-        open_ = ~np.isfinite(paths.off[j])
-        cells = ["any" if open_[i] else _plain(float(told[j, i])) for i in range(3)]
-        rest = (
-            "nothing"
-            if paths.exact[j]
-            else f"up to {number(float(np.abs(paths.rest[:, j]).max()))}"
-        )
-        rows.append([f"neuron {name + 1}", *cells, rest])
-    grid(["", "① direct", "② via σ²", "③ via μ", "and besides"], rows)
-    if not paths.unique.all():
-        st.markdown(
-            "“any”: on these numbers two paths are parallel or one is 0, so that how often it "
-            "counts can’t be told."
-        )
-
-
-def _plain(value: float) -> str:
-    return exact(value).replace("-", "−") if value == round(value) else number(value, places=4)
-
-
-def show_beside(mine: Array, right: Array, most: int = MAX_ROWS) -> None:
-    """One neuron's numbers beside the right ones, sample by sample, the furthest off first."""
-    order = np.sort(np.argsort(-np.abs(mine - right), kind="stable")[:most])
-    rows = []
-    for i in order:
-        yours, theirs = told_apart(float(mine[i]), float(right[i]))
-        rows.append([str(i + 1), yours, theirs, number(float(mine[i] - right[i]))])
-    grid(["sample", "yours", "right", "difference"], rows)
 
 
 def _try_elsewhere(found: Diagnosis, term: str, s: Scenario) -> None:
@@ -232,8 +185,9 @@ def _take(name: str, capture: Capture, dx: str, given: tuple[float, float]) -> N
         handed.keep(dx)
         handed.keep_given(*given)
         return
-    st.session_state.opened = (name, look_over(capture))
+    st.session_state.opened = (name, of_layer(capture, name))
     session.choose("layer", "")
+    session.choose("which", 0)
     session.choose("look", 0)
     st.session_state.to_layer = True
 
@@ -320,24 +274,17 @@ def my_code() -> None:
     with right:
         st.markdown("The numbers to run it on:")
         _to_run_on(s)
-    if term == "dx" and found is not None and found.mine is not None:
-        _parts_of_dx(t, found, view.neuron)
+    beside = found and found.verdict == "wrong" and claims.of(t, found, view.neuron)
+    if beside:
+        with st.container(key="beside"):
+            mine(beside, on_look=session.callback(_look))
 
 
-def _parts_of_dx(t: Trace, found: Diagnosis, j: int) -> None:
-    """A ∂L/∂x that was handed in beside the right one, and by its three paths."""
-    mine = found.mine
-    if mine is None or mine.shape != t.dx.shape:
-        return
-    if found.paths is not None and found.verdict == "wrong":
-        show_paths(found.paths, range(t.dx.shape[1]))
-    plots(
-        [beside(t.dx[:, j], mine[:, j], ("right", "yours"), _DX, f"{_DX}, neuron {j + 1}")],
-        key="mine-picture",
-    )
-    if found.verdict == "wrong":
-        st.markdown(f"## Yours beside the right one, neuron {j + 1}")
-        show_beside(mine[:, j], t.dx[:, j])
+def _look() -> None:
+    """Another neuron was chosen under the picture; anything that isn't one is ignored."""
+    neuron = st.session_state[KEY].look
+    if isinstance(neuron, int) and 0 <= neuron < session.trained().shape[1]:
+        session.change(session.scenario(), view=View(neuron, session.view().input))
 
 
 def _to_run_on(s: Scenario) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from bnviz.claims import lever as lever_claims
 from bnviz.claims.surprise import headline as told
 from bnviz.components import stage as component
-from bnviz.components.stage import Reply, Scene, Show, Take
+from bnviz.components.stage import Reply, Scene, Show, Take, Walk
 from bnviz.core.columns import columns, shown_rows
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
@@ -147,6 +147,14 @@ def _preset(event: Event) -> None:
     session.change(preset.scenario, view=preset.view, opened=True)
 
 
+def _walk(event: Event) -> None:
+    """Another step of the walk, or another sample along it."""
+    kind, value = event["kind"], event.get("value")
+    if not (isinstance(value, int) and 0 <= value < 99):
+        raise ValueError("no such step or sample")
+    session.choose({"walk": "step", "sample": "sample"}[kind], value + 1)
+
+
 def _view(event: Event) -> None:
     st.session_state.view = View(int(event["neuron"]), int(event["input"]))
 
@@ -163,6 +171,8 @@ _ACTS: dict[str, Callable[[Event], None]] = {
     "step": _step,
     "flat": _flat,
     "shift": _shift,
+    "walk": _walk,
+    "sample": _walk,
 }
 
 
@@ -194,6 +204,8 @@ def _on_event() -> None:
 
 def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene:
     """What is drawn of a scenario. headline: in place of what the numbers say of themselves."""
+    if show.walk:  # the equations are those of training
+        return Scene(columns(run(s.training()), view), given=s)
     c = columns(run(s), view)
     if show.lever:
         v = lever(c, show.lever)
@@ -234,6 +246,11 @@ def _taken(s: Scenario, view: View, show: Show, headline: Claim | None) -> Take 
     return Take(term, row, fine, count < POSITIONS, values, scenes)
 
 
+def _kept_rows(held: Scenario, view: View, show: Show) -> list[int]:
+    """The samples that were shown when a hand took hold of a number: they stay."""
+    return shown_rows(run(held.training() if show.walk else held), view)
+
+
 @st.fragment
 def stage(show: Show, headline: Claim | None = None) -> None:
     """Draw it. headline: in place of what the numbers say of themselves."""
@@ -242,6 +259,8 @@ def stage(show: Show, headline: Claim | None = None) -> None:
     shown = replace(show, hide=session.hidden() | set(show.hide))
     if show.lever:
         shown = replace(shown, lever=look())
+    if show.walk:
+        shown = replace(shown, walk=Walk(int(session.option("step")) - 1, session.sample()))
     component.stage(
         _scene(s, view, shown, headline),
         shown,
@@ -254,7 +273,7 @@ def stage(show: Show, headline: Claim | None = None) -> None:
             link=session.link() if held is None else None,
             back=session.back(),
         ),
-        rows=None if held is None else shown_rows(run(held), view),
+        rows=None if held is None else _kept_rows(held, view, show),
         on_event=session.callback(_on_event),
     )
     # While a bar is held only the stage answers; let go, and the page follows.
@@ -265,6 +284,11 @@ def stage(show: Show, headline: Claim | None = None) -> None:
 def toolbar(*, inputs: bool = True) -> None:
     """The stage without its pictures: what every page but Explore has at its top."""
     stage(Show(inputs=inputs))
+    frozen()
+
+
+def frozen() -> None:
+    """That a frozen norm is shown in training, where it is one."""
     with st.container(key="frozen"):  # always there, so that nothing below is built anew
         if session.scenario().frozen:
             st.markdown("In this scenario the statistics are frozen. Here is the same in training.")

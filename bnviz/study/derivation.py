@@ -162,12 +162,23 @@ def _in_units(
 
 @dataclass(frozen=True)
 class OffCentre:
-    """∂L/∂x about a wrong centre, with and without the second piece of ∂L/∂μ; (N,) each."""
+    """∂L/∂x about a wrong centre, with and without the second piece of ∂L/∂μ; (N,) each.
+
+    deviation, direct, via_var and via_mean are what flows on the way to `dropped`, dvar is ∂L/∂σ²
+    about that centre and dmean the first piece of ∂L/∂μ.
+    """
 
     shift: float
     kept: Array
     dropped: Array
     bound: float
+    deviation: Array
+    direct: Array
+    via_var: Array
+    via_mean: Array
+    inv_std: float
+    dvar: float
+    dmean: float
 
 
 @np.errstate(all="ignore")
@@ -192,4 +203,16 @@ def off_centre(t: Trace, neuron: int, share: float = 0.3) -> OffCentre:
         return paths
 
     size = float(inv_std * np.abs(g).sum() + abs(dvar) * np.abs(d).sum())
-    return OffCentre(shift, dx(direct + via_var), dx(direct), rounding(n) * size + TINY)
+    return OffCentre(
+        shift,
+        kept=dx(direct + via_var),
+        dropped=dx(direct),
+        bound=rounding(n) * size + TINY,
+        deviation=d,
+        direct=g * inv_std,
+        via_var=dvar * 2.0 * d / n,
+        via_mean=np.full(n, direct / n),
+        inv_std=float(inv_std),
+        dvar=float(dvar),
+        dmean=float(direct),
+    )

@@ -45,6 +45,12 @@ class Term:
         """The equation in LaTeX that any setter of mathematics reads."""
         return plain_latex(self.marked)
 
+    @property
+    def number(self) -> str:
+        """The paper's number of its equation: 4, or 3a for a piece of one; "" for what has none."""
+        found = re.match(r"section 3, equation (\d) of 6(?:, (\w+) piece)?", self.source)
+        return found[1] + {"first": "a", "second": "b"}.get(found[2], "") if found else ""
+
 
 def with_parts(latex: str) -> str:
     """Each \\term{name} written out, as a part of that name."""

@@ -22,6 +22,7 @@ from tests.harness import (
     layers,
     lesson,
     lever,
+    mine,
     mycode,
     network,
     room,
@@ -33,7 +34,8 @@ from tests.harness.rules import RULES, SEEN, judge
 from tests.harness.scenes import scenes, views
 
 Pages = tuple[ModuleType, ...]
-PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, layers, held, room)
+PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, mine, layers)
+PAGES += (held, room)
 MANY = 240  # seeds of --all: 300,000 texts in some minutes
 
 

@@ -92,7 +92,7 @@ rule(D, "The second piece is 0: what lies above the mean and below it cancels.")
     lambda e: not e.flat and zero(e.dvar * mp.fsum(e.away), e.bound)
 )
 rule(D, "here each deviation is 0 by itself. For other numbers they add up to 0.")(flat)
-rule(D, "the deviations from a mean add up to 0: follow the running sum down the table.")(
+rule(D, "the deviations from a mean add up to 0: follow the running sum.")(
     lambda e: not e.flat and abs(mp.fsum(e.away)) <= 1e-30 * largest(e.away)
 )
 rule(D, "The sum vanishes; the samples' shares of it don't.")(lambda e: not e.flat and e.dvar != 0)

@@ -1,22 +1,16 @@
-// The walk along the equations: shows the steps that Python computed, one at a time.
+// The walk along the equations: shows the steps that Python computed, one at a time, beside the
+// river, of which only the stretch at hand is lit.
 //
 // All steps are here, so a step is drawn at once; Python is told afterwards, for
 // the address of the page.
 
 import { draw, make, onKeys, setAttribute, setMath, setText, unbroken } from "../bnviz.common/dom.js";
+import { real } from "../bnviz.common/numbers.js";
+import { Running } from "./running.js";
 
-const walks = new WeakMap();
 const NARROW = 640; // below this width of the graph, the tall picture
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  let walk = walks.get(parentElement);
-  if (!walk) {
-    walk = new Walk(parentElement);
-    walks.set(parentElement, walk);
-  }
-  walk.post = (event) => setTriggerValue("event", event);
-  walk.update(JSON.parse(new TextDecoder().decode(data)));
-}
+const PACE_MS = 5000; // how long Play stays at a step
+const WIDEST = 14; // pixels of the widest arrow of the graph
 
 // Where the nodes stand and the labels hang: x, y, and how the text is anchored.
 const WIDE = {
@@ -60,26 +54,33 @@ const EDGES = {
 const HALF = { inv_std: 48, deviation: 30 }; // how far a node reaches to its sides
 const SPAN = 300; // more than any label needs
 
-class Walk {
-  constructor(parent) {
-    this.root = make("section", "bnd", parent);
+export class Walk {
+  constructor(stage) {
+    this.stage = stage;
+    this.root = make("section", "bnd", stage.root);
     this.root.setAttribute("data-derive", "");
     this.root.setAttribute("aria-label", "Derivation");
-    this.strip = make("nav", "bnd-strip", this.root);
-    this.strip.setAttribute("aria-label", "Steps");
     const head = make("div", "bnd-head", this.root);
-    this.heading = make("h1", "bnd-heading", head);
+    this.heading = make("h1", "bnd-heading"); // on the page where there is a walk
     const buttons = make("div", "bnd-buttons", head);
     this.back = this.button(buttons, "← Back", () => this.go(this.step - 1));
     this.next = this.button(buttons, "Next →", () => this.go(this.step + 1));
+    this.play = this.button(buttons, "▸ Play", () => this.run(!this.playing));
     const body = make("div", "bnd-body", this.root);
     const left = make("div", "bnd-left", body);
     this.formulas = make("div", "bnd-formulas", left);
-    this.text = make("p", "bnd-text", left);
-    this.check = make("p", "bnd-check", left);
-    this.tableBox = make("div", "bnd-table", body);
-    const right = make("div", "bnd-right", body);
+    const said = make("div", "bnd-says", left);
+    this.text = make("p", "bnd-text", said);
+    this.check = make("p", "bnd-check", said);
+    this.running = new Running(left);
+    this.river = make("div", "bnd-river", body);
+    this.strip = make("nav", "bnd-strip", this.root);
+    this.strip.setAttribute("aria-label", "Steps");
+    const more = make("div", "bnd-more", this.root);
+    this.tableBox = make("div", "bnd-table", more);
+    const right = make("div", "bnd-right", more);
     this.graph = make("div", "bnd-graph", right);
+    this.widths = make("p", "bnd-quiet", right);
     this.said = make("p", "bnd-said", right);
     this.said.setAttribute("role", "status");
     this.shape = make("div", "bnd-shape", right);
@@ -89,8 +90,6 @@ class Walk {
     this.source.tabIndex = 0;
     this.live = make("p", "bnd-hidden", this.root);
     this.live.setAttribute("role", "status");
-    this.seq = Date.now();
-    this.posted = 0;
     onKeys(this.root, (event) => this.key(event));
     new ResizeObserver(() => this.drawGraph()).observe(this.graph);
   }
@@ -102,33 +101,70 @@ class Walk {
     return button;
   }
 
-  update(data) {
-    this.data = data;
+  // The river is the stage's own: on a walk it stands beside the equation.
+  update({ walk }) {
+    const { river, lever, hold } = this.stage;
+    this.root.hidden = !walk;
+    if (!walk) {
+      this.data = null;
+      this.heading.remove();
+      this.run(false);
+      if (this.river.contains(river.root)) lever.root.before(river.root);
+      return;
+    }
+    if (!this.data) {
+      this.root.firstElementChild.prepend(this.heading);
+      this.river.append(river.root);
+    }
+    this.data = walk;
     // An answer to an earlier event must not take the walk back.
-    if (!this.posted || data.seq === this.posted) this.step = data.step;
+    if (!this.stage.awaits("walk") && !hold.draws) this.step = walk.step;
+    this.fresh = hold.draws ? this.step : null; // a sweep has the step at hand, and no other
+    if (hold.gesture) this.run(false);
     this.drawStrip();
     this.drawStep();
   }
 
-  send(kind, value) {
-    this.posted = this.seq += 1;
-    this.post({ kind, value, seq: this.posted });
-  }
-
-  go(step) {
+  go(step, byItself = false) {
+    const { hold } = this.stage;
+    if (!byItself) this.run(false);
     if (step < 0 || step >= this.data.steps.length || step === this.step) return;
+    if (hold.gesture && !hold.gesture.done) return; // what is held, is held at this step
     this.step = step;
     this.drawStep();
+    this.stage.river.draw();
     setText(this.live, `Step ${step + 1} of ${this.data.steps.length}. ${this.current.heading}`);
-    this.send("step", step);
+    hold.forget();
+    this.stage.send({ kind: "walk", value: step });
+  }
+
+  // Play: a step after the other, each as long as it takes to look at it; from the end anew.
+  run(playing) {
+    clearTimeout(this.timer);
+    if (this.playing === playing) return;
+    this.playing = playing;
+    setText(this.play, playing ? "❚❚ Pause" : "▸ Play");
+    if (!playing) return;
+    if (this.step === this.data.steps.length - 1) this.go(0, true);
+    this.stay();
+  }
+
+  stay() {
+    this.stage.river.flow(); // which moves nothing where that is not wanted
+    this.timer = setTimeout(() => {
+      if (!this.playing || !this.root.isConnected) return;
+      this.go(this.step + 1, true);
+      if (this.step < this.data.steps.length - 1) this.stay();
+      else this.run(false);
+    }, PACE_MS);
   }
 
   key(event) {
     const moves = { ArrowRight: 1, ArrowLeft: -1, PageDown: 1, PageUp: -1 };
     const move = moves[event.key];
     const { target } = event;
-    if (!move || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    if (target instanceof Element && target.closest("input, select, textarea, [role=radiogroup], pre")) {
+    if (!this.data || !move || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (target instanceof Element && target.closest("input, select, textarea, [role=radiogroup], [role=slider], pre")) {
       return;
     }
     event.preventDefault();
@@ -141,6 +177,8 @@ class Walk {
 
   // ---- The strip -----------------------------------------------------------------
 
+  // Small rivers, each with its stretch lit, under the paper's own numbers; the moves to one line
+  // are about all of it, and go by their names.
   drawStrip() {
     const { steps, parts } = this.data;
     const shape = JSON.stringify(steps.map((step) => step.label));
@@ -150,17 +188,39 @@ class Walk {
     this.stops = [];
     parts.forEach((title, index) => {
       const group = make("div", "bnd-part", this.strip);
-      make("span", "bnd-part-title", group, title);
+      make("span", index ? "bnd-part-title" : "bnd-hidden", group, title);
       const list = make("ol", "", group);
-      steps.forEach((step, number) => {
+      steps.forEach((step, at) => {
         if (step.part !== index) return;
-        const button = this.button(make("li", "", list), "", () => this.go(number));
+        const button = this.button(make("li", "", list), "", () => this.go(at));
         button.className = "bnd-stop";
-        make("span", "bnd-stop-number", button, String(number + 1));
-        make("span", "bnd-stop-label", button, step.label);
-        button.setAttribute("aria-label", `Step ${number + 1}: ${step.label}`);
-        this.stops[number] = button;
+        const small = index ? null : draw("svg", { class: "bnd-small", "aria-hidden": "true" }, button);
+        const label = make("span", "bnd-stop-label", button);
+        if (step.number) make("span", "bnd-stop-number", label, `(${step.number}) `);
+        make("span", "", label, step.short);
+        button.setAttribute("aria-label", step.number ? `Equation ${step.number}: ${step.label}` : step.label);
+        this.stops[at] = { button, small };
       });
+    });
+    this.smallOf = null;
+  }
+
+  // The river has been drawn: so are the small ones, from the same lanes.
+  follow(river) {
+    const { g } = river;
+    const top = g.first - g.room * 0.62 - 8;
+    const foot = Math.min(g.h, g.base + 46);
+    const shape = JSON.stringify([g.w, g.h, g.x, top, g.count]);
+    if (shape === this.smallOf) return;
+    this.smallOf = shape;
+    this.data.steps.forEach((step, at) => {
+      const { small } = this.stops[at];
+      if (!small) return;
+      setAttribute(small, "viewBox", `0 ${top} ${g.w} ${foot - top}`);
+      small.replaceChildren();
+      for (const layer of ["strands", "drops", "ribbons"]) draw("use", { href: `#bnr-${layer}` }, small);
+      draw("line", { x1: 0, x2: g.w, y1: g.sum, y2: g.sum, class: "bnr-base" }, small);
+      river.draped(small, step.lit, `bnd-lit-${at}`);
     });
   }
 
@@ -169,10 +229,14 @@ class Walk {
   drawStep() {
     const step = this.current;
     setAttribute(this.root, "data-step", this.step + 1);
-    this.stops.forEach((stop, index) => {
-      if (index === this.step) stop.setAttribute("aria-current", "step");
-      else stop.removeAttribute("aria-current");
+    this.stops.forEach(({ button }, index) => {
+      if (index === this.step) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
     });
+    this.showStop();
+    // What a sweep says nothing of waits visibly.
+    this.root.classList.toggle("bnd-waits", this.fresh !== null && this.fresh !== this.step);
+    this.stage.river.walk(step, this.data.sample);
     this.back.disabled = this.step === 0;
     this.next.disabled = this.step === this.data.steps.length - 1;
     setText(this.heading, unbroken(step.heading));
@@ -184,9 +248,19 @@ class Walk {
     this.drawShape(step);
     this.code.hidden = !step.code;
     setText(this.source, step.code);
+    this.running.draw(step.running, this.data);
     this.drawTable(step);
     this.drawGraph();
     setText(this.said, "");
+    setText(this.widths, this.data.widths);
+  }
+
+  // The strip scrolls by itself, and never the page.
+  showStop() {
+    const list = this.stops[this.step].button.closest("ol");
+    const { button } = this.stops[this.step];
+    if (list.scrollWidth <= list.clientWidth) return;
+    list.scrollLeft = button.offsetLeft - list.offsetLeft - (list.clientWidth - button.offsetWidth) / 2;
   }
 
   drawFormulas(step) {
@@ -234,7 +308,7 @@ class Walk {
       const box = make("span", "bnd-grid", this.shape);
       box.style.gridTemplateColumns = `repeat(${width}, 0.8rem)`;
       const shown = Math.min(height, 6);
-      box.classList.toggle("bnd-more", shown < height);
+      box.classList.toggle("bnd-long", shown < height);
       const here = Math.min(rows.indexOf(sample), shown - 1);
       for (let r = 0; r < shown; r += 1) {
         for (let c = 0; c < width; c += 1) {
@@ -248,6 +322,9 @@ class Walk {
   }
 
   drawTable(step) {
+    const focused = this.tableBox.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label")
+      : null;
     this.tableBox.replaceChildren();
     const { rows, colors, sample, hidden } = this.data;
     const table = make("table", "", this.tableBox);
@@ -270,7 +347,7 @@ class Walk {
       const tr = make("tr", row === sample ? "bnd-chosen" : "", body);
       const th = make("th", "", tr);
       th.scope = "row";
-      const button = this.button(th, "", () => this.send("sample", row));
+      const button = this.button(th, "", () => this.stage.send({ kind: "sample", value: row }));
       button.className = "bnd-row";
       button.setAttribute("aria-pressed", row === sample);
       button.setAttribute("aria-label", `Sample ${row + 1}`);
@@ -298,6 +375,7 @@ class Walk {
       }
     }
     if (hidden) make("p", "bnd-quiet", this.tableBox, hidden);
+    if (focused) this.tableBox.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
   }
 
   // Pointing at a factor, a column or an edge lights up all that is the same quantity.
@@ -324,14 +402,13 @@ class Walk {
     const [width, height] = layout.size;
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group" });
     svg.setAttribute("aria-label", "Computation graph; each node opens its values");
-    const arrows = draw("defs", {}, svg);
-    for (const [id, way] of [["bnd-forward", "auto"], ["bnd-backward", "auto-start-reverse"]]) {
-      const marker = draw("marker", {
-        id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: way,
-        markerUnits: "userSpaceOnUse",
-      }, arrows);
-      draw("path", { d: "M0 0 L8 4 L0 8 z", class: id }, marker);
-    }
+    const marker = draw("marker", {
+      id: "bnd-forward", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
+      orient: "auto", markerUnits: "userSpaceOnUse",
+    }, draw("defs", {}, svg));
+    draw("path", { d: "M0 0 L8 4 L0 8 z", class: "bnd-forward" }, marker);
+    const sizeOf = (edge) => Math.abs(real((this.current.labels[edge.name] ?? edge.flow).v)) || 0;
+    const most = Math.max(...edges.map(sizeOf).filter(Number.isFinite)) || 1;
     const touched = new Set();
     for (const [name, [from, to]] of Object.entries(EDGES)) {
       const edge = edges.find((each) => each.name === name);
@@ -339,9 +416,10 @@ class Walk {
       if (on) touched.add(from).add(to);
       const group = draw("g", { class: on ? "bnd-edge bnd-on" : "bnd-edge", "data-edge": name }, svg);
       const [x1, y1, x2, y2] = clipped(layout.nodes, from, to);
-      draw("line", {
-        x1, y1, x2, y2, [on ? "marker-start" : "marker-end"]: `url(#${on ? "bnd-backward" : "bnd-forward"})`,
-      }, group);
+      if (on && edge) {
+        const width = Math.min(1, sizeOf(edge) / most) * WIDEST;
+        draw("path", { d: arrow(x2, y2, x1, y1, Math.max(1, width)), class: "bnd-back", "data-width": width }, group);
+      } else draw("line", { x1, y1, x2, y2, "marker-end": "url(#bnd-forward)" }, group);
       if (!edge) continue;
       if (edge.k) this.light(group, edge.k);
       if (!on) continue;
@@ -386,6 +464,17 @@ function clipped(nodes, from, to) {
   const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
   const gap = (name) => (Math.abs(ux) > 0.9 ? (HALF[name] ?? 18) + 4 : 22);
   return [x1 + ux * gap(from), y1 + uy * gap(from), x2 - ux * gap(to), y2 - uy * gap(to)];
+}
+
+// From one point to another: as wide as what flows, with a head that is wider.
+function arrow(x1, y1, x2, y2, width) {
+  const length = Math.hypot(x2 - x1, y2 - y1);
+  const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
+  const head = Math.min(length / 2, 6 + width * 0.6);
+  const at = (along, side) => `${x1 + ux * along - uy * side} ${y1 + uy * along + ux * side}`;
+  const [half, wide, neck] = [width / 2, width / 2 + 4, length - head];
+  return `M${at(0, -half)}L${at(neck, -half)}L${at(neck, -wide)}L${at(length, 0)}`
+    + `L${at(neck, wide)}L${at(neck, half)}L${at(0, half)}Z`;
 }
 
 // HTML in the picture, for formulas: at a point, centred on its height, as wide as it needs.

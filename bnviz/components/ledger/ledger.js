@@ -28,9 +28,9 @@ export class Ledger {
     this.pointed = null;
   }
 
-  update({ ledger, heads, tab, river }) {
-    this.root.hidden = this.explain.hidden = !ledger;
-    if (!ledger) return;
+  update({ ledger, heads, tab, river, walk }) {
+    this.root.hidden = this.explain.hidden = !ledger || Boolean(walk);
+    if (this.root.hidden) return;
     // Between the river and the table it serves both; without a river it stands below.
     if (!river && this.explain.nextSibling === this.root) this.hidden.after(this.explain);
     const terms = heads.map((group) => group.columns.map((column) => column.term));

@@ -99,6 +99,61 @@ function phone(count) {
   };
 }
 
+// From where to where a place of the river goes, from the right to the left; the names are those
+// of bnviz/draw/derive_river.py.
+function reach({ x, band, w, bias, phone }, place) {
+  const end = x.dx - (phone ? 24 : 34);
+  const half = 22; // of a number, which on a phone stands over the edge of its place
+  return {
+    mouth: [w + 9, x.gate + band.gate],
+    gate: [x.gate + band.gate, x.gate - band.gate],
+    direct: [phone ? x.dx_direct + half : x.gate - band.gate, x.var + band.var],
+    var: [x.var + band.var, x.var - band.var],
+    after: [x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
+    mean: [x.mean + band.mean, x.mean - band.mean],
+    x: [phone ? x.dx + half : x.mean - band.mean, end],
+    bias: [end, phone ? x.turn + 20 : bias[0] - 60],
+    a: [end, x.turn + band.turn],
+    weight: [x.turn + band.turn, -9],
+  }[place];
+}
+
+// The parts of the picture that are lit for a stretch, as rectangles: left, top, width, height.
+// What stands over the lanes is lit with what it belongs to, which may be wider or narrower.
+export function lit(g, { lanes, sum, nodes }, last) {
+  const { x, band, phone } = g;
+  const [head, top, below] = [g.node.y + g.node.r + 6, g.first - g.room * 0.62, last + (phone ? g.room * 0.5 : 44)];
+  const foot = phone ? g.sum + 24 : g.h;
+  const found = [];
+  const add = ([right, left], from, to) => found.push([left, from, right - left, to - from]);
+  const [pill, rule] = phone ? [30, 12] : [44, 28]; // the gate's: half of it, half of its formula
+  for (const place of lanes) {
+    const [right, left] = reach(g, place);
+    add([right, left], top, below);
+    if (place === "mouth") {
+      add([right, x.gate + pill], 0, head);
+      add([right, x.gate + rule], head, top);
+    } else if (place === "gate") {
+      add([x.gate + pill, x.gate - pill], 0, head);
+      add([x.gate + rule, x.gate - rule], head, top);
+    } else if (place === "direct") add([x.gate - rule, left], head, top);
+    else if (place === "x") add([lanes.includes("mean") || phone ? right : x.dx - 4, left], head, top);
+    else if (place === "after") add([right, left], head, top);
+    else if (place !== "var" && place !== "mean") add([right, left], 0, top);
+  }
+  for (const place of sum) {
+    if (!phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
+    else add(place === "bias" ? [g.w, g.w / 2] : [g.w / 2, -9], foot, g.h);
+  }
+  for (const node of new Set([...nodes, ...lanes.filter((place) => place in { var: 1, mean: 1 })])) {
+    add([x[node] + g.node.r + 2, x[node] - g.node.r - 2], 0, head);
+    add([x[node] + band[node], x[node] - band[node]], head, top);
+    // Its number stands where there is room for it.
+    if (!phone) add(g.narrow ? [x[node], x[node] - 116] : [x[node] + 112, x[node] - 86], 0, head);
+  }
+  return found;
+}
+
 // The layout with its scales: u pixels a unit from the gate to ∂L/∂x, mouth for ∂L/∂y, by for
 // what the weight gets; part says by how much `by` is smaller where × a would burst the picture.
 export function layout(width, river) {

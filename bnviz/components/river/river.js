@@ -4,7 +4,7 @@
 
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
-import { layout } from "./layout.js";
+import { layout, lit } from "./layout.js";
 import { Pen } from "./pen.js";
 import { hatch, ribbon, smooth, thick } from "./shapes.js";
 
@@ -32,11 +32,12 @@ export class River {
     new ResizeObserver(() => this.draw()).observe(this.root);
   }
 
-  update({ river, ledger, formulas }) {
+  update({ river, ledger, formulas, walk }) {
     this.root.hidden = !river;
     if (!river) return;
-    const before = this.data && JSON.stringify(this.data.lanes);
-    this.data = river;
+    const before = this.given && JSON.stringify(this.given.lanes);
+    this.given = river;
+    if (!walk) this.along = null;
     this.ledger = ledger;
     this.formulas = formulas;
     for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
@@ -49,11 +50,19 @@ export class River {
 
   // ---- Drawing -----------------------------------------------------------------
 
+  // Along a walk a step lights its stretch, and may be about other numbers than the river's.
+  walk(step, sample) {
+    this.along = step;
+    this.sample = sample;
+  }
+
   draw() {
     const width = this.root.clientWidth;
-    if (!this.data || !width) return;
+    if (!this.given || !width) return;
+    this.data = { ...this.given, ...this.along?.river };
     const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
     if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
+    if (this.along && !this.g.phone) this.g.h = this.g.base + 86; // the step says what stands below
     this.drawnAt = width;
     this.root.classList.toggle("bnr-phone", this.g.phone);
     const { svg, g } = this;
@@ -61,13 +70,14 @@ export class River {
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
     const { frozen, a, weights, colors } = this.data;
-    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x, colors]);
+    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, weights.length, g.x, colors]);
     const anew = shape !== this.shape;
     if (anew) {
       svg.replaceChildren();
       this.defs = draw("defs", {}, svg);
       this.body = draw("g", {}, svg);
       this.heads = draw("g", {}, svg);
+      this.veil = draw("g", { class: "bnr-veil" }, svg);
       hatch(this.defs, "bnr-sum", GREY);
       colors.forEach((color, r) => hatch(this.defs, `bnr-${r}`, color));
     }
@@ -76,7 +86,8 @@ export class River {
     const { body } = this;
     this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    this.layers = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
+    const layer = (name) => [name, this.pen.draw("g", { id: `bnr-${name}` }, body)];
+    this.layers = Object.fromEntries(names.map(layer));
     this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
@@ -92,7 +103,22 @@ export class River {
     this.drawSaid();
     this.drawWeights();
     this.pen.end();
+    this.veil.replaceChildren();
+    if (this.along) this.draped(this.veil, this.along.lit, "bnr-lit");
     this.light(this.pointed);
+    if (this.along) this.stage.walk.follow(this);
+  }
+
+  // What is not lit lies under a veil of paper; the names of two on one page must differ.
+  draped(parent, stretch, name) {
+    const { g } = this;
+    const whole = { x: -1, y: -1, width: g.w + 2, height: g.h + 2 };
+    const mask = draw("mask", { id: name, maskUnits: "userSpaceOnUse", ...whole }, parent);
+    draw("rect", { ...whole, fill: "#fff" }, mask);
+    for (const [x, y, width, height] of lit(g, stretch, this.list[this.list.length - 1].y)) {
+      draw("rect", { x, y, width, height, fill: "#000" }, mask);
+    }
+    draw("rect", { ...whole, class: "bnr-veil", mask: `url(#${name})` }, parent);
   }
 
   lanesOf() {
@@ -249,7 +275,7 @@ export class River {
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
-      const zero = data.zero[term] || (term === "after_var" && data.zero.dx_direct);
+      const zero = data.zero[term] ?? (term === "after_var" && data.zero.dx_direct);
       const content = zero ? (change ? "+0" : "0") : number(value, true, this.places);
       this.text(x, y, content, cls, "middle", group);
     };
@@ -258,7 +284,7 @@ export class River {
     if (!g.phone) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
     if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
     under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
-    under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : ""}`);
+    under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : data.leaks ? " bnr-leak-text" : ""}`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
   }
 
@@ -390,14 +416,15 @@ export class River {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
-      if (g.narrow) continue;
-      quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
+      if (g.narrow && !(this.along && !g.phone)) continue;
+      if (!g.narrow) quiet(x - g.node.r - 5, g.node.y + 5, said, "end");
       if (data.frozen) quiet(x + g.node.r + 7, g.node.y + 5, "constant", "start");
-      else this.math(gradient, x + g.node.r + 17, g.node.y, "bnr-tight");
+      else this.math(gradient, g.narrow ? x - g.node.r - 72 : x + g.node.r + 17, g.node.y, "bnr-tight");
     }
     const y = g.equation;
     const sign = (x, content) => this.text(x, y + 5, content, "bnr-card", "middle", parent);
-    this.math("dx", g.phone ? g.x.dx : g.x.dx - 14, y, g.phone ? "bnr-tight" : "");
+    const aside = g.narrow ? 10 : 0;
+    this.math("dx", g.phone ? g.x.dx : g.x.dx - 14 - aside, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
       this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
@@ -407,9 +434,10 @@ export class River {
       return;
     }
     this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
-    this.math("dy", g.x.dy, g.node.y);
+    const dy = Math.max(g.x.dy, g.x.gate + 58); // beside the gate's pill, where there is little room
+    this.math("dy", dy, g.node.y);
     if (!g.narrow) quiet(g.w, g.node.y - 8, "from the loss", "end");
-    draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
+    draw("path", { d: `M${g.w} ${g.node.y + 2}H${dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
@@ -417,15 +445,17 @@ export class River {
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
-    sign(g.x.dx + 12, "=");
+    sign(g.x.dx + 12 - aside, "=");
     sign(g.x.mean + 46, "+");
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
-    const marks = [[g.x.mean - 54, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
+    const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
-    if (!g.narrow) quiet(g.x.dx_direct, y + 19, "through the gate");
+    if (!g.narrow && !this.along) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
-    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
-    if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    if (!this.along) {
+      this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
+      if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    }
     if (data.weights.length) {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
@@ -439,13 +469,15 @@ export class River {
     const { g, data } = this;
     const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
-    if (g.narrow) return;
+    if (g.narrow && !(this.along && !g.phone)) return;
     const small = "bnr-small bnr-quiet";
     if (!data.frozen) {
       for (const [name, value] of [["var", dvar], ["mean", dmean]]) {
-        this.text(g.x[name] + g.node.r + 32, g.node.y + 6, `= ${number(value)}`, small, "start");
+        const [at, side] = g.narrow ? [-g.node.r - 6, "end"] : [g.node.r + 32, "start"];
+        this.text(g.x[name] + at, g.node.y + 6, `= ${number(value)}`, small, side);
       }
     }
+    if (g.narrow || this.along) return;
     const below = g.equation + 19;
     this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
     const slope = data.moved <= data.bound ? "≈ 0" : `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
@@ -509,13 +541,19 @@ export class River {
   label(lane) {
     const { g } = this;
     const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
-    const group = this.pen.draw("g", {}, this.layers.words);
+    const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
+    const group = this.pen.draw("g", choose, this.layers.words);
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
       return;
     }
     this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
     this.badge(group, g.x.label, lane.y + 4.8, lane, false);
+    if (!this.along) return;
+    this.pen.draw("title", {}, group, `Sample ${lane.name}: walk with its numbers`);
+    if (lane.row === this.sample) {
+      this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r: r + 3, class: "bnr-ring" }, group);
+    }
   }
 
   // How far x is from the mean: what σ² goes by.
@@ -535,7 +573,9 @@ export class River {
     const { g, data } = this;
     const { said } = data;
     this.notes.replaceChildren();
-    if (g.narrow) this.sayBelow();
+    if (this.along) {
+      // The step says it.
+    } else if (g.narrow) this.sayBelow();
     else {
       const y = g.sum + 44;
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
@@ -589,9 +629,9 @@ export class River {
     };
     const width = g.phone ? 180 : 172;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
-    card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
+    card(biasX, width, data.zero.dx ? "bnr-dead" : data.leaks ? "bnr-leak" : "bnr-plain", said.bias.claim);
     const below = low + 49;
-    this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
+    if (!this.along || g.phone) this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
@@ -599,7 +639,7 @@ export class River {
     if (!said.weight) return;
     const weightX = g.phone ? 0 : 0;
     card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
-    this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
+    if (!this.along || g.phone) this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
     ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
@@ -678,6 +718,10 @@ export class River {
 
   grab(event) {
     const cell = event.target.closest(".bnr-cell");
+    if (cell?.dataset.sample) {
+      this.stage.send({ kind: "sample", value: Number(cell.dataset.sample) });
+      return;
+    }
     if (cell) {
       this.stage.send({ kind: "view", neuron: Number(cell.dataset.j), input: Number(cell.dataset.p) });
       return;

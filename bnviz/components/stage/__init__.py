@@ -1,4 +1,4 @@
-"""The stage: toolbar, headline, river and ledger of one scenario, as one Streamlit component.
+"""The stage: toolbar, headline, river, walk and ledger of a scenario, as one Streamlit component.
 
 They are one, so that what is held is the same in all of them, and so that one answer from
 Python draws them all in one frame.
@@ -16,13 +16,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
+from bnviz.core.scenario import Scenario
 from bnviz.core.view import View
-from bnviz.draw import ledger, lever, river, sweep, toolbar
+from bnviz.draw import derive, ledger, lever, river, sweep, toolbar
 from bnviz.study.lever import Lever, Look
 from bnviz.words.claim import Claim
 
 _HERE = Path(__file__).parent
-PARTS = ("toolbar", "river", "lever", "ledger")  # whose files the stage's script takes in
+PARTS = ("toolbar", "river", "lever", "derive", "ledger")  # whose files the stage's script takes in
 _mount = component("stage", _HERE, js="stage.js", css="stage.css")
 
 KEY = "stage"
@@ -45,8 +46,16 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Walk:
+    """Where the walk along the equations stands: its step and its sample, from 0."""
+
+    step: int = 0
+    sample: int = 0
+
+
+@dataclass(frozen=True)
 class Show:
-    """What of the stage is on the page.
+    """What of the stage is on the page. A walk comes with the river that it walks along.
 
     hide: of `bnviz.inputs.link.HIDABLE`, what is left out. called: see `bnviz.draw.ledger`.
     tab: the group of columns that a phone shows when it is given, and until another is chosen.
@@ -57,6 +66,7 @@ class Show:
     river: bool = False
     ledger: bool = False
     lever: Look | None = None
+    walk: Walk | None = None
     hide: Collection[str] = ()
     called: View | None = None
     tab: int = 3
@@ -64,11 +74,15 @@ class Show:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn of one scenario: its columns, what stands over them, and its lever."""
+    """What is drawn of one scenario: its columns, what stands over them, and its lever.
+
+    given: what the toolbar sets, where the columns are of the same in training.
+    """
 
     columns: Columns
     headline: Claim | None = None
     lever: Lever | None = None
+    given: Scenario | None = None
 
 
 @dataclass(frozen=True)
@@ -94,17 +108,25 @@ def _lever(scene: Scene, show: Show, rows: list[int] | None) -> Any:
     return lever.payload(scene.columns, scene.lever, rows, show.hide, brief=show.ledger)
 
 
-def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
-    """All that changes with a number."""
-    c, headline = scene.columns, scene.headline
+def _scene(
+    scene: Scene, show: Show, rows: list[int] | None, *, held: bool = False
+) -> dict[str, Any]:
+    """All that changes with a number. held: of a walk, its step alone."""
+    c, headline, walk = scene.columns, scene.headline, show.walk
+    if walk is not None:
+        rows = sorted({*(c.rows if rows is None else rows), walk.sample})
     return {
         "headline": headline and {"claim": headline.claim, "why": headline.why},
-        "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
+        "toolbar": toolbar.payload(
+            scene.given or c.trace.scenario, c.view, show.hide, inputs=show.inputs
+        )
         if show.toolbar
         else None,
-        "river": river.payload(c, rows) if show.river else None,
+        "river": river.payload(c, rows) if show.river or walk else None,
         "lever": _lever(scene, show, rows),
-        "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
+        "walk": walk and derive.payload(c.trace, c.view, walk.sample, walk.step, rows, alone=held),
+        # What a hand takes hold of in the river is kept to the steps of the ledger.
+        "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger or walk else None,
     }
 
 
@@ -129,13 +151,13 @@ def pack(
     # What never changes the browser keeps while a number is held.
     if whole or (rows is None and take is None):
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
-        formulas = river.formulas() if show.river else {}
+        formulas = river.formulas() if show.river or show.walk else {}
         data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
     table = b""
     if take is not None:
         held = {"term": take.term, "row": take.row, "fine": take.fine}
         kept = scene.columns.rows if rows is None else rows
-        drawn = [_scene(at, show, kept) for at in take.scenes]
+        drawn = [_scene(at, show, kept, held=True) for at in take.scenes]
         data["few"] = take.few
         table = sweep.encode(held, take.values, drawn, here, compressed=not take.few)
     data |= also or {}

@@ -44,8 +44,7 @@ export class Hold {
     if (!swept && done) this.asked = null;
     if (gesture && !(done && gesture.done)) return;
     if (gesture || !swept) {
-      this.sweep = this.asked = null; // another scenario, other sweeps
-      this.era += 1;
+      this.forget(); // another scenario, other sweeps
     }
     this.gesture = null;
     this.mark(false);
@@ -68,6 +67,12 @@ export class Hold {
       this.stage.update(sweep.at(k));
     }
     if (sweep.scene.few) this.take(gesture.spec, gesture.value, sweep.fine);
+  }
+
+  // What was asked for is of no use any more.
+  forget() {
+    this.sweep = this.asked = null;
+    this.era += 1;
   }
 
   // Asks for all positions of a number, unless they are here or under way.

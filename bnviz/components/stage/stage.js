@@ -1,8 +1,9 @@
-// The stage: toolbar, headline, river and ledger draw one scenario, and what people do goes to
+// The stage: toolbar, headline, river, walk and ledger draw one scenario, and what people do goes to
 // Python from here, one question at a time. It computes nothing of the gradient.
 
 import { make, onKeys, setAttribute, setText, unbroken } from "../bnviz.common/dom.js";
 import { line } from "../bnviz.common/line.js";
+import { Walk } from "../bnviz.derive/derive.js";
 import { Ledger } from "../bnviz.ledger/ledger.js";
 import { Lever } from "../bnviz.lever/lever.js";
 import { River } from "../bnviz.river/river.js";
@@ -40,8 +41,9 @@ export class Stage {
     this.why = make("p", "bns-why", this.head);
     this.river = new River(this);
     this.lever = new Lever(this);
+    this.walk = new Walk(this);
     this.ledger = new Ledger(this);
-    this.parts = [this.toolbar, this.river, this.lever, this.ledger];
+    this.parts = [this.toolbar, this.walk, this.river, this.lever, this.ledger];
     this.queue = [];
     this.sent = null; // what Python has not answered yet
     this.seq = Date.now(); // never an older page's number
@@ -61,7 +63,7 @@ export class Stage {
     if (!this.root.isConnected) return;
     const last = this.queue[this.queue.length - 1];
     const replaces =
-      last && event.kind === "move" && last.kind === "move" &&
+      last && /^(move|walk)$/.test(event.kind) && last.kind === event.kind &&
       last.term === event.term && last.row === event.row;
     if (replaces) this.queue.pop();
     this.queue.push(event);
@@ -78,6 +80,11 @@ export class Stage {
       if (value) setAttribute(element, "data-busy", "");
       else element.removeAttribute("data-busy");
     }
+  }
+
+  // Is something of a kind not answered yet?
+  awaits(kind) {
+    return [this.sent, ...this.queue].some((event) => event?.kind === kind);
   }
 
   // The number of the event whose answer is awaited, or 0.
