@@ -111,7 +111,7 @@ class Case:
         return bool((np.abs(mine.values - value) <= allowed).all())
 
     def tells(self, value: Array) -> bool:
-        """Would half or twice of it not have fitted as well? Else these numbers name nothing."""
+        """Would these numbers have fitted less than half or twice of it? Else they name nothing."""
         mine = shaped(self.mine, value.shape)
         room = self.allowed(value) + mine.resolution
         large = _columns(np.abs(value))
@@ -119,11 +119,6 @@ class Case:
             # What is left of a sum that cancels is small beside what should stand there.
             large = np.maximum(large, _columns(np.abs(value - self.right)))
         return bool((room < 0.5 * large).any() or not (value - mine.values).any())
-
-    def is_zero(self, value: Array) -> bool:
-        """Is it 0 where the right numbers are far from it? That tells something as well."""
-        room = self.allowed(value) + shaped(self.mine, value.shape).resolution
-        return float(room.max()) < 1e-3 * float(np.abs(self.right).max(initial=0.0))
 
 
 @lru_cache(maxsize=4)
@@ -159,11 +154,7 @@ def turned(mine: Pasted) -> Pasted:
 
 
 def _listed(case: Case) -> Iterator[Cause]:
-    found = [
-        w
-        for w in case.wrongs()
-        if case.fits(w.value) and (case.tells(w.value) or case.is_zero(w.value))
-    ]
+    found = [w for w in case.wrongs() if case.fits(w.value) and case.tells(w.value)]
     # What is wrong in the term itself is simpler than what follows from a wrong ∂L/∂x.
     for wrong in sorted(found, key=lambda wrong: wrong.follows):
         yield cause(wrong.name)
