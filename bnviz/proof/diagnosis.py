@@ -176,8 +176,9 @@ def _pasted(case: Case) -> Iterator[Cause]:
         if name in skip or value is None or np.shape(value) != case.right.shape:
             continue
         value = np.asarray(value, dtype=np.float64)
-        if not case.tells(value):
-            continue
+        room = case.allowed(value) + shaped(case.mine, value.shape).resolution
+        if not (room < 0.5 * _columns(np.abs(value))).any():
+            continue  # 0, or twice of it, would fit as well
         if value.any() and not case.same(value, case.right) and case.fits(value):
             yield Cause(
                 "pasted",
