@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from bnviz.claims import training
-from bnviz.claims.ledger import no_gradient, no_weight, nothing
+from bnviz.claims.ledger import blurred, no_gradient, no_weight, nothing
 from bnviz.core.arrays import Array
 from bnviz.core.columns import column_sums, columns
 from bnviz.core.identities import gradient_scale, identities, rounding
@@ -88,8 +88,8 @@ def _is(value: float, vanishes: bool) -> str:
 
 
 def _first_input(t: Trace, view: View) -> bool:
-    """Is input 1, which the question names, the one on the screen?"""
-    return view.input == 0
+    """Is input 1, which the question names, on the screen, and has its ∂L/∂W a sign or is it 0?"""
+    return view.input == 0 and not blurred(columns(t, view))
 
 
 # ---- What is true, step by step ---------------------------------------------------------

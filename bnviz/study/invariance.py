@@ -77,7 +77,8 @@ def invariance(layer: Scenario, neuron: int) -> Invariance:
     return Invariance(
         inner=float(w @ dw),
         formula=share * float(layer.gamma[neuron] * t.dgamma[neuron]),
-        bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along) + TINY,
+        bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along)
+        + TINY * (1.0 + _length(w)),
         weight=_length(w),
         gradient=_length(dw),
         rounding=4

@@ -1,4 +1,4 @@
-"""Every sentence on many scenarios: `python -m tests.harness [--all] [--start 0] [--count 400]`."""
+"""Every sentence, or every check, on many scenarios: `-m tests.harness --all`, or `--checks N`."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--all", action="store_true", help=f"{MANY} seeds")
     options.add_argument("--page", help="of this module only")
-    options.add_argument("--start", type=int, default=0)
-    options.add_argument("--count", type=int, default=400)
-    options.add_argument("--checks", type=int, help="all checks on so many scenarios, in place")
+    options.add_argument("--start", type=int, default=0, help="the first seed")
+    options.add_argument("--count", type=int, default=40, help="seeds")
+    options.add_argument("--checks", type=int, help="what of N scenarios shows red")
     chosen = options.parse_args()
     if chosen.checks:
         return show_reds(chosen.start, chosen.checks)

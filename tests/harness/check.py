@@ -16,6 +16,7 @@ from bnviz.proof.losses import under
 from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.study import neighbours
 from bnviz.study.precision import Pass, passes
+from bnviz.words.numbers import number
 from tests.harness.exact import LARGE, SMALL, Exact, largest, read, shows
 from tests.harness.norms import normed
 from tests.harness.rules import always, rule
@@ -40,6 +41,12 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
             told = claims.mistake(name, caught[name])
             yield f"mistake {name}", f"{told.claim} {told.why} {told.check}"
         yield "mistakes", claims.lesson(caught)
+        for norm in neighbours.NORMS:
+            sums = neighbours.group_sums(s, neighbours.neighbour(s, norm))
+            for kind, total in sums.items():
+                if np.isfinite(total.value):
+                    text = "✓ 0" if total.vanishes else number(total.value)
+                    yield f"sums {norm} {kind}", text
     told = claims.precision(t, neuron, passes(t, neuron))
     yield "precision", f"{told.claim} {told.why} {told.check}"
     yield "precision verdict", "✓" if told.holds else "✗"
@@ -443,6 +450,44 @@ for _norm in neighbours.NORMS:
             return _trained(e).overflows
         told = shows(total, mp.fsum(row[e.j] for row in dx), e.n * slack)
         return int(j) == e.j + 1 and (told or not finite(e))
+
+
+def _group_sums(e: Exact, norm: str, kind: str) -> tuple[list[Any], Any]:
+    """∂L/∂x of a norm added up over each group of a kind, and what rounding may do to one."""
+    s = e.s.training()
+    n, k = s.shape
+    _, dx, slack = normed(s, norm)
+    images = next((m for m in range(2, n + 1) if n % m == 0), 1)
+    channels, positions = k // (2 if k % 2 == 0 and k >= 4 else 1), n // images
+    key: Any = {
+        "batch": lambda i, j: j,
+        "sample": lambda i, j: i,
+        "image": lambda i, j: (i // positions, j),
+        "group": lambda i, j: (i // positions, j // channels),
+        "place": lambda i, j: (i % positions, j),
+    }[kind]
+    found: dict[Any, list[Any]] = {}
+    for i in range(n):
+        for j in range(k):
+            found.setdefault(key(i, j), []).append(dx[i][j])
+    return [mp.fsum(v) for v in found.values()], slack * n * k
+
+
+for _norm in neighbours.NORMS:
+    for _kind in neighbours.SUMS:
+
+        @rule(f"sums {_norm} {_kind}", "✓ 0")
+        def _all_zero(e: Exact, norm: str = _norm, kind: str = _kind) -> object:
+            sums, slack = _group_sums(e, norm, kind)
+            return not finite(e) or largest(sums) <= 64 * slack
+
+        @rule(f"sums {_norm} {_kind}", "#")
+        def _not_zero(e: Exact, value: str, norm: str = _norm, kind: str = _kind) -> object:
+            sums, slack = _group_sums(e, norm, kind)
+            own = {"batch": "batch", "conv": "batch", "layer": "sample", "instance": "image",
+                   "group": "group"}.get(norm)  # fmt: skip
+            there = any(shows(value, total, slack) for total in sums)
+            return not finite(e) or (there and own != kind)
 
 
 R = "running"

@@ -29,6 +29,8 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     c = columns(t, view)
     told = tell(c)
     yield "headline", f"{told.claim} {told.why}"
+    if "learns all the same" in told.claim and "samples get a" not in told.why:
+        yield "headline unsaid", "Every sample gets a gradient that can be told from 0."
     for name, make in SURPRISES.items():
         if made := make(c):
             yield f"surprise {name}", f"{made.claim} {made.why}"
@@ -121,6 +123,11 @@ rule(H, "Hardly any gradient is left, and the weight learns next to nothing.")(
         largest(e.dx) < 1.001e-3 * e.scale / e.n
         and abs(e.weight) <= 1.001e-3 * largest(e.a) * e.scale
     )
+)
+
+
+rule("headline unsaid", "Every sample gets a gradient that can be told from 0.")(
+    lambda e: alive(e, 0.4) == e.n
 )
 
 
@@ -567,7 +574,7 @@ def _zeros(e: Exact, shape: str, zeros: int, lost: int) -> bool:
         and zeros <= sum(told)
         and lost <= sum(near)
         and (zeros + lost >= least)
-        and (lost or not any(blurs) or zeros + lost < sum(near))
+        and bool(lost or not any(blurs) or zeros + lost < sum(near))
     )
 
 
@@ -588,12 +595,12 @@ rule("title table", "All of ∂L/∂W, shape (§): # of # entries are 0, # lost 
         _zeros(e, shape, int(zeros), int(lost)) and int(all_) == e.s.d * e.s.shape[1]
     )
 )
-for _all, _lost in (("0", False), ("lost in rounding", True)):
+for _all, _blur in (("0", False), ("lost in rounding", True)):
     rule(
         "alt table",
         f"∂L/∂W as a table of # inputs by # neurons; the largest entry is {_all}.",
     )(
-        lambda e, d, k, lost=_lost: (
+        lambda e, d, k, lost=_blur: (
             all(zero(o.weight, o.weight_bound) for o in _table(e))
             and (lost or all(no_weight(o) for o in _table(e)))
         )
@@ -601,7 +608,7 @@ for _all, _lost in (("0", False), ("lost in rounding", True)):
 
 
 @rule("river table", "#")
-def _entry(e: Exact, value: str) -> object:
+def _cell(e: Exact, value: str) -> object:
     told = value != "0" or no_weight(e)
     return told and shows(value, e.weight, e.weight_bound)
 

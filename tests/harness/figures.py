@@ -102,6 +102,7 @@ def _of_check(s: Scenario, neuron: int) -> Iterator[Text]:
         wrong = with_mistake(t, name).dx[:, neuron]
         right = None if made is None else made[neuron]
         size = e.scale + (mp.mpf(0) if right is None else mp.fsum(map(abs, right)))
+        size += _own_terms(e, name)
         yield from _beside(s, neuron, wrong, right, e.u * size * max(1, largest(e.x_hat)) * e.n)
     for p in found:
         own = [mp.mpf(float(v)) for v in p.dx] if np.isfinite(p.dx).all() else None
@@ -110,6 +111,14 @@ def _of_check(s: Scenario, neuron: int) -> Iterator[Text]:
         dx, slack = normed(s, name)[1:]
         drawn = neighbours.neighbour(s, name).dx[:, neuron]
         yield from _beside(s, neuron, drawn, [row[neuron] for row in dx], slack)
+
+
+def _own_terms(e: Exact, name: str) -> Any:
+    """How large a wrong pass's own terms may be, however much of them cancels."""
+    total = {"no_eps": e.var, "squared": e.var**2 + e.eps}.get(name, e.var + e.eps)
+    inv, far = 1 / mp.sqrt(total) if total else mp.mpf(0), largest(e.away)
+    g = mp.fsum(map(abs, e.g))
+    return g * inv * (1 + (far * inv) ** 2) + (g * e.inv * far**2 if name == "power" else 0)
 
 
 def _beside(s: Scenario, neuron: int, drawn: Any, exact: list[Any] | None, slack: Any) -> Any:

@@ -41,12 +41,19 @@ class Seen:
     def __init__(self, c: Capture, was: str, j: int = 0) -> None:
         self.c, self.was, self.j = c, was, j
         self.n, self.k = c.shape
+        self.cut: Scenario | None = None  # what of it is set in Explore
         self.fine = all(
             np.isfinite(v).all() for name, v in c.arrays().items() if name != "dy" or c.backward
         )
 
     def at(self, j: int) -> Seen:
         return Seen(self.c, self.was, j)
+
+    @property
+    def dx_there(self) -> Any:
+        """What was captured."""
+        assert self.c.dx is not None
+        return self.c.dx
 
     @cached_property
     def x(self) -> list[Real]:
@@ -138,8 +145,9 @@ def captures(s: Scenario) -> Iterator[tuple[Capture, str]]:
     k, n = s.shape[1], s.shape[0]
     yield c, "right"
     yield replace(c, dx=None), "right"
-    var, mean = rng.uniform(0.5, 2, k).astype(kind), rng.normal(size=k).astype(kind)
-    fixed = (c.gamma * c.dy / np.sqrt(var + kind(c.eps))).astype(kind)
+    var: Any = rng.uniform(0.5, 2, k).astype(kind)
+    mean: Any = rng.normal(size=k).astype(kind)
+    fixed: Any = (c.gamma * c.dy / np.sqrt(var + kind(c.eps))).astype(kind)
     yield replace(c, mode="eval", running_mean=mean, running_var=var, dx=fixed), "right"
     yield replace(c, running_mean=mean, running_var=var, dx=fixed), "running"
     all_ = list(wrongs(t, "dx"))
@@ -159,6 +167,31 @@ def captures(s: Scenario) -> Iterator[tuple[Capture, str]]:
     dy[0, 0] = np.nan
     yield replace(c, dy=dy), "bad"
     yield replace(c, dy=np.full_like(c.dy, np.nan), dx=None, backward=False), "none came"
+    yield _large(rng)
+
+
+def _large(rng: np.random.Generator) -> tuple[Capture, str]:
+    """One of the layers that are too large for a page, or of another kind."""
+    n, k, d = 96, 4, 6
+    x, dy, a = rng.normal(1, 2, (n, k)), rng.normal(size=(n, k)), rng.normal(size=(n, d))
+    gamma, beta = rng.normal(size=k), rng.normal(size=k)
+    dx = run(Scenario(x, dy, gamma, beta)).dx
+    var, mean = rng.uniform(0.5, 2, k), rng.normal(size=k)
+    c = Capture(x, dy, gamma, beta, a=a, dx=dx)
+    fixed = {"mode": "eval", "running_mean": mean, "running_var": var}
+    bad = {name: getattr(c, name).copy() for name in ("a", "x", "gamma")}
+    bad["a"][5, 2], bad["x"][7, 1], bad["gamma"][3] = np.inf, -np.inf, np.nan
+    kinds: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "right"),
+        ({"norm": "group", "groups": 2, "positions": 4, "dx": None}, "right"),
+        ({"norm": "group", "groups": 1, "positions": 1, "dx": None}, "right"),
+        ({**fixed}, "training"),
+        ({**fixed, "dx": dx + rng.normal(size=dx.shape)}, "noise"),
+        ({"dx": dx + rng.normal(size=dx.shape)}, "noise"),
+        *(({name: values, "dx": None}, "bad") for name, values in bad.items()),
+    )
+    change, was = kinds[int(rng.integers(len(kinds)))]
+    return replace(c, **change), was
 
 
 def _some(c: Capture) -> Capture:
@@ -218,9 +251,11 @@ def _of_layer(o: Overview, e: Seen) -> Iterator[Text]:
         hidden = ledger(seen, called=View(j, 0))["hidden"]
         if hidden:
             yield "layer hidden", hidden, e.at(j)
-        said = excerpts.excerpt(c, o.seen, j)[1]
+        cut, said = excerpts.excerpt(c, o.seen, j)
         if said:
-            yield "layer excerpt", said, e.at(j)
+            own = e.at(j)
+            own.cut = cut
+            yield "layer excerpt", said, own
 
 
 def _table(o: Overview, e: Seen) -> Iterator[Text]:
@@ -310,6 +345,13 @@ def _first(c: Capture) -> tuple[str, int | None, int] | None:
 
 for _bad in ("nan", "∞", "−∞"):
 
+    @rule(Q, f"Not finite first: @, neuron #, is {_bad}.")
+    def _not_finite_number(e: Seen, called: str, j: str, bad: str = _bad) -> object:
+        found = _first(e.c)
+        return found == (CALLED[called], None, int(j) - 1) and _is(
+            bad, float(getattr(e.c, found[0])[found[2]])
+        )
+
     @rule(Q, f"Not finite first: @ of row #, neuron #, is {_bad}.",
           f"Not finite first: @ of row #, input #, is {_bad}.")  # fmt: skip
     def _not_finite(e: Seen, called: str, row: str, j: str, bad: str = _bad) -> object:
@@ -340,29 +382,18 @@ rule(Q, "This is RMS norm: it takes no mean away, so no sum of ∂L/∂x has to 
 )
 
 
-def _group_sums(e: Seen, over: str) -> list[tuple[Real, Real]]:
-    """∂L/∂x of a layer or instance norm added up over each of its groups, and what it is of."""
-    if over == "instance":
-        found = [
-            (mp.fsum(v.dx), v.scale)
-            for v in (
-                Exact(
-                    Scenario(
-                        e.c.x[[i], [j]].reshape(1, 1), e.c.dy[[i], [j]].reshape(1, 1), eps=e.c.eps
-                    ),
-                    0,
-                    0,
-                )
-                for i in range(e.n)
-                for j in range(e.k)
-            )
-        ]
-        return found  # fmt: skip
-    rows = [
-        Exact(Scenario(e.c.x[[i]].T, (e.c.gamma * e.c.dy)[[i]].T, eps=e.c.eps), 0, 0)
-        for i in range(e.n)
-    ]
-    return [(mp.fsum(o.dx), o.scale) for o in rows]
+def _group_sums(e: Seen) -> list[tuple[Real, Real]]:
+    """∂L/∂x added up over each of what the norm takes together, and the size of what is added."""
+    c, found = e.c, []
+    groups, positions = (1, 1) if c.norm == "layer" else (c.groups, c.positions)
+    x, g = c.x.astype(np.float64), (c.gamma * c.dy).astype(np.float64)
+    for top in range(0, e.n, positions):
+        for left in range(0, e.k, e.k // groups):
+            at = slice(top, top + positions), slice(left, left + e.k // groups)
+            one = Scenario(x[at].reshape(-1, 1), g[at].reshape(-1, 1), eps=c.eps)
+            own = Exact(one, 0, 0)
+            found.append((mp.fsum(own.dx), own.scale))
+    return found
 
 
 for _name, _over in (
@@ -380,8 +411,7 @@ for _name, _over in (
         kind = {"layer": "layer norm"}.get(
             e.c.norm, "instance norm" if e.c.groups == e.k else "group norm"
         )
-        most = max(scale for _, scale in _group_sums(e, "layer" if kind == "layer norm" else
-                                                     "instance"))  # fmt: skip
+        most = max(scale for _, scale in _group_sums(e))
         channels = len(numbers) == 1 or int(numbers[0]) == e.k // e.c.groups
         return name == kind and channels and abs(read(numbers[-1])) <= 1e-11 * most + SMALL
 
@@ -428,7 +458,7 @@ def _differs(e: Seen, far: str) -> object:
 
 def _off(e: Seen, far: str) -> bool:
     """Is there such a difference in this neuron?"""
-    theirs = reals(e.c.dx[:, e.j])
+    theirs = reals(e.dx_there[:, e.j])
     unit = e.slack * e.inv * (largest(e.g) + SMALL) * e.n
     return any(shows(far, abs(a - b), unit) for a, b in zip(e.dx, theirs, strict=True))
 
@@ -475,7 +505,7 @@ def _green(e: Seen, j: str, far: str, bound: str) -> object:
     for at in range(e.k):
         own = e.at(at)
         most = _room(own) * own.inv * largest(own.g) * (2 + own.n) + SMALL
-        theirs = reals(e.c.dx[:, at])
+        theirs = reals(e.dx_there[:, at])
         close &= all(abs(a - b) <= most for a, b in zip(own.dx, theirs, strict=True))
     return close
 
@@ -500,7 +530,7 @@ def _running(e: Seen) -> object:
     for j in range(e.k):
         own = e.at(j)
         inv = 1 / mp.sqrt(mp.mpf(float(e.c.running_var[j])) + own.eps)
-        theirs = reals(e.c.dx[:, j])
+        theirs = reals(e.dx_there[:, j])
         room = 40 * _room(own) * inv * largest(own.g) + SMALL
         found |= all(abs(inv * g - v) <= room for g, v in zip(own.g, theirs, strict=True))
     return found
@@ -635,12 +665,30 @@ rule(
     "and a variance of their own.",
 )
 def _excerpt(e: Seen, some: str, n: str) -> object:
-    return int(some) == 64 < int(n) == e.n
+    """Are those that are left out no larger than those that are taken?"""
+    assert e.cut is not None
+    taken = set(zip(e.cut.x[:, 0].tolist(), e.cut.dy[:, 0].tolist(), strict=True))
+    whole = Exact(Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps), 0, 0)
+    rows = zip(e.c.x[:, e.j].tolist(), e.c.dy[:, e.j].tolist(), whole.dx, strict=True)
+    inside, outside = [], []
+    for x, dy, dx in rows:
+        (inside if (x, dy) in taken else outside).append(abs(dx))
+    largest_left = min(inside) + 2 * whole.bound >= largest(outside)
+    return int(some) == 64 == len(inside) and int(n) == e.n and largest_left
 
 
 @rule("layer excerpt", "Of # inputs come those with the largest ∂L/∂W: §.")
 def _inputs(e: Seen, d: str, listed: str) -> object:
-    return e.c.a is not None and int(d) == e.c.a.shape[1] > len(listed.split(", "))
+    assert e.c.a is not None
+    shown = {int(v) - 1 for v in listed.split(", ")}
+    one = Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps, a=e.c.a)
+    weights = [Exact(one, 0, p) for p in range(one.d)]
+    least = min(abs(weights[p].weight) for p in shown)
+    left = [w.weight for p, w in enumerate(weights) if p not in shown]
+    whole = e.c.mode == "train" and e.c.kind in BATCH and e.c.whole is None
+    return int(d) == one.d > len(shown) and (
+        not whole or least + 4 * weights[0].weight_bound >= largest(left)
+    )
 
 
 @rule(
@@ -734,7 +782,7 @@ for _bad in ("nan", "∞", "−∞"):
     def _network_fault(
         e: _Network, layer: str, called: str, row: str, j: str, bad: str = _bad
     ) -> object:
-        c = e.captures[int(layer)]
+        c = e.captures[int(layer)]  # the large one, which may be bad in another way, comes last
         return _first(c) == (CALLED[called], int(row) - 1, int(j) - 1) and _is(
             bad, float(getattr(c, CALLED[called])[int(row) - 1, int(j) - 1])
         )

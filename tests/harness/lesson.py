@@ -243,7 +243,9 @@ rule("lesson 7", "Its gradient is # and its input #: what counts is the product.
 )
 rule("lesson 7", "Sample # has the larger gradient, #, and adds #.")(
     lambda e, i, dx, v: (
-        shows(dx, e.dx[int(i) - 1], e.bound) and shows(v, e.products[int(i) - 1], e.weight_bound)
+        shows(dx, e.dx[int(i) - 1], e.bound)
+        and shows(v, e.products[int(i) - 1], e.weight_bound)
+        and abs(e.dx[int(i) - 1]) >= largest(e.dx) - 2 * e.bound
     )
 )
 always(

@@ -675,6 +675,10 @@ def _right(e: Handed, i: int, j: int) -> Real:
     return e.right[i][j]
 
 
+def _times(table: list[list[Real]], sign: int) -> Callable[[int, int], Real]:
+    return lambda i, j: sign * table[i][j]
+
+
 @rule(K, "This is @, not @", "This is @ with its sign turned around, not @")
 def _another(h: _Named, what: str, symbol: str) -> object:
     """Whatever it is, it is no ∂L/∂ of this name: the numbers are those of that quantity."""
@@ -684,7 +688,7 @@ def _another(h: _Named, what: str, symbol: str) -> object:
         value = getattr(e.s, name, None) if value is None else value
         if term.symbol == what and value is not None and np.shape(value) == e.shape:
             table = _table(np.asarray(value, dtype=np.float64))
-            if any(e.like(lambda i, j, s=s, of=table: s * of[i][j], EXACT) for s in (1, -1)):
+            if any(e.like(_times(table, s), EXACT) for s in (1, -1)):
                 return symbol == e.symbol and e.was != "right"
     return False
 

@@ -117,7 +117,8 @@ def _captured(s: Scenario, t: Trace) -> Iterator[str]:
         made = {name: values.astype(kind) for name, values in tables.items()}
         if not all(np.isfinite(v).all() for v in made.values()):
             continue
-        own = Scenario(*(made[n].astype(np.float64) for n in ("x", "dy", "gamma", "beta")), s.eps)
+        x, dy, gamma, beta = (v.astype(np.float64) for v in made.values())
+        own = Scenario(x, dy, gamma, beta, s.eps)
         made["dx"] = run(own).dx.astype(kind)
         try:
             c: Capture = checked(made, {"eps": s.eps, "roundoff": 0.0}, {"mode": "train"})

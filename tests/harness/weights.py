@@ -284,7 +284,14 @@ def _rate(e: Exact, rate: str) -> object:
 def _longer(e: Exact, steps: str) -> object:
     told = steps_of(e)
     longer = told is None or all(now < then for now, then in pairwise(told))
-    return int(steps) == 10 and Layer(e).length > 0 and longer
+    return int(steps) == 10 and Layer(e).length > 0 and longer and _telling(e)
+
+
+def _telling(e: Exact) -> bool:
+    """Is the first step larger than what rounding does to the squares of lengths?"""
+    own = Layer(e)
+    rate = mp.mpf(10) ** mp.floor(mp.log10(own.length / own.gradient / 2))
+    return bool(2 * rate * own.slack < mp.mpf("0.02") * own.length**2)
 
 
 @rule(W, "Each adds less than the one before: the first #, the last #.")

@@ -428,3 +428,47 @@ def test_one_number_of_two_digits_is_no_proof_of_another_eps() -> None:
     assert "eps" not in diagnose(t, "dgamma", parse("[-0.7]")).matches
     whole = run(t.scenario.edit(eps=1.0)).dgamma
     assert diagnose(t, "dgamma", handed(whole)).matches == ("eps",)
+
+
+def test_a_mistake_is_named_only_where_another_number_would_not_have_fitted() -> None:
+    # γ of neuron 1 is 0, so its gradient is 0, and of nothing no rounding is a share.
+    t = run(Scenario(S.x, S.dy, [0.0, 0.8], eps=1e6))
+    swapped = diagnose(t, "dx", handed(t.dx[:, ::-1]))
+    assert not {"gamma_other", "gamma_rolled"} & set(swapped.matches)
+    assert swapped.matches[0] == "neurons"
+    # In float32 the rounding of a sum of millions is as large as any γ.
+    t = run(S.edit(dy=S.dy * 1e7))
+    assert "pasted" not in diagnose(t, "dgamma", parse("[1.0, 1.0]")).matches
+
+
+def test_parallel_paths_leave_it_to_the_numbers_which_line_was_wrong() -> None:
+    s = Scenario(S.x, run(S).x_hat * 1e-8, eps=0.0)  # ② takes all of ① away
+    t = run(s)
+    bent = t.dx_direct + 0.37 * t.dx_via_var
+    found = diagnose(t, "dx", handed(bent))
+    assert "other_variance" not in found.matches
+    assert found.verdict == "wrong"
+
+
+def test_the_rounding_of_a_sum_of_wrong_numbers_is_that_of_these() -> None:
+    dx = 1e18 * (T.dx - T.dx.mean(axis=0))
+    dx[0] -= dx.sum(axis=0)  # to the last digit 0, of numbers like 1e18
+    dx[1:3, 0] += [64.0, -128.0]
+    assert "Adding up" not in diagnose(T, "dx", handed(dx)).caught_by
+
+
+def test_a_difference_where_nothing_should_be_is_still_told() -> None:
+    t = run(Scenario(S.x, S.dy, [0.8, 0.0]))
+    bent = t.dx + [0.0, 1.0] * np.array([[0.3], [-0.9], [0.7], [1.1], [-0.2], [0.4]])
+    found = diagnose(t, "dx", handed(bent))
+    assert "Only neuron 2 is off." in found.why
+    # As far below what float64 can square.
+    t = run(S.edit(dy=S.dy * 1e-170))
+    assert "Of the difference" in diagnose(t, "dx", handed(t.dx + 1e-171 * bent[:, [1]])).why
+
+
+def test_a_long_number_among_fixed_decimals_does_not_make_the_others_exact() -> None:
+    t = run(Scenario(S.x, S.dy, [1e9, 1.0]))
+    rows = "\n".join(" ".join(f"{v:.6f}" for v in row) for row in t.dx)
+    assert any(len(word.strip("-").replace(".", "")) >= 15 for word in rows.split())
+    assert diagnose(t, "dx", parse(rows)).verdict == "right"

@@ -246,3 +246,14 @@ def test_memory_stays_within_its_bound() -> None:
 def test_a_setting_that_cannot_be_is_named(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be "):
         Settings(**{name: value})
+
+
+def test_the_last_step_before_an_overflow_is_looked_at_with_its_own_weights() -> None:
+    run = bnviz.network(
+        25, depth=6, width=12, batch=2, seed=5, norm="frozen", freeze=1, skip=True,
+        optimiser="momentum", rate=0.1, data="xor",
+    )  # fmt: skip
+    assert run.fault is not None
+    dx = run.look(run.steps)[1].dx
+    sizes = [np.sqrt(np.square(layer).mean()) for layer in dx]
+    np.testing.assert_allclose(sizes, run.quantity("dx")[run.steps], rtol=1e-9)
