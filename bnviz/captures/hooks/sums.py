@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.captures.hooks.tensor import Tensor, channels, torch
+from bnviz.captures.hooks.tensor import Tensor, lying, torch
 from bnviz.captures.record import Whole
 
 _BLOCK = 2**19  # numbers
 
 
 def _blocks(tensor: Tensor, last: int) -> Any:
-    """The tensor in blocks of whole samples, each (n, channels, positions), as it lies."""
-    given: Any = tensor.detach()
-    flat = last or given.dim() == 2
-    laid: Any = channels(tensor, last)[..., None] if flat else given.flatten(2)
+    """The tensor in blocks, each (n, channels, positions), as it lies."""
+    laid = lying(tensor, last)
+    laid = laid[..., None] if laid.dim() == 2 else laid
     step = max(1, _BLOCK // max(1, laid[0].numel()))
     for start in range(0, len(laid), step):
         yield laid[start : start + step]
