@@ -76,8 +76,8 @@ def as_linear(a: Table, weight: Table, looks: Looks, groups: int) -> tuple[Table
         return None
     if 0 in places:
         raise CaptureError("weight is larger than what it looks at.")
-    x: Any = np.zeros((*a.shape[:2], *(max(0, n - s + 1) for n, s in zip(wide, spread, strict=True))),
-                      a.dtype)  # fmt: skip
+    apart = (max(0, n - s + 1) for n, s in zip(wide, spread, strict=True))
+    x: Any = np.zeros((*a.shape[:2], *apart), a.dtype)
     x[(..., *(slice(None, None, s) for s in spread))] = a
     ends = list(zip(before, after, strict=True))
     x = np.pad(x, [(0, 0), (0, 0), *((max(b, 0), max(e, 0)) for b, e in ends)])

@@ -225,6 +225,11 @@ def _go_to(index: int | None) -> None:
     session.choose("look", 0)
 
 
+def _on_sort() -> None:
+    """The worst first, or in the order of the forward pass."""
+    session.choose("sort", "worst" if st.session_state.layers_sort else "")
+
+
 def _network(name: str, network: Network) -> None:
     rows = network.rows
     sick = [row for row in rows if row.words]
@@ -241,7 +246,9 @@ def _network(name: str, network: Network) -> None:
     for said in (network.first_fault(), network.not_captured()):
         if said:
             st.markdown(f":orange[{escaped(said)}]")
-    worst = st.toggle("Worst first", key="layers_worst_first")
+    worst = session.option("sort") == "worst"
+    st.session_state.layers_sort = worst
+    st.toggle("Worst first", key="layers_sort", on_change=session.callback(_on_sort))
     inputs = _shipped_images() if network is _shipped() else None
     neurons.neurons(layers.payload(network, worst, inputs), on_look=session.callback(_on_layer))
     with st.container(horizontal=True, key="ways"):
@@ -382,19 +389,19 @@ def _headline(o: Overview, neuron: int, seen: Columns) -> Claim:
     c = o.capture
     words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
     found = f"It stands out: {words}." if words else ""
-    if c.mode == "eval" and c.running_var is not None:
-        own = float(o.seen.dx_sum[neuron])
-        return Claim(
-            f"This layer was evaluating: its own {_DX} adds up to {number(own)}.",
-            f"There, mean and variance are constants, and ① with σ² = "
-            f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
-            f"training would do with the same numbers. {found}",
-        )
     shown, rows = c.shape[0], c.rows
     if c.kind not in claims.BATCH:
         return Claim(
             "The ledger shows what batch norm would do with these numbers.",
             f"{claims.what_kind(c, o.seen)} {found}".strip(),
+        )
+    if seen.trace.scenario.frozen:
+        story = tell(seen)
+        some = f"These are {shown} of {rows} rows. " if shown < rows else ""
+        return Claim(
+            story.claim,
+            f"This layer was evaluating, with a σ² of {number(float(seen.trace.var[0]))}. "
+            f"{some}{story.why} {found}".strip(),
         )
     if shown < rows:
         return Claim(
@@ -454,7 +461,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     seen_as = View(neuron, inputs[0] if inputs else 0)
     stage.stage(
         Scene(seen, _headline(o, neuron, seen)),
-        Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
+        Show(river=True, ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
         reply=Reply(st.session_state.get("answered"), back=session.back()),
         on_event=session.callback(_on_stage_event),
     )
