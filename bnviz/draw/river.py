@@ -16,6 +16,7 @@ import numpy as np
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, dweight_bounds
+from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
 from bnviz.words.formula import mathml, symbol
 from bnviz.words.glossary import STATIONS
@@ -100,8 +101,13 @@ def _plain(values: Array) -> list[float | str]:
     return [plain(float(value)) for value in values]
 
 
-def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
-    """The flow and its words, ready for JSON."""
+def payload(
+    c: Columns, rows: list[int] | None = None, called: View | None = None
+) -> dict[str, Any]:
+    """The flow and its words, ready for JSON.
+
+    called: see `bnviz.draw.ledger`; all of ∂L/∂W is left out then, since this is a part of it.
+    """
     f, t, j = flow(c, rows), c.trace, c.view.neuron
     said: Said = say(c)
     return {
@@ -125,7 +131,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
             "dmean": plain(float(t.dmean[j])),
             "each": plain(float(f.lanes["dx_via_mean"][0])),
         },
-        "weights": _every_weight(c),
+        "weights": [] if called else _every_weight(c),
         "said": {
             "gate": said.gate,
             "var": said.var,

@@ -387,15 +387,17 @@ def test_parametrised_weights_buffers_and_random_numbers_stay_as_they_are(tmp_pa
         agrees(c)
 
 
-def test_outputs_are_not_kept_alive(tmp_path: Path) -> None:
+def test_nothing_is_kept_alive(tmp_path: Path) -> None:
     class Deep(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.norm = nn.BatchNorm1d(6)
-            self.rest = nn.ModuleList(nn.Linear(6, 6) for _ in range(5))
+            self.front, self.norm = nn.Linear(6, 6), nn.BatchNorm1d(6)
+            self.rest = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
             self.made: list[Any] = []
 
         def forward(self, x):
+            x = self.front(x)
+            self.made.append(weakref.ref(x))
             x = self.norm(x)
             for layer in self.rest:
                 y = layer(x)
@@ -406,7 +408,37 @@ def test_outputs_are_not_kept_alive(tmp_path: Path) -> None:
     model = Deep()
     with capture(model, tmp_path):
         step(model, torch.randn(9, 6))
-        assert [ref() for ref in model.made] == [None] * 5
+        assert [ref() for ref in model.made] == [None] * 4
+
+
+def test_the_order_in_which_gradients_are_added_stays(tmp_path: Path) -> None:
+    """Of norms that use their x several times, beside a skip connection."""
+
+    class Twice(nn.BatchNorm1d):
+        def forward(self, x):
+            return self.weight * (x - x.mean(0)) / (x.std(0) + 1)
+
+    class Skip(nn.Module):
+        def __init__(self, norm: Any) -> None:
+            super().__init__()
+            self.front, self.norm, self.last = nn.Linear(6, 6), norm, nn.Linear(6, 6)
+
+        def forward(self, x):
+            x = self.front(x)
+            return torch.tanh(x) + self.last(self.norm(x))
+
+    for norm in (nn.RMSNorm(6), Twice(6)):
+        torch.manual_seed(2)
+        watched = Skip(norm)
+        plain, x = copy.deepcopy(watched), torch.randn(99, 6)
+        step(plain, x)
+        with capture(watched, tmp_path) as got:
+            step(watched, x)
+        assert torch.equal(plain.front.weight.grad, watched.front.weight.grad)
+        c: Any = got["norm"]
+        given = torch.tensor(c.x, requires_grad=True)
+        copy.deepcopy(plain.norm)(given).backward(torch.tensor(c.dy))
+        np.testing.assert_allclose(c.dx, given.grad, atol=1e-6)
 
 
 # ---- Which call, which pass, which step --------------------------------------------------
@@ -439,11 +471,12 @@ def test_every_call_and_every_pass_can_be_had(tmp_path: Path) -> None:
     with capture(norm, tmp_path / "last") as got:
         losses()
     np.testing.assert_array_equal(got["norm"].x, inputs[1].detach().numpy())
-    with capture(norm, tmp_path / "again") as got:  # recomputed in the backward pass
-        torch.utils.checkpoint.checkpoint(norm, inputs[0], use_reentrant=False).pow(
-            3
-        ).sum().backward()
-    agrees(got["norm"])
+    for again in (False, True):  # recomputed in the backward pass
+        with capture(norm, tmp_path / f"again{again}") as got:
+            torch.utils.checkpoint.checkpoint(norm, inputs[0], use_reentrant=again).pow(
+                3
+            ).sum().backward()
+        agrees(got["norm"])
 
 
 def test_some_steps_of_some_layers(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ class _Session:
         if not self.active:
             return False
         self.orders.setdefault(call.name, len(self.orders))
+        if not torch().is_grad_enabled():
+            return False
         self.seen[call.name] = self.seen.get(call.name, 0) + 1
         call.number, call.step = self.seen[call.name], self.step
         call.order = self.orders[call.name]

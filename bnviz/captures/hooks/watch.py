@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from bnviz.captures.hooks import graph
 from bnviz.captures.hooks.front import Front, Fronts
 from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, torch
 from bnviz.captures.record import Table
@@ -61,6 +62,8 @@ class _Inside:
     module: Module
     events: int = 0
     x: Tensor | None = None
+    since: int = 0
+    mode: Any = None
 
 
 class Watch:
@@ -94,6 +97,8 @@ class Watch:
         self.scale = 1.0
         self._here = threading.local()
         self._norms = _norms()
+        self._back = (torch().Tensor.backward, torch().autograd.backward, torch().autograd.grad)
+        self._deep = 0  # backward passes under way
 
     def norms(self) -> dict[str, Module]:
         """The norms that the model has, by name."""
@@ -134,27 +139,29 @@ class Watch:
             here = self._here.stack = []
         return here
 
-    def _enter(self, module: Any, args: Args) -> Args | None:
+    def _enter(self, module: Any, args: Args) -> None:
         if id(module) not in self.names:
-            return None
+            return
         inside = _Inside(module)
+        if self._deep and not self._inside:  # what was checkpointed runs once more
+            inside.mode = _mode(self._function)
+            inside.mode.__enter__()
         self._inside.append(inside)
-        if not self._own(module) or not args or not torch().is_grad_enabled():
-            return None
-        if not isinstance(args[0], torch().Tensor) or not args[0].requires_grad:
-            return None
-        inside.x = args[0].view_as(args[0])
-        return inside.x, *args[1:]
+        given = args[0] if args else None
+        if isinstance(given, torch().Tensor) and given.requires_grad and self._own(module):
+            inside.x, inside.since = given, graph.now()
 
     def _leave(self, module: Any, args: Args, output: Any) -> None:
         here = self._inside
         if not here or here[-1].module is not module:
             return
         inside = here.pop()
+        if inside.mode is not None:
+            inside.mode.__exit__(None, None, None)
         if here:
             here[-1].events += inside.events
-        if self._own(module) and not inside.events and output is not None:
-            self._own_call(module, inside.x, output)
+        if inside.x is not None and not inside.events and output is not None:
+            self._own_call(module, inside.x, output, inside.since)
 
     def _own(self, module: Any) -> bool:
         """A norm whose forward is its own, or goes over several processes."""
@@ -194,6 +201,13 @@ class Watch:
             if torch().is_grad_enabled() and not output.is_inference():
                 self.attempt("", partial(self.fronts.add, func, output, args, named))
             return output
+        if func in self._back:
+            # PyTorch sees to it that functions inside go unwatched; see `_enter`.
+            self._deep += 1
+            try:
+                return func(*args, **named)
+            finally:
+                self._deep -= 1
         read = self._norms.get(func)
         name = self._name(read[0], (*args, *named.values())) if read else None
         if read is None or name is None:
@@ -209,8 +223,9 @@ class Watch:
                 args = (x, *args[1:])
             else:
                 named = named | {"input": x}
+        since = graph.now()
         output = func(*args, **named)
-        self.attempt(name, lambda: self._follow(call, x, output))
+        self.attempt(name, lambda: self._follow(call, x, output, since))
         return output
 
     def _call(self, name: str, call: Call) -> Call | None:
@@ -228,7 +243,7 @@ class Watch:
             call.x = call.x.detach()
         return call
 
-    def _own_call(self, module: Any, x: Any, output: Any) -> None:
+    def _own_call(self, module: Any, x: Any, output: Any, since: int) -> None:
         """A norm that called none of the functions: kept, not judged."""
         name = self.names[id(module)] or "norm"
         if not self.wanted(name):
@@ -259,40 +274,39 @@ class Watch:
         )
         taken = self.attempt(name, lambda: self._call(name, call))
         if taken is not None:
-            self.attempt(name, lambda: self._follow(call, x, output))
+            self.attempt(name, lambda: self._follow(call, x, output, since))
 
     def _alone(self, call: Call, x: Any) -> Any:
-        """x under a name that this call alone uses; None where nothing may change.
-
-        Where x goes elsewhere too, as beside a skip connection, its own gradient is of all uses.
-        """
+        """x, so that it gets a gradient where anything here does; else None."""
         if x.requires_grad:
-            return x.view_as(x)
+            return x
         names = self._inside[-1].module
         if any(p.requires_grad for p in names.parameters()):
             return x.detach().requires_grad_()
         return None  # nothing here gets a gradient, and nothing may change that
 
-    def _follow(self, call: Call, x: Any, output: Any) -> None:
+    def _follow(self, call: Call, x: Any, output: Any, since: int) -> None:
         """Watch the gradients of one call; only the graph keeps it alive."""
         if not output.requires_grad or output.is_inference():
             self.still.add(call.name)
             return
         self.live.add(call)
         pair = x is not None and x.requires_grad
-        if x is not None:
+        if pair:
             call.again = weakref.ref(x)
-
-        def on_output(dy: Any) -> None:
-            call.scale = self.scale
-            self.attempt(call.name, lambda: self._came(call, dy, pair))
 
         def on_input(dx: Any) -> None:
             self.attempt(call.name, lambda: self.on_done(call, dx))
 
+        # A hook that knew a step of the graph would keep all of it for ever.
+        way = graph.Pass(graph.leaving(output, x, since) if pair else {}, on_input)
+
+        def on_output(dy: Any) -> None:
+            call.scale = self.scale
+            way.starts()
+            self.attempt(call.name, lambda: self._came(call, dy, pair))
+
         output.register_hook(on_output)
-        if pair:
-            x.register_hook(on_input)
 
     def _came(self, call: Call, dy: Any, pair: bool) -> None:
         self.live.discard(call)

@@ -102,7 +102,7 @@ def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
         "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
         if show.toolbar
         else None,
-        "river": river.payload(c, rows) if show.river else None,
+        "river": river.payload(c, rows, show.called) if show.river else None,
         "lever": _lever(scene, show, rows),
         "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
     }
