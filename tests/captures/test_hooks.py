@@ -5,6 +5,7 @@
 
 import copy
 import dataclasses
+import gc
 import importlib
 import importlib.util
 import io
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
+from bnviz.captures.hooks.watch import Call
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
@@ -409,6 +411,7 @@ def test_nothing_is_kept_alive(tmp_path: Path) -> None:
     with capture(model, tmp_path):
         step(model, torch.randn(9, 6))
         assert [ref() for ref in model.made] == [None] * 4
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Call)]
 
 
 def test_the_order_in_which_gradients_are_added_stays(tmp_path: Path) -> None:
