@@ -8,6 +8,7 @@ with them.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import warnings
@@ -24,6 +25,7 @@ from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, torch
 from bnviz.captures.record import Table
 
 Args = tuple[Any, ...]
+_NORM = re.compile(r"norm(alization)?(\d[dD])?$", re.IGNORECASE)
 
 
 @dataclass(eq=False)
@@ -63,6 +65,7 @@ class _Inside:
     events: int = 0
     x: Tensor | None = None
     since: int = 0
+    own: bool = False
     mode: Any = None
 
 
@@ -108,7 +111,8 @@ class Watch:
         found = {}
         for module in self.modules:
             scripted = str(getattr(module, "original_name", ""))
-            if isinstance(module, kinds) or scripted.startswith(names):
+            there = isinstance(module, kinds) or scripted.startswith(names)
+            if there or _called_norm(module):
                 found[self.names[id(module)] or "norm"] = module
         return found
 
@@ -147,9 +151,8 @@ class Watch:
             inside.mode = _mode(self._function)
             inside.mode.__enter__()
         self._inside.append(inside)
-        given = args[0] if args else None
-        if isinstance(given, torch().Tensor) and given.requires_grad and self._own(module):
-            inside.x, inside.since = given, graph.now()
+        if self._own(module):
+            inside.own, inside.x, inside.since = True, args[0] if args else None, graph.now()
 
     def _leave(self, module: Any, args: Args, output: Any) -> None:
         here = self._inside
@@ -158,18 +161,21 @@ class Watch:
         inside = here.pop()
         if inside.mode is not None:
             inside.mode.__exit__(None, None, None)
+        if inside.own and not inside.events and output is not None:
+            inside.events = 1
+            self._own_call(module, inside.x, output, inside.since)
         if here:
             here[-1].events += inside.events
-        if inside.x is not None and not inside.events and output is not None:
-            self._own_call(module, inside.x, output, inside.since)
 
     def _own(self, module: Any) -> bool:
         """A norm whose forward is its own, or goes over several processes."""
         nn = torch().nn
         plain = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
         kinds = (*plain, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-        if not isinstance(module, kinds) or self._scripted(module):
+        if self._scripted(module):
             return False
+        if not isinstance(module, kinds):
+            return _called_norm(module)
         return type(module).forward not in {kind.forward for kind in kinds}
 
     def _scripted(self, module: Any) -> bool:
@@ -249,16 +255,23 @@ class Watch:
         if not self.wanted(name):
             return
         self.called.add(name)
-        same = isinstance(output, torch().Tensor) and x is not None and output.shape == x.shape
         if not torch().is_grad_enabled():
             return
+        tensor = torch().Tensor
+        values = {n: v for n, v in (module._buffers | module._parameters).items() if v is not None}
         k = getattr(module, "num_features", None)
+        written = k is None  # by someone who names nothing as PyTorch does
+        k = next((len(v) for v in _rows(values.values())), None) if written else k
+        same = isinstance(x, tensor) and isinstance(output, tensor) and output.shape == x.shape
         if not same or x.dim() < 2 or k not in (None, x.shape[1], x.shape[-1]):
             self.failed[name] = "its forward is its own, and not one table in and one out"
             return
+        if not x.requires_grad:
+            self.failed[name] = "its forward is its own, and what goes in gets no gradient"
+            return
         scattered = isinstance(module, torch().nn.SyncBatchNorm) and _world() > 1
-        flat = 0 if k in (None, x.shape[1]) else int(k)
-        values = {n: v for n, v in module._parameters.items() if v is not None}
+        second = k in (None, x.shape[1]) and not (x.dim() == 3 and k == x.shape[2] and written)
+        flat = 0 if second else int(k)
         channel = flat or x.shape[1]
         gamma, beta = (values.get(n) for n in ("weight", "bias"))
         right = [v if v is not None and v.numel() == channel else None for v in (gamma, beta)]
@@ -324,6 +337,20 @@ class Watch:
             if name:
                 self.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
+
+
+def _rows(values: Iterable[Any]) -> list[Any]:
+    """Of a module's numbers, those that may be one for each neuron."""
+    lazy = torch().nn.parameter.UninitializedTensorMixin
+    return [v for v in values if v is not None and not isinstance(v, lazy) and v.dim() == 1]
+
+
+def _called_norm(module: Any) -> bool:
+    """A norm that people wrote themselves, by its name, with a number for each neuron."""
+    kind = type(module)
+    if not _NORM.search(kind.__name__) or kind.__module__.startswith("torch."):
+        return False
+    return bool(_rows((*module._parameters.values(), *module._buffers.values())))
 
 
 def _world() -> int:
