@@ -237,6 +237,7 @@ def test_a_norm_that_people_wrote_themselves_is_one_by_its_name(tmp_path: Path) 
     given = torch.tensor(c.x, requires_grad=True)
     model[2].norm(given).backward(torch.tensor(c.dy))
     np.testing.assert_allclose(c.dx, given.grad, atol=1e-6)
+    assert (c.gamma == 1).all()  # what its weight does is its own
     model = nn.Sequential(nn.Conv2d(3, 4, 3), FrozenBatchNorm2d(4), nn.Conv2d(4, 4, 3))
     with capture(model, tmp_path / "b") as got:
         step(model, images())
@@ -356,6 +357,29 @@ def test_a_front_that_is_too_wide_is_left_out_with_a_note(tmp_path: Path) -> Non
     assert got["1"].a is None
     assert "4096 inputs to 2100, is too large" in got["1"].note
     agrees(got["1"])
+
+
+@pytest.mark.parametrize("rows", [None, 50])
+def test_gradients_may_lie_otherwise_than_what_goes_in(rows: int | None, tmp_path: Path) -> None:
+    """As after `flatten(2).transpose(1, 2)`, where patches become tokens; or channels last."""
+
+    class Tokens(nn.Module):
+        def forward(self, x):
+            return x.flatten(2).transpose(1, 2).contiguous()
+
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 4, 3)
+    model = nn.Sequential(first, nn.BatchNorm2d(4), Tokens(), nn.Linear(4, 2))
+    for given in (images(), images().to(memory_format=torch.channels_last)):
+        model.zero_grad()
+        with capture(model, tmp_path, rows=rows) as got:
+            step(model, given)
+        c: Any = got["1"]
+        agrees(c)
+        assert c.rows == 8 * 36
+        x = first(given).detach().double().movedim(1, -1).reshape(-1, 4).numpy()
+        np.testing.assert_allclose(survey.survey(c).mean, x.mean(axis=0), rtol=1e-5)
+        assert (c.a is None) == (rows is not None)
 
 
 def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def by_definition(a: Any, weight: Any, looks: Array, groups: int) -> Any:
     axes = range(len(space))
     wide = [(space[x] - 1) * spread[x] + 1 + before[x] + after[x] for x in axes]
     counts = [(wide[x] - dilation[x] * (sizes[x] - 1) - 1) // stride[x] + 1 for x in axes]
-    y = np.zeros((len(a), k, *counts))
+    y: Any = np.zeros((len(a), k, *counts))
     for place in itertools.product(*map(range, counts)):
         for tap in itertools.product(*map(range, sizes)):
             at = [place[x] * stride[x] + tap[x] * dilation[x] - before[x] for x in axes]

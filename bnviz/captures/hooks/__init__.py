@@ -16,7 +16,7 @@ import numpy as np
 from bnviz.captures.folder import Run
 from bnviz.captures.hooks import sums
 from bnviz.captures.hooks.front import Front
-from bnviz.captures.hooks.tensor import Module, Tensor, channels, lying, numbers, rows, torch
+from bnviz.captures.hooks.tensor import Module, Tensor, alike, channels, numbers, rows, torch
 from bnviz.captures.hooks.watch import Call, Watch
 from bnviz.captures.npz import LARGEST, read_npz
 from bnviz.captures.record import MOST_NEURONS, Capture, CaptureError, Place, Table, Whole
@@ -211,9 +211,7 @@ class _Session:
         if chosen is not None:
             tables = {name: rows(tensor, call.flat, chosen) for name, tensor in there.items()}
             return tables, len(chosen), whole
-        laid = {name: lying(tensor, call.flat) for name, tensor in there.items()}
-        if len({tensor.dim() for tensor in laid.values()}) > 1:
-            laid = {name: channels(tensor, call.flat) for name, tensor in there.items()}
+        laid = alike(there, call.flat)
         apart = {} if laid["x"].dim() == 2 else {"axis": np.array(1)}
         return {n: numbers(tensor) for n, tensor in laid.items()} | apart, x.numel() // k, None
 

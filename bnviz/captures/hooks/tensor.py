@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol
@@ -87,6 +87,14 @@ def lying(tensor: Tensor, last: int) -> Any:
     if last or given.dim() == 2 or given.movedim(1, -1).is_contiguous():
         return channels(tensor, last)
     return given.flatten(2)
+
+
+def alike(tensors: Mapping[str, Tensor], last: int) -> dict[str, Any]:
+    """Several as they lie where they all lie alike; else each as (rows, channels)."""
+    laid = {name: lying(tensor, last) for name, tensor in tensors.items()}
+    if len({tensor.dim() for tensor in laid.values()}) > 1:
+        laid = {name: channels(tensor, last) for name, tensor in tensors.items()}
+    return laid
 
 
 def rows(tensor: Tensor, last: int, chosen: Any) -> Table:

@@ -271,9 +271,10 @@ class Watch:
             return
         scattered = isinstance(module, torch().nn.SyncBatchNorm) and _world() > 1
         second = k in (None, x.shape[1]) and not (x.dim() == 3 and k == x.shape[2] and written)
-        flat = 0 if second else int(k)
+        flat = 0 if second or k is None else int(k)
         channel = flat or x.shape[1]
-        gamma, beta = (values.get(n) for n in ("weight", "bias"))
+        # What people call a weight may be γ − 1, or anything.
+        gamma, beta = (None if written else values.get(n) for n in ("weight", "bias"))
         right = [v if v is not None and v.numel() == channel else None for v in (gamma, beta)]
         call = Call(
             name,
