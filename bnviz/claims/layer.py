@@ -120,7 +120,7 @@ def what_kind(c: Capture, seen: Neurons) -> str:
         why = (
             f"It is taken over {c.place.ranks} ranks, and this is one: open the folder of all."
             if c.norm == "sync"
-            else "Its forward is its own."
+            else "Its forward is its own, or its samples are not whole here."
         )
         return f"This layer is not judged. {why} Shown is the gradient as it was captured."
     if c.kind == "rms":

@@ -410,6 +410,24 @@ def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:
     assert verdict(survey.survey(bent))[0] is False
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 40, 100])
+@pytest.mark.parametrize("norm", ["BatchNorm2d(4)", "GroupNorm(2, 4)", "LayerNorm(6)"])
+def test_no_more_rows_are_kept_than_were_asked_for(norm: str, rows: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), eval(f"nn.{norm}", {"nn": nn}))
+    for x in (images(), images() * float("inf")):
+        with capture(model, tmp_path, rows=rows) as got:
+            step(model, x)
+        c: Any = got["1"]
+        assert 1 <= len(c.x) <= rows
+        assert got.files["1"].stat().st_size < 400 * rows + 8000
+        assert np.isfinite(c.x).all() == bool(x.isfinite().all())
+        whole_samples = norm != "GroupNorm(2, 4)" or rows >= 36
+        assert c.judged == whole_samples
+        if x.isfinite().all() and whole_samples:
+            assert verdict(survey.survey(c))[0] is not False
+
+
 # ---- Training is not touched -------------------------------------------------------------
 
 

@@ -162,45 +162,48 @@ class _Session:
         if (call.name, "") not in self.kept and self.active:
             self._write(call, call.x, None, None)
 
-    def _room(self, call: Call, x: Tensor, k: int) -> tuple[int, int]:
-        """How many samples or rows there are, and how many of them may be kept."""
+    def _room(self, x: Tensor, k: int) -> int:
+        """How many rows may be kept."""
         if k > MOST_NEURONS:
             raise CaptureError(f"it is {k} numbers wide; the limit is {MOST_NEURONS}")
-        n = x.shape[0] if call.norm == "group" else x.numel() // k  # its samples stay whole
-        a_row = 3 * max(4, x.element_size()) * (x.numel() // n)
+        a_row = 3 * max(4, x.element_size()) * k
         room = (LARGEST - _MARGIN) // a_row
         if self.rows is not None:
             room = min(room, self.rows, max(2, _A_ROW * self.rows // a_row))
-        if room < 1:
-            raise CaptureError("one sample of it is larger than a file may be")
-        return n, room
+        return room
 
-    def _chosen(self, call: Call, x: Tensor, dy: Tensor, k: int) -> tuple[Any, Whole | None]:
+    def _chosen(
+        self, call: Call, x: Tensor, dy: Tensor, k: int, notes: list[str]
+    ) -> tuple[Any, Whole | None]:
         """Which rows are kept, where not all are; then with the sums of all."""
-        n, room = self._room(call, x, k)
+        n, room = x.numel() // k, self._room(x, k)
         if n <= room:
             return None, None
-        # Chosen by a generator of its own, so that the training's random numbers stay as they are.
-        chosen = np.random.default_rng(n).choice(n, room, replace=False)
-        if call.norm == "group":
-            per = x.numel() // k // n
-            chosen = (np.sort(chosen)[:, None] * per + np.arange(per)).ravel()
-        else:
-            chosen = np.sort(chosen[: max(1, room - 2)])
+        per = n // x.shape[0] if call.norm == "group" else 1  # its samples stay whole
+        if room < per:
+            notes.append(f"A sample of it has {per} rows, more than are kept: it is not judged.")
+            call.norm, call.groups, per = "own", 1, 1
         over_rows = call.norm in {"batch", "sync", "own"}  # others are whole in each row or sample
         whole = sums.whole(x, dy, call.flat) if over_rows else None
         finite = (
             whole is not None and np.isfinite(whole.mean + whole.dy_dev + whole.dy_square).all()
         )
-        if not finite and call.norm != "group":
-            chosen = np.union1d(chosen, _not_finite(x, dy, call.flat))
+        # Chosen by a generator of its own, so that the training's random numbers stay as they are.
+        any_ = np.random.default_rng(n).choice(n // per, room // per, replace=False)
+        if per > 1:
+            chosen = (np.sort(any_)[:, None] * per + np.arange(per)).ravel()
+        else:
+            first = [] if finite else _not_finite(x, dy, call.flat)[:room]
+            rest = np.setdiff1d(any_, first)
+            chosen = np.union1d(first, rest[: room - len(first)]).astype(np.int64)
         return torch().as_tensor(chosen, device=getattr(x, "device", None)), whole
 
     def _tables(
-        self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None, k: int
+        self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None, notes: list[str]
     ) -> tuple[dict[str, Any], int, Whole | None]:
         """x, dy and dx as they go into the file, of so many rows; with the sums of all."""
-        chosen, whole = self._chosen(call, x, x if dy is None else dy, k)
+        k = call.flat or x.shape[1]
+        chosen, whole = self._chosen(call, x, x if dy is None else dy, k, notes)
         given = {"x": x, "dy": dy, "dx": dx}
         there = {name: tensor for name, tensor in given.items() if tensor is not None}
         if whole is not None and dx is not None:
@@ -217,9 +220,9 @@ class _Session:
 
     def _write(self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None) -> None:
         k = call.flat or x.shape[1]
-        tables, n, whole = self._tables(call, x, dy, dx, k)
         full = x.numel() // k
-        notes = []
+        notes: list[str] = []
+        tables, n, whole = self._tables(call, x, dy, dx, notes)
         if x.dim() > 2 and not call.flat:
             notes.append(f"{tuple(x.shape)} read as {(full, k)}: a row for each position.")
         if n < full:
@@ -299,15 +302,14 @@ def _per_channel(values: Table | None, k: int, usual: float, kind: Any) -> Table
     return values.reshape(-1)
 
 
-def _not_finite(x: Tensor, dy: Tensor, last: int) -> Table:
+def _not_finite(x: Tensor, dy: Tensor, last: int) -> list[int]:
     """The first rows that are not finite, of each table; at most two."""
-    found = []
+    found: list[int] = []
     for table in (x, dy):
         laid: Any = channels(table, last)
         bad = (~laid.isfinite()).any(dim=1).nonzero()
-        found += [int(v) for v in bad[:1].reshape(-1).tolist()]
-    chosen: Table = np.array(found, np.int64)
-    return chosen
+        found += [int(v) for v in bad[:1].reshape(-1).tolist() if int(v) not in found]
+    return found
 
 
 def _ranks() -> tuple[int, int]:
