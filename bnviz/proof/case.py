@@ -47,7 +47,7 @@ class Case:
     @cached_property
     def scale(self) -> Array:
         """The largest size of each neuron."""
-        return _columns(self.size)
+        return columns(self.size)
 
     def wrongs(self) -> Iterator[Wrong]:
         """What each fault makes of the term, where that isn't the right thing."""
@@ -73,10 +73,10 @@ class Case:
         """What digits and rounding explain, if this is what was computed; the shape of value."""
         if value.shape == self.bound.shape:
             # What is larger than the right numbers rounds as a share of itself.
-            share = np.minimum(_columns(self.bound) / self.scale, _MOST_SHARE)
+            share = np.minimum(columns(self.bound) / self.scale, _MOST_SHARE)
             nothing = 64 * self.form.u * len(self.t.x_hat) ** 0.5  # where nothing is added up
             share = np.where(self.scale > 1e-290, share, nothing)
-            room = self.bound + share * _columns(np.abs(value))
+            room = self.bound + share * columns(np.abs(value))
         else:
             share = (self.bound / np.where(self.size > 0, self.size, np.inf)).max(initial=0.0)
             room = np.full(value.shape, share * float(np.abs(value).max(initial=0.0)))
@@ -105,12 +105,11 @@ class Case:
         """Would half or twice of it not have fitted as well? Else these numbers name nothing."""
         mine = shaped(self.mine, value.shape)
         room = self.allowed(value) + mine.resolution
-        return bool((room < 0.5 * _columns(np.abs(value))).any() or not (value - mine.values).any())
-
-    def is_zero(self, value: Array) -> bool:
-        """Is it 0 where the right numbers are far from it? That tells something as well."""
-        room = self.allowed(value) + shaped(self.mine, value.shape).resolution
-        return float(room.max()) < 1e-3 * float(np.abs(self.right).max(initial=0.0))
+        large = columns(np.abs(value))
+        if value.shape == self.right.shape:
+            # What is left of a sum that cancels is small beside what should stand there.
+            large = np.maximum(large, columns(np.abs(value - self.right)))
+        return bool((room < 0.5 * large).any() or not (value - mine.values).any())
 
 
 @lru_cache(maxsize=4)
@@ -118,7 +117,7 @@ def _kept(t: Trace, term: str) -> tuple[Wrong, ...]:
     return tuple(wrongs(t, term))
 
 
-def _columns(values: Array) -> Array:
+def columns(values: Array) -> Array:
     """The largest of each neuron."""
     most: Array = values.max(axis=0) if values.ndim > 1 else values
     return np.where(most > 0, most, np.finfo(float).tiny)

@@ -24,11 +24,7 @@ _MOST = 12  # causes
 
 
 def _listed(case: Case) -> Iterator[Cause]:
-    found = [
-        w
-        for w in case.wrongs()
-        if case.fits(w.value) and (case.tells(w.value) or case.is_zero(w.value))
-    ]
+    found = [w for w in case.wrongs() if case.fits(w.value) and case.tells(w.value)]
     # What is wrong in the term itself is simpler than what follows from a wrong ∂L/∂x.
     for wrong in sorted(found, key=lambda wrong: wrong.follows):
         yield cause(wrong.name)

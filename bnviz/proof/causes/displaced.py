@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bnviz.core.arrays import Array
-from bnviz.proof.case import Case, Cause, shaped
+from bnviz.proof.case import Case, Cause, columns, shaped
 from bnviz.words.glossary import TERMS
 
 
@@ -21,8 +21,9 @@ def pasted(case: Case) -> Iterator[Cause]:
         if name in skip or value is None or np.shape(value) != case.right.shape:
             continue
         value = np.asarray(value, dtype=np.float64)
-        if not case.tells(value):
-            continue
+        room = case.allowed(value) + shaped(case.mine, value.shape).resolution
+        if not (room < 0.5 * columns(np.abs(value))).any():
+            continue  # 0, or twice of it, would fit as well
         for sign, told in (("", ""), ("-", " with its sign turned around")):
             other = -value if sign else value
             if value.any() and not case.same(other, case.right) and case.fits(other):
