@@ -27,13 +27,13 @@ ACTIVATION: Mapping[str, Fault] = {
         "∂L/∂y is 0 where y is negative: the mask of a ReLU behind the norm is in it",
         "dy = dy * (y > 0)",
         "dy = dy  # which is behind the ReLU already",
-        _masked(lambda p: p.y > 0),
+        _masked(lambda p: np.where(p.y > 0, 1.0, 0.0)),
     ),
     "relu_of_x": Fault(
         "∂L/∂y is 0 where x is negative: the mask of a ReLU, taken from x and not from y",
         "dy = dy * (x > 0)",
         "dy = dy  # or dy * (y > 0), if a ReLU is behind it",
-        _masked(lambda p: p.x > 0),
+        _masked(lambda p: np.where(p.x > 0, 1.0, 0.0)),
     ),
     "leaky_relu": Fault(
         "∂L/∂y is times 0.01 where y is negative: a leaky ReLU behind the norm is in it",
