@@ -10,12 +10,16 @@ from bnviz.claims.lesson import (
     STEPS,
     Step,
     fits,
+    placed,
+    read_guesses,
     read_predictions,
     reply,
     scenario_of,
+    write_guesses,
     write_predictions,
 )
-from bnviz.components import keys
+from bnviz.claims.reach import LANES, WEIGHT
+from bnviz.components import guess, keys
 from bnviz.components.stage import Show
 from bnviz.core.trace import run
 from bnviz.screen import room, session
@@ -52,6 +56,19 @@ def _turn() -> None:
 def _predict(index: int) -> None:
     made = read_predictions(session.option("said"))
     made[index] = st.session_state[f"prediction-{index}"]
+    session.choose("said", write_predictions(made))
+
+
+def _show_number(index: int) -> None:
+    """A bar was put somewhere, and the truth is asked for."""
+    value = st.session_state[guess.KEY].show
+    number = STEPS[index].number
+    if number is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    guesses = read_guesses(session.option("guess")) | {index: float(value)}
+    session.choose("guess", write_guesses(guesses))
+    made = read_predictions(session.option("said"))
+    made[index] = number.near(run(session.scenario()), session.view(), float(value))
     session.choose("said", write_predictions(made))
 
 
@@ -96,6 +113,16 @@ def _strip(index: int, presenting: bool) -> None:
 def _question(index: int, step: Step, chosen: str | None) -> None:
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
+    if step.number:
+        t, view = run(session.scenario()), session.view()
+        guess.guess(
+            f"{index}",
+            step.number.what,
+            step.number.reach(t, view),
+            read_guesses(session.option("guess")).get(index),
+            step.number.total(t, view) if chosen is not None else None,
+            on_show=session.callback(_show_number, index),
+        )
     # A key a step: a group of answers that lives on keeps the focus on one that has gone.
     st.session_state[f"prediction-{index}"] = chosen
     st.radio(
@@ -110,9 +137,12 @@ def _question(index: int, step: Step, chosen: str | None) -> None:
     )
 
 
-def _answer(step: Step, chosen: str) -> None:
+def _answer(index: int, step: Step, chosen: str) -> None:
     t, view = run(session.scenario()), session.view()
     right, said = reply(step, t, view, chosen)
+    put = read_guesses(session.option("guess")).get(index)
+    if step.number and put is not None and step.number.near(t, view, put) == chosen:
+        said = f"{placed(step, t, view, put)} {said}"
     st.markdown(f"{'**:green[✓]**' if right else '**:orange[✗]**'} {escaped(said)}")
     _story(step)
 
@@ -184,16 +214,25 @@ def _show() -> None:
         elif asked:
             _question(index, step, chosen)
             if chosen is not None:
-                _answer(step, chosen)
+                _answer(index, step, chosen)
         else:
             st.markdown(f"# {escaped(step.title)}")
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
-    before = () if answered or not asked else step.before
-    hide = {*step.hide, *before}
+    reach = step.reach(answered=answered or not asked)
     # Why the weight learns, once it has been asked; by then it gives nothing away.
-    lever = look() if index >= _LEVER and not hide & {"sums", "dW"} and answered else None
-    stage(Show(toolbar=False, ledger=True, lever=lever, hide=hide, tab=step.tab))
+    lever = look() if index >= _LEVER and WEIGHT in reach.river and answered else None
+    stage(
+        Show(
+            toolbar=False,
+            river=LANES in reach.river,
+            ledger=True,
+            first="ledger",
+            lever=lever,
+            reach=reach,
+            tab=step.tab,
+        )
+    )
     # Below: above the table it would push it down under the hand that drags.
     with st.container(horizontal=True, vertical_alignment="center", key="own"):
         if asked:

@@ -221,12 +221,12 @@ def redo(*_event: object) -> None:
     _step_history("future", "past")
 
 
-def callback(act: Callable[..., None]) -> Callable[..., None]:
+def callback(act: Callable[..., None], *bound: Any) -> Callable[..., None]:
     """Wrap a widget's callback: for this run, the widget leads and not the URL."""
 
     def run(*args: Any) -> None:
         st.session_state.touched = True
         say("")  # what went wrong before has been read
-        act(*args)
+        act(*bound, *args)
 
     return run

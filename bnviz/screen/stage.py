@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from bnviz.claims import lever as lever_claims
+from bnviz.claims.ledger import asked
 from bnviz.claims.surprise import headline as told
 from bnviz.components import stage as component
 from bnviz.components.stage import Reply, Scene, Show, Take
@@ -195,12 +196,14 @@ def _on_event() -> None:
 def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene:
     """What is drawn of a scenario. headline: in place of what the numbers say of themselves."""
     c = columns(run(s), view)
+    if headline is None and (show.river or show.lever) and show.toolbar:
+        headline = asked(c, show.far)
     if show.lever:
         v = lever(c, show.lever)
         if headline is None and not show.ledger:
             headline = lever_claims.headline(c, v)
         return Scene(c, headline, v)
-    if headline is None and show.river:
+    if headline is None and show.river and show.toolbar:
         headline = told(c, matching(s))
     return Scene(c, headline)
 
@@ -241,7 +244,9 @@ def stage(show: Show, headline: Claim | None = None) -> None:
     held = state.get("before")
     shown = replace(show, hide=session.hidden() | set(show.hide))
     if show.lever:
-        shown = replace(shown, lever=look())
+        # What a step would do is the answer, where a link leaves it out.
+        at = look()
+        shown = replace(shown, lever=at if shown.far == show.far else replace(at, steps=0))
     component.stage(
         _scene(s, view, shown, headline),
         shown,

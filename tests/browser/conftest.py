@@ -236,7 +236,7 @@ class App:
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
-                          + '[data-network], [data-keys], [data-line], [data-poll]'))
+                          + '[data-network], [data-keys], [data-line], [data-poll], [data-guess]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

@@ -57,11 +57,14 @@ export class River {
     this.drawnAt = width;
     this.root.classList.toggle("bnr-phone", this.g.phone);
     const { svg, g } = this;
-    setAttribute(svg, "viewBox", `0 0 ${g.w} ${g.h}`);
+    this.has = Object.fromEntries(this.data.parts.map((part) => [part, true]));
+    setAttribute(this.root, "data-parts", this.data.parts.join(" "));
+    const top = this.has.norm || g.phone ? 0 : 46; // over a closed norm stands nothing
+    setAttribute(svg, "viewBox", `0 ${top} ${g.w} ${g.h - top}`);
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
-    const { frozen, a, weights, colors } = this.data;
-    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x, colors]);
+    const { frozen, a, weights, colors, parts } = this.data;
+    const shape = JSON.stringify([width, g.part, g.count, frozen, !a, weights.length, g.x, colors, parts]);
     const anew = shape !== this.shape;
     if (anew) {
       svg.replaceChildren();
@@ -80,11 +83,12 @@ export class River {
     this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
-    if (!this.data.frozen) {
+    if (!this.data.frozen && this.has.norm) {
       this.drawStrands("var", "dx_via_var");
       this.drawStrands("mean", "dx_via_mean");
     }
-    this.drawSum();
+    if (this.has.sum) this.drawSum();
+    if (!this.has.norm) this.drawBox();
     this.drawPiles();
     if (anew) this.drawHeads();
     this.drawAtHeads();
@@ -142,12 +146,27 @@ export class River {
         { x: g.x[name] - g.band[name], y: g.first - g.room * 0.62, width: 2 * g.band[name], height: end - g.first + g.room * 0.62, rx: 8, class: "bnr-station" },
         this.layers.back,
       );
-    band("gate", g.sum + 8);
-    band("var", g.sum + 8);
-    band("mean", g.sum + 8);
+    const low = this.has.sum ? g.sum + 8 : last + g.room * 0.62;
+    if (this.has.norm) for (const name of ["gate", "var", "mean"]) band(name, low);
     if (this.data.a) band("turn", last + g.room * 0.5);
+    if (!this.has.sum) return;
     const rule = g.sum - Math.max(40, g.caps.sum + 4);
     this.pen.draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+  }
+
+  // Before the story has opened the norm: what happens in it is not seen.
+  drawBox() {
+    const { g } = this;
+    const { from, to } = this.inside;
+    const [top, end] = [g.first - g.room * 0.62, this.has.sum ? g.sum + 12 : g.low];
+    const place = { x: from, y: top, width: to - from, height: end - top, rx: 10 };
+    this.pen.draw("rect", { ...place, class: "bnr-closed" }, this.layers.marks);
+    this.text((from + to) / 2, (top + end) / 2, "the norm", "bnr-card bnr-quiet");
+  }
+
+  get inside() {
+    const { g } = this;
+    return { from: g.x.mean - g.band.mean, to: g.x.gate + g.band.gate };
   }
 
   // Where a lane has to be measured: at its mouth, and often in the bands where it changes.
@@ -195,7 +214,7 @@ export class River {
       }
       x += group === minus ? apart : 0;
     }
-    if (station === "mean" && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
+    if (station === "mean" && this.has.sum && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
       this.drawSumStrand(term);
     }
   }
@@ -239,13 +258,15 @@ export class River {
     for (const term of Object.keys(v)) if (!Number.isFinite(v[term])) v[term] = 0;
     // What is zero by its sum is drawn as zero, not as what rounding left.
     if (data.zero.dx) v.dx = 0;
-    const end = g.phone ? g.x.end : g.x.drop + 30;
+    const end = this.has.bias && !g.phone ? g.x.drop + 30 : g.x.end;
     const points = [];
     for (const x of this.samples(end)) points.push([x, g.sum, g.sum - this.height(v, x)]);
     points.push([end, g.sum, g.sum - this.height(v, end)]);
     ribbon(this.pen, layers.ribbons, points, GREY, "url(#bnr-sum)");
     if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
-    this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    if (!g.phone || this.has.bias || this.has.weight) {
+      this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    }
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
@@ -254,10 +275,10 @@ export class River {
       this.text(x, y, content, cls, "middle", group);
     };
     under("dy", g.x.dy, v.dy, "bnr-num bnr-b");
-    under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
-    if (!g.phone) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
-    if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
-    under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
+    if (this.has.norm) under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
+    if (!g.phone && this.has.norm) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
+    if (!g.phone && this.has.norm) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
+    if (this.has.norm) under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
     under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : ""}`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
   }
@@ -270,8 +291,10 @@ export class River {
 
   drawPiles() {
     const { g, data } = this;
-    this.bias = this.pile("dx", g.bias, g.u);
-    if (!g.phone) this.drawDrops();
+    if (this.has.bias) {
+      this.bias = this.pile("dx", g.bias, g.u);
+      if (!g.phone) this.drawDrops();
+    }
     if (data.piles.weight) {
       this.pileW = this.pile("dweight", g.weight, g.by);
       if (g.phone) this.drawGather();
@@ -386,7 +409,7 @@ export class River {
     const { g, data } = this;
     const parent = this.layers.heads;
     const quiet = (x, y, content, anchor) => this.text(x, y, content, "bnr-small bnr-quiet", anchor, parent);
-    for (const [name, letters, said, gradient] of [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
+    for (const [name, letters, said, gradient] of !this.has.norm ? [] : [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
@@ -399,24 +422,39 @@ export class River {
     const sign = (x, content) => this.text(x, y + 5, content, "bnr-card", "middle", parent);
     this.math("dx", g.phone ? g.x.dx : g.x.dx - 14, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
-      this.math("times_a", g.x.pill, y);
+      if (data.a) this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
-      for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
+      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
         this.text(x, y + 4, mark, "bnr-say", "middle", parent);
       }
       return;
     }
-    this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
-    this.math("dy", g.x.dy, g.node.y);
-    if (!g.narrow) quiet(g.w, g.node.y - 8, "from the loss", "end");
-    draw("path", { d: `M${g.w} ${g.node.y + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
+    if (this.has.norm) this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
+    const loss = this.has.norm ? g.node.y : y;
+    this.math("dy", g.x.dy, loss);
+    if (!g.narrow) quiet(g.w, loss - 8, "from the loss", "end");
+    draw("path", { d: `M${g.w} ${loss + 2}H${g.x.dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
       quiet(half, g.equation + 8, "its own input");
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
-    // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
+    if (this.has.norm) this.drawEquation(sign, quiet);
+    if (this.has.bias) this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
+    if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    if (data.weights.length) {
+      quiet(0, 13, "all of", "start");
+      this.math("dweight", 38, 9, "bnr-tight", "start");
+    }
+    if (g.narrow || !this.has.weight) return;
+    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
+  }
+
+  // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
+  drawEquation(sign, quiet) {
+    const { g, data, heads: parent } = this;
+    const y = g.equation;
     sign(g.x.dx + 12, "=");
     sign(g.x.mean + 46, "+");
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
@@ -424,19 +462,12 @@ export class River {
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     if (!g.narrow) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
-    this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
-    if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
-    if (data.weights.length) {
-      quiet(0, 13, "all of", "start");
-      this.math("dweight", 38, 9, "bnr-tight", "start");
-    }
-    if (g.narrow) return;
-    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
   }
 
   // The numbers at the heads, and the gate that one takes hold of.
   drawAtHeads() {
     const { g, data } = this;
+    if (!this.has.norm) return;
     const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
     if (g.narrow) return;
@@ -473,14 +504,16 @@ export class River {
       const { v } = lane;
       this.label(lane);
       this.onLane(lane, "dy", g.x.dy, this.height(v, g.x.dy), "bnr-num");
-      this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
-      this.onLane(lane, "after_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num");
-      if (!data.frozen && !g.dense) this.change(lane);
+      if (this.has.norm) {
+        this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
+        this.onLane(lane, "after_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num");
+        if (!data.frozen && !g.dense) this.change(lane);
+      }
       this.onLane(lane, "dx", g.x.dx, this.height(v, g.x.dx), strong);
       if (v.dweight !== undefined) {
         this.onLane(lane, "dweight", g.phone ? g.x.dweight + 4 : g.x.dweight, v.dweight * g.by, strong);
       }
-      if (!data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
+      if (this.has.norm && !data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
       if (lane.row === null) continue;
       const edge = lane.y - v.dy * g.mouth;
       out = !out && edge - lastEdge < 25 ? 1 : 0;
@@ -542,8 +575,10 @@ export class River {
       this.lines(g.x.mean - 6, y, said.mean, 2);
       this.lines(0, 216, said.turned, 2, "start");
       said.rule.forEach((line, i) => this.text(182, g.base + 64 + i * 17, line, "bnr-small bnr-quiet", "start"));
-      this.key(g.w - 150, y - 2, 8, "plus: above, solid");
-      this.key(g.w - 150, y + 18, -8, "minus: below, hatched");
+      const piles = this.has.bias || this.has.weight;
+      const low = this.has.sum ? y : g.low + 24;
+      this.key(piles ? g.w - 150 : 8, piles ? low - 2 : g.h - 14, 8, "plus: above, solid");
+      this.key(piles ? g.w - 150 : 168, piles ? low + 18 : g.h - 14, -8, "minus: below, hatched");
     }
     this.cards();
   }
@@ -588,20 +623,24 @@ export class River {
       this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
     };
     const width = g.phone ? 180 : 172;
+    if (said.bias) this.biasCard(card, ends, width, low);
+    if (!said.weight) return;
+    card(0, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
+    this.text(width / 2, low + 49, said.weight.why, "bnr-small");
+    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
+    if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
+  }
+
+  biasCard(card, ends, width, low) {
+    const { g, data } = this;
+    const { piles, said } = data;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
     card(biasX, width, data.zero.dx ? "bnr-dead" : "bnr-plain", said.bias.claim);
-    const below = low + 49;
-    this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
+    this.text(biasX + width / 2, low + 49, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
     }
-    if (!said.weight) return;
-    const weightX = g.phone ? 0 : 0;
-    card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
-    this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
-    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
-    if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
 
   // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
@@ -748,8 +787,9 @@ export class River {
   chevrons(share) {
     const { g, layers } = this;
     const from = g.x.mouth - 14;
-    const to = g.x.turn + g.band.turn + 6;
+    const to = this.data.a ? g.x.turn + g.band.turn + 6 : g.x.end;
     const columns = ["dy", "dx_direct", "dx_via_var", "dx", "pill"].map((name) => g.x[name]);
+    const { from: closed, to: open } = this.has.norm ? { from: 1, to: 0 } : this.inside;
     let d = "";
     let hatched = "";
     for (const lane of this.list) {
@@ -758,7 +798,7 @@ export class River {
         const t = ((k + 0.5) / count + lane.y * 0.37 + share) % 1;
         const x = from - t * (from - to);
         const high = this.height(lane.v, x);
-        if (Math.abs(high) < 6 || columns.some((at) => Math.abs(x - at) < 32)) continue;
+        if (Math.abs(high) < 6 || (x > closed && x < open) || columns.some((at) => Math.abs(x - at) < 32)) continue;
         const y = lane.y - high * (0.24 + 0.52 * ((k * 0.618 + lane.y * 0.3) % 1));
         const mark = `M${x + 3} ${y - 3}L${x} ${y}L${x + 3} ${y + 3}`;
         if (high > 0) d += mark;

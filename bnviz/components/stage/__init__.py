@@ -14,6 +14,7 @@ from typing import Any
 
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from bnviz.claims.reach import ALL, SUM, WEIGHT, Reach
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
 from bnviz.core.view import View
@@ -48,8 +49,10 @@ class Reply:
 class Show:
     """What of the stage is on the page.
 
-    hide: of `bnviz.inputs.link.HIDABLE`, what is left out. called: see `bnviz.draw.ledger`.
+    hide: of `bnviz.inputs.link.HIDABLE`, what is left out. reach: how much of ledger and river
+    there is without that. called: see `bnviz.draw.ledger`.
     tab: the group of columns that a phone shows when it is given, and until another is chosen.
+    first: which of river and ledger stands above the other.
     """
 
     toolbar: bool = True
@@ -58,8 +61,15 @@ class Show:
     ledger: bool = False
     lever: Look | None = None
     hide: Collection[str] = ()
+    reach: Reach = ALL
     called: View | None = None
     tab: int = 3
+    first: str = "river"
+
+    @property
+    def far(self) -> Reach:
+        """How much of ledger and river is on the screen."""
+        return self.reach.without(self.hide)
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,10 @@ def _lever(scene: Scene, show: Show, rows: list[int] | None) -> Any:
     if scene.lever is None:
         return None
     # Beside a ledger the page has words of its own.
-    return lever.payload(scene.columns, scene.lever, rows, show.hide, brief=show.ledger)
+    whole = {SUM, WEIGHT} <= show.far.river
+    return lever.payload(
+        scene.columns, scene.lever, rows, show.hide, brief=show.ledger, whole=whole
+    )
 
 
 def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
@@ -102,9 +115,11 @@ def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
         "toolbar": toolbar.payload(c.trace.scenario, c.view, show.hide, inputs=show.inputs)
         if show.toolbar
         else None,
-        "river": river.payload(c, rows) if show.river else None,
+        "river": river.payload(c, rows, show.far) if show.river else None,
         "lever": _lever(scene, show, rows),
-        "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger else None,
+        "ledger": ledger.payload(c, rows, show.hide, show.called, show.far)
+        if show.ledger
+        else None,
     }
 
 
@@ -125,10 +140,10 @@ def pack(
     a new stage? also: what goes along, for another script than the stage's.
     """
     here = _scene(scene, show, rows)
-    data = {"reply": asdict(reply), "tab": show.tab} | here
+    data = {"reply": asdict(reply), "tab": show.tab, "first": show.first} | here
     # What never changes the browser keeps while a number is held.
     if whole or (rows is None and take is None):
-        data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
+        data |= {"presets": toolbar.titles(), "heads": ledger.still(show.far)}
         formulas = river.formulas() if show.river else {}
         data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
     table = b""
