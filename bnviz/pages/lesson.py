@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from bnviz.claims.lesson import (
@@ -22,11 +20,13 @@ from bnviz.claims.reach import LANES, WEIGHT
 from bnviz.components import guess, keys
 from bnviz.components.stage import Show
 from bnviz.core.trace import run
-from bnviz.screen import room, session
-from bnviz.screen.parts import escaped
+from bnviz.screen import presenter, room, session
+from bnviz.screen.parts import choose_part, escaped
 from bnviz.screen.stage import look, stage
 
 _COUNT = len(STEPS)
+# A class sees one at a time, as large as the screen allows.
+_PICTURES = {"table": "Table", "river": "River", "lever": "Lever"}
 _LEVER = 5  # the step, from 0, from which on the lever stands below the table
 
 
@@ -72,8 +72,8 @@ def _show_number(index: int) -> None:
     session.choose("said", write_predictions(made))
 
 
-def _toggle(name: str) -> None:
-    session.choose(name, int(st.session_state[name]))
+def _toggle_notes() -> None:
+    session.choose("notes", int(st.session_state.notes))
 
 
 def _turn_button(label: str, index: int) -> None:
@@ -100,9 +100,8 @@ def _strip(index: int, presenting: bool) -> None:
                 on_change=session.callback(_pick_step),
                 label_visibility="collapsed",
             )
-        for name, label in (("present", "Present"), ("notes", "Notes")):
-            st.session_state[name] = session.option(name) == "1"
-            st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
+        st.session_state.notes = session.option("notes") == "1"
+        st.toggle("Notes", key="notes", on_change=session.callback(_toggle_notes))
         if not presenting:
             room.door()
         st.space("stretch")  # the way on stands at the right, as on every page
@@ -191,7 +190,7 @@ def _show() -> None:
     together = room.sync()  # another window of the teacher may have turned on
     index = _here()
     step = STEPS[index]
-    presenting = session.option("present") == "1"
+    presenting = presenter.presenting()
     chosen = read_predictions(session.option("said")).get(index)
     answered = chosen is not None if together is None else together.shown
     asked = fits(step, run(session.scenario()), session.view())
@@ -199,7 +198,6 @@ def _show() -> None:
     # below it built anew, the ledger too.
     with st.container(key="presenter"):
         if presenting:
-            st.html(Path(__file__).with_name("present.css"))
             keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
     room.desk(together, asked)
@@ -222,13 +220,18 @@ def _show() -> None:
     reach = step.reach(answered=answered or not asked)
     # Why the weight learns, once it has been asked; by then it gives nothing away.
     lever = look() if index >= _LEVER and WEIGHT in reach.river and answered else None
+    seen = {"table": True, "river": LANES in reach.river, "lever": lever is not None}
+    with st.container(key="pictures-row"):
+        if presenting and seen["river"]:
+            one = choose_part({n: t for n, t in _PICTURES.items() if seen[n]}, "see")
+            seen = dict.fromkeys(seen, False) | {one: True}
     stage(
         Show(
             toolbar=False,
-            river=LANES in reach.river,
-            ledger=True,
+            river=seen["river"],
+            ledger=seen["table"],
             first="ledger",
-            lever=lever,
+            lever=lever if seen["lever"] else None,
             reach=reach,
             tab=step.tab,
         )

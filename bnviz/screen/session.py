@@ -153,7 +153,12 @@ def _open(found: Scenario, looked_at: View) -> None:
 
 def link() -> dict[str, str]:
     """The query of a URL that holds everything on the screen."""
-    return encode(scenario(), view()) | encode_options(st.session_state.options)
+    return encode(scenario(), view()) | options_link()
+
+
+def options_link() -> dict[str, str]:
+    """The part of it that holds what the pages were left at."""
+    return encode_options(st.session_state.options)
 
 
 def save() -> None:

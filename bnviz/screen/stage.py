@@ -196,14 +196,15 @@ def _on_event() -> None:
 def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene:
     """What is drawn of a scenario. headline: in place of what the numbers say of themselves."""
     c = columns(run(s), view)
-    if headline is None and (show.river or show.lever) and show.toolbar:
+    tells = show.toolbar and (show.river or show.ledger or show.lever)
+    if headline is None and tells:
         headline = asked(c, show.far)
     if show.lever:
         v = lever(c, show.lever)
-        if headline is None and not show.ledger:
+        if headline is None and not show.ledger and show.toolbar:
             headline = lever_claims.headline(c, v)
         return Scene(c, headline, v)
-    if headline is None and show.river and show.toolbar:
+    if headline is None and tells:
         headline = told(c, matching(s))
     return Scene(c, headline)
 

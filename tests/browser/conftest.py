@@ -236,7 +236,8 @@ class App:
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
-                          + '[data-network], [data-keys], [data-line], [data-poll], [data-guess]'))
+                          + '[data-network], [data-keys], [data-line], [data-poll], [data-guess], '
+                          + '[data-fit]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

@@ -42,7 +42,8 @@ class Guess {
     if (data.of !== this.data?.of) this.value = null;
     this.data = data;
     if (data.value !== null) this.value = data.value;
-    setText(this.ask, data.truth ? "Where you put the bar, and where it ends" : "Put the bar where you think it ends, or choose below");
+    const set = this.value !== null;
+    setText(this.ask, data.truth ? (set ? "Where you put the bar, and where it ends" : "Where it ends") : "Put the bar where you think it ends, or choose below");
     setText(this.what, unbroken(`${data.what} =`));
     this.draw();
   }
@@ -64,7 +65,7 @@ class Guess {
     this.grip.style.left = `${100 * end}%`;
     this.root.classList.toggle("bng-open", open);
     this.root.classList.toggle("bng-set", value !== null);
-    setText(this.text, value === null ? "?" : number(value, true, places));
+    setText(this.text, value === null ? (open ? "?" : "") : number(value, true, places));
     setText(this.said, open ? "" : data.truth.zero ? "0" : number(data.truth.v, true, places));
     this.button.hidden = !open;
     this.button.disabled = value === null;

@@ -28,9 +28,9 @@ export class Ledger {
     this.pointed = null;
   }
 
-  update({ ledger, heads, tab, river, first }) {
-    this.root.hidden = this.explain.hidden = !ledger;
-    if (!ledger) return;
+  update({ ledger, heads, tab, river, first, table }) {
+    this.root.hidden = this.explain.hidden = !table;
+    if (!table) return;
     // Between the river and the table it serves both; without a river it stands below.
     const below = !river || first === "ledger";
     if (below && this.explain.nextSibling === this.root) this.root.after(this.explain);

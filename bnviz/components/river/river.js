@@ -697,7 +697,7 @@ export class River {
 
   spec(term, row) {
     const { g, ledger } = this;
-    const zoom = this.svg.clientWidth / g.w || 1;
+    const zoom = Math.min(this.svg.clientWidth / g.w, this.svg.clientHeight / g.h) || 1;
     const r = ledger.rows.indexOf(row);
     const toolbar = this.stage.data.toolbar?.knobs ?? [];
     const gamma = toolbar.find((knob) => knob.term === "gamma");

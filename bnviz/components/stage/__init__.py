@@ -118,8 +118,9 @@ def _scene(scene: Scene, show: Show, rows: list[int] | None) -> dict[str, Any]:
         "river": river.payload(c, rows, show.far) if show.river else None,
         "lever": _lever(scene, show, rows),
         "ledger": ledger.payload(c, rows, show.hide, show.called, show.far)
-        if show.ledger
+        if show.ledger or show.river
         else None,
+        "table": show.ledger,
     }
 
 
