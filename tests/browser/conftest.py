@@ -237,7 +237,7 @@ class App:
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
                           + '[data-network], [data-keys], [data-line], [data-poll], [data-guess], '
-                          + '[data-fit]'))
+                          + '[data-fit], [data-rivers]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

@@ -63,6 +63,10 @@ function show(plot, picture) {
 // picture is not, and is drawn larger instead.
 function size(plot) {
   plot.zoom = plot.root.currentCSSZoom ?? 1;
+  // What needs more width than a phone has is scrolled there, by keys too.
+  const least = (plot.figure.layout.meta?.least ?? 0) * plot.zoom;
+  plot.picture.style.minWidth = least ? `${least}px` : "";
+  plot.frame.tabIndex = least > plot.frame.clientWidth * plot.zoom ? 0 : -1;
   plot.picture.style.zoom = 1 / plot.zoom;
   plot.picture.style.height = `${plot.figure.layout.height * plot.zoom}px`;
   plot.width = plot.picture.clientWidth;
@@ -115,13 +119,16 @@ function build(parent) {
   const title = document.createElement("figcaption");
   const picture = document.createElement("div");
   picture.setAttribute("role", "img");
+  const frame = document.createElement("div");
+  frame.className = "bnp-frame";
+  frame.append(picture);
   const save = document.createElement("button");
   save.className = "bnp-save";
   save.type = "button";
   save.textContent = "SVG";
-  root.append(title, save, picture);
+  root.append(title, save, frame);
   parent.append(root);
-  const plot = { root, title, picture, save, planned: false, due: false };
+  const plot = { root, title, frame, picture, save, planned: false, due: false };
   built.add(plot);
   save.onclick = () => download(plot);
   return plot;

@@ -12,10 +12,17 @@ const PASS_MS = 6000; // one pass of the chevrons
 const GREY = "var(--bnr-sum)";
 const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"]; // sample colours that want dark letters
 
+let count = 0;
+
 export class River {
-  constructor(stage) {
+  // small: a picture among others, of lanes, strands and piles alone.
+  constructor(stage, { small = false } = {}) {
     this.stage = stage;
-    this.root = make("figure", "bnr", stage.root);
+    this.small = small;
+    count += 1;
+    this.id = `bnr${count}`; // of its hatching: another river on the page has its own
+    this.grey = `url(#${this.id}-sum)`;
+    this.root = make("figure", small ? "bnr bnr-small-one" : "bnr", stage.root);
     this.root.setAttribute("data-river", "");
     this.svg = draw("svg", { role: "img" }, this.root);
     this.pen = new Pen();
@@ -53,14 +60,15 @@ export class River {
     const width = this.root.clientWidth;
     if (!this.data || !width) return;
     const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
-    if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
+    if (!held) this.g = layout(this.small ? 1000 : width, this.data); // the scale stands while a hand holds something
     this.drawnAt = width;
     this.root.classList.toggle("bnr-phone", this.g.phone);
     const { svg, g } = this;
     this.has = Object.fromEntries(this.data.parts.map((part) => [part, true]));
     setAttribute(this.root, "data-parts", this.data.parts.join(" "));
     const top = this.has.norm || g.phone ? 0 : 46; // over a closed norm stands nothing
-    setAttribute(svg, "viewBox", `0 ${top} ${g.w} ${g.h - top}`);
+    const high = this.small ? g.base + 64 : g.h;
+    setAttribute(svg, "viewBox", `0 ${this.small ? 84 : top} ${g.w} ${high - (this.small ? 84 : top)}`);
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
     const { frozen, a, weights, colors, parts } = this.data;
@@ -71,8 +79,8 @@ export class River {
       this.defs = draw("defs", {}, svg);
       this.body = draw("g", {}, svg);
       this.heads = draw("g", {}, svg);
-      hatch(this.defs, "bnr-sum", GREY);
-      colors.forEach((color, r) => hatch(this.defs, `bnr-${r}`, color));
+      hatch(this.defs, `${this.id}-sum`, GREY);
+      colors.forEach((color, r) => hatch(this.defs, `${this.id}-${r}`, color));
     }
     this.shape = shape;
     this.list = this.lanesOf();
@@ -90,13 +98,18 @@ export class River {
     if (this.has.sum) this.drawSum();
     if (!this.has.norm) this.drawBox();
     this.drawPiles();
+    if (this.small) for (const lane of this.list) this.label(lane);
+    else this.drawWords(anew);
+    this.pen.end();
+    this.light(this.pointed);
+  }
+
+  drawWords(anew) {
     if (anew) this.drawHeads();
     this.drawAtHeads();
     this.drawNumbers();
     this.drawSaid();
     this.drawWeights();
-    this.pen.end();
-    this.light(this.pointed);
   }
 
   lanesOf() {
@@ -104,13 +117,13 @@ export class River {
     const list = rows.map((row, r) => {
       const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, real(values[r])]));
       return {
-        row, r, v, color: colors[r], pattern: `url(#bnr-${r})`, name: String(row + 1),
+        row, r, v, color: colors[r], pattern: `url(#${this.id}-${r})`, name: String(row + 1),
         a: a ? real(a[r]) : null, deviation: real(deviation[r]),
       };
     });
     if (rest) {
       const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, real(value)]));
-      list.push({ row: null, v, color: GREY, pattern: "url(#bnr-sum)", name: `+${others}`, a: null });
+      list.push({ row: null, v, color: GREY, pattern: this.grey, name: `+${others}`, a: null });
     }
     list.forEach((lane, i) => {
       lane.y = this.g.first + i * this.g.pitch;
@@ -246,7 +259,7 @@ export class River {
     const top = edge - 22;
     const x = g.x.mean + g.band.mean - width / 2 - 3;
     const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
-    const fill = value > 0 ? GREY : "url(#bnr-sum)";
+    const fill = value > 0 ? GREY : this.grey;
     this.pen.draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
     const head = width / 2 + 4;
     this.pen.draw("path", { d: `M${x - head} ${edge - 5}L${x} ${edge + 2}L${x + head} ${edge - 5}Z`, fill: GREY }, group);
@@ -262,11 +275,12 @@ export class River {
     const points = [];
     for (const x of this.samples(end)) points.push([x, g.sum, g.sum - this.height(v, x)]);
     points.push([end, g.sum, g.sum - this.height(v, end)]);
-    ribbon(this.pen, layers.ribbons, points, GREY, "url(#bnr-sum)");
+    ribbon(this.pen, layers.ribbons, points, GREY, this.grey);
     if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
     if (!g.phone || this.has.bias || this.has.weight) {
       this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
     }
+    if (this.small) return;
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
@@ -303,7 +317,7 @@ export class River {
       if (!data.zero.dweight && Number.isFinite(total)) {
         const high = Math.max(1.5, Math.abs(total) * g.by);
         const above = total > 0 ? g.base - high - 6 : g.base - 6;
-        if (!g.phone) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
+        if (!g.phone && !this.small) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
         this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
       }
     }
@@ -333,7 +347,7 @@ export class River {
       const fill = lane.v[term] > 0 ? lane.color : lane.pattern;
       const stroke = lane.v[term] > 0 ? "var(--bnr-paper)" : lane.color;
       this.pen.draw("rect", { x, y, width, height: high, fill, stroke, "stroke-width": 0.8 }, group);
-      if (high >= 13) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
+      if (high >= 13 && !this.small) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
     }
     return { blocks, up, down };
   }
@@ -541,14 +555,14 @@ export class River {
 
   label(lane) {
     const { g } = this;
-    const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
+    const r = Math.min(this.small ? 18 : 11, (g.pitch || 30) / 2 - 0.5);
     const group = this.pen.draw("g", {}, this.layers.words);
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
       return;
     }
-    this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
-    this.badge(group, g.x.label, lane.y + 4.8, lane, false);
+    this.pen.draw("circle", { cx: g.x.label - (this.small ? 3 : 0), cy: lane.y, r, fill: lane.color }, group);
+    this.badge(group, g.x.label - (this.small ? 3 : 0), lane.y + (this.small ? 9 : 4.8), lane, false);
   }
 
   // How far x is from the mean: what σ² goes by.
@@ -603,7 +617,7 @@ export class River {
 
   key(x, y, height, content) {
     const points = [[x + 16, y, y], [x + 14, y, y - height], [x + 2, y, y - height], [x, y, y]];
-    ribbon(this.pen, this.layers.words, points, GREY, "url(#bnr-sum)");
+    ribbon(this.pen, this.layers.words, points, GREY, this.grey);
     this.pen.draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
     this.text(x + 23, y + (height > 0 ? 1 : 8), content, "bnr-small bnr-quiet", "start");
   }
@@ -684,7 +698,7 @@ export class River {
 
   knob(term, row, x, y, content, large) {
     const { g } = this;
-    const held = this.ledger.editable.includes("a");
+    const held = this.ledger.editable.includes("a") && (term !== "gamma" || this.gamma);
     const width = content.length * (g.phone ? 6.8 : 7.4) + (held ? 24 : 12);
     const high = large ? 25 : g.dense ? Math.min(19, g.pitch - 1) : 22;
     const group = this.pen.draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
@@ -695,12 +709,16 @@ export class River {
     this.text(x + (held ? 6 : 0), y + 4.8, content, "bnr-num bnr-b", "middle", group);
   }
 
+  // The gate can be held where there is a toolbar that has its number.
+  get gamma() {
+    return this.stage.data.toolbar?.knobs?.find((knob) => knob.term === "gamma");
+  }
+
   spec(term, row) {
     const { g, ledger } = this;
     const zoom = Math.min(this.svg.clientWidth / g.w, this.svg.clientHeight / g.h) || 1;
     const r = ledger.rows.indexOf(row);
-    const toolbar = this.stage.data.toolbar?.knobs ?? [];
-    const gamma = toolbar.find((knob) => knob.term === "gamma");
+    const { gamma } = this;
     const perUnit = term === "dy" ? g.mouth : term === "a" ? 40 : 60; // pixels
     return {
       term,
