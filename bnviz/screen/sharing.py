@@ -8,15 +8,11 @@ import segno
 import streamlit as st
 
 from bnviz.claims.lesson import STEPS, scenario_of
-from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
-from bnviz.core.view import View
-from bnviz.draw.figures.dweight import dweight_bars
-from bnviz.draw.figures.standalone import standalone
-from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.inputs.link import HIDABLE
 from bnviz.screen import session
 from bnviz.screen import takeaway as export
+from bnviz.screen.standalone import standalone
 from bnviz.words.glossary import TERMS
 
 _LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
@@ -42,12 +38,6 @@ def _link() -> str:
     if st.session_state.get("embedded"):
         query["embed"] = "true"
     return f"{here}?{urlencode(query, safe='~,')}" if query else here
-
-
-def _page(s: Scenario, view: View, link: str) -> str:
-    t = run(s)
-    pictures = [draw(t, view) for draw in (dx_sum, dweight_sum, dweight_bars)]
-    return standalone(t, view, pictures, link)
 
 
 @st.dialog("This screen on your phone", width="large")
@@ -89,7 +79,7 @@ def _contents() -> None:
             ("All terms, CSV", "bnviz.csv", "text/csv", lambda: export.csv(run(s))),
             ("NumPy script", "bnviz_numpy.py", "text/x-python", lambda: export.numpy_script(s)),
             ("PyTorch script", "bnviz_torch.py", "text/x-python", lambda: export.pytorch_script(s)),
-            ("Page, HTML", "bnviz.html", "text/html", lambda: _page(s, view, link)),
+            ("Page, HTML", "bnviz.html", "text/html", lambda: standalone(s, view, link)),
         ):
             st.download_button(label, make, name, mime, on_click="ignore", key=f"save-{name}")
 

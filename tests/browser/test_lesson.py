@@ -416,11 +416,37 @@ def test_downloads_hold_the_numbers_on_the_screen(
     waiting.value.save_as(picture)
     assert picture.read_text().startswith("<svg")
     assert f"{dx[0]:+.2f}".replace("-", "−") in picture.read_text()
-    alone = new_app().open_saved(files["Page, HTML"])
+    assert_alive(new_app(390, dark=True), files["Page, HTML"], dx)
+
+
+def assert_alive(app: App, file: Path, dx: Array) -> None:
+    """The page from the disk, on a phone in the dark, without a network: one can play with it."""
+    asked: list[str] = []
+    app._page.on("request", lambda request: asked.append(request.url))
+    alone = app.open_saved(file)
     expect(alone.locator("h1")).to_contain_text("the weight learns all the same")
-    expect(alone.locator(".plot-container")).to_have_count(3)
-    cells = alone.locator("tr:nth-child(2) td").evaluate_all("c => c.map(td => td.title)")
-    assert repr(float(dx[0])) in cells
+    expect(alone.locator("[data-river] .bnr-lane")).to_have_count(6)
+    assert app.column("dx").tolist() == dx.tolist()
+    weight = app.total("dweight")
+    assert alone.locator("body").evaluate("b => getComputedStyle(b).backgroundColor") == (
+        "rgb(20, 23, 31)"
+    )
+    assert alone.evaluate("document.documentElement.scrollWidth") <= 390
+    # A mouth of the river is held: all numbers follow, and spring back.
+    x, y = app.take(alone.locator("[data-hold=dy][data-row='0'] .bnr-pill"))
+    alone.mouse.move(x, y - 20, steps=4)
+    expect(app.sum_cell("dweight")).not_to_have_attribute("data-value", str(weight))
+    alone.mouse.up()
+    expect(app.sum_cell("dweight")).to_have_attribute("data-value", repr(weight))
+    lever = alone.locator("[data-lever]")
+    alone.get_by_role("button", name="Take a step").click()
+    expect(lever).to_have_attribute("data-steps", "1")
+    expect(lever.get_by_text("After one step at rate 0.20")).to_be_visible()
+    alone.get_by_role("button", name="Back to flat").click()
+    expect(lever).to_have_attribute("data-steps", "0")
+    assert "localhost" not in alone.content()
+    assert alone.locator("footer a").count() == 0
+    assert not [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
 def _teacher_links() -> list[tuple[str, str]]:
