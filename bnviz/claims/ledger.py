@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bnviz.claims.reach import Reach
 from bnviz.core.columns import Columns, Sum, columns, dweight_bounds
 from bnviz.core.identities import gradient_scale
 from bnviz.core.trace import Trace
@@ -185,3 +186,15 @@ def tell(c: Columns) -> Claim:
         f"{some}{_sent(c.sums['dy'])}; each sample times its own input still adds up to "
         f"{number(weight.value, signed=True)}.",
     )
+
+
+def asked(c: Columns, reach: Reach) -> Claim | None:
+    """In place of a headline: what is left out of the screen, as a question; None where nothing."""
+    n = c.values["dx"].size
+    if "dx" not in reach.totals:
+        what = f"What do the {n} {_DX} add up to?" if n > 1 else f"What {_DX} has a batch of one?"
+        return Claim(what, "Predict it first: the sums are left out here.")
+    if "dweight" in reach.totals or "dweight" not in c.values:
+        return None
+    first = "The gradients add up to 0. " if c.sums["dx"].vanishes else ""
+    return Claim(f"{first}What does the weight get?", f"Predict it first: {_DW} is left out here.")

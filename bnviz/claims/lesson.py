@@ -14,8 +14,9 @@ import numpy as np
 
 from bnviz.claims import training
 from bnviz.claims.ledger import blurred, no_gradient, no_weight, nothing
+from bnviz.claims.reach import BIAS, LANES, NORM, NOTHING, SUM, WEIGHT, Reach
 from bnviz.core.arrays import Array
-from bnviz.core.columns import column_sums, columns
+from bnviz.core.columns import THREE, column_sums, columns
 from bnviz.core.identities import gradient_scale, identities, rounding
 from bnviz.core.network.settings import Settings
 from bnviz.core.scenario import Scenario
@@ -48,13 +49,33 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A prediction that is a number, and so a bar that one can drag.
+
+    what: its name. column: what is added up. total: the truth, and whether it is 0. near: the
+    choice that a number comes nearest to.
+    """
+
+    what: str
+    column: Callable[[Trace, View], Array]
+    total: Callable[[Trace, View], tuple[float, bool]]
+    near: Callable[[Trace, View, float], str]
+
+    def reach(self, t: Trace, view: View) -> float:
+        """The size of what is added up: it says nothing of the sum."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.abs(self.column(t, view)).sum())
+
+
+@dataclass(frozen=True)
 class Step:
     """One question about one scenario.
 
     truth: the key of the right choice for these numbers; also: those that are as right.
     shown: the claim and why, once predicted. premise: is what the question says of the
-    numbers true? hide: what the ledger leaves out; `before` too until the prediction is made.
-    tab: the group of columns that a phone opens it with. notes: for the teacher.
+    numbers true? before, after: how far the story has got, until the prediction is made and
+    then. tab: the group of columns that a phone opens it with. notes: for the teacher.
+    number: the prediction as a number, where it is one.
     """
 
     title: str
@@ -64,12 +85,17 @@ class Step:
     truth: Callable[[Trace, View], str]
     shown: Callable[[Trace, View], Claim]
     notes: str
-    before: tuple[str, ...] = ("sums",)
-    hide: tuple[str, ...] = ("dW",)
+    before: Reach
+    after: Reach
     view: View = field(default_factory=View)
     premise: Callable[[Trace, View], bool] = lambda t, view: True
     also: Callable[[Trace, View], Collection[str]] = lambda t, view: ()
     tab: int = 3
+    number: Number | None = None
+
+    def reach(self, *, answered: bool) -> Reach:
+        """How much of ledger and river is on the screen."""
+        return self.after if answered else self.before
 
 
 def _sums(t: Trace, view: View) -> dict[str, float]:
@@ -125,16 +151,16 @@ def _dx_story(t: Trace, view: View) -> Claim:
     if not _vanishes(t, view, "dx"):
         return Claim(f"Σ{_DX} should be 0. Here it is {number(sums['dx'])}.", "")
     claim = f"Σ{_DX} = {_is(sums['dx'], True)}."
-    if _vanishes(t, view, "dx_direct"):
+    if _vanishes(t, view, "dx_hat"):
         return Claim(
             claim,
-            "Here the direct path alone adds up to 0 already. Where it does not, the paths through "
-            "σ² and μ bring it back to 0, for every loss and every upstream.",
+            "Here the ∂L/∂x̂ add up to 0 already. Where they do not, the way back through the norm "
+            "takes their sum away, for every loss and every upstream.",
         )
     return Claim(
         claim,
-        f"The direct path alone adds up to {number(sums['dx_direct'], signed=True)}. The paths "
-        "through σ² and μ bring it back to 0, for every loss and every upstream.",
+        f"The ∂L/∂x̂ add up to {number(sums['dx_hat'], signed=True)}. The way back through the norm "
+        "takes that away, for every loss and every upstream.",
     )
 
 
@@ -462,6 +488,93 @@ def _revive_story(t: Trace, view: View) -> Claim:
     )
 
 
+# ---- Predictions that are numbers -------------------------------------------------------
+
+
+def _total(column: str) -> Callable[[Trace, View], tuple[float, bool]]:
+    def total(t: Trace, view: View) -> tuple[float, bool]:
+        found = column_sums(t, view.neuron, view.input)[column]
+        return found.value, found.vanishes
+
+    return total
+
+
+def _nearest(
+    truth: str, values: Callable[[Trace, View], Mapping[str, float]]
+) -> Callable[[Trace, View, float], str]:
+    """The choice whose number is nearest; where two are, the one that is right as a rule."""
+
+    def near(t: Trace, view: View, value: float) -> str:
+        away = {key: abs(number - value) for key, number in values(t, view).items()}
+        return min(away, key=lambda key: (away[key], key != truth))
+
+    return near
+
+
+def _added(name: str) -> Callable[[Trace, View], Array]:
+    def column(t: Trace, view: View) -> Array:
+        return columns(t, view).values[name]
+
+    return column
+
+
+def _second_terms(t: Trace, view: View) -> Array:
+    """What each sample adds to the second term of ∂L/∂μ."""
+    j, n = view.neuron, t.x_hat.shape[0]
+    shares: Array = t.dvar[j] * -2.0 * t.deviation[:, j] / n
+    return shares
+
+
+_CENTRE = Number(
+    "Σx̂",
+    _added("x_hat"),
+    _total("x_hat"),
+    _nearest(
+        "zero",
+        lambda t, view: {"zero": 0.0, "n": float(len(t.x_hat)), "x": _sums(t, view)["x"]},
+    ),
+)
+_BACK = Number(
+    f"Σ{_DX}",
+    _added("dx"),
+    _total("dx"),
+    _nearest("zero", lambda t, view: {"zero": 0.0, "direct": _sums(t, view)["dx_hat"]}),
+)
+_SECOND = Number(
+    "the second term",
+    _second_terms,
+    lambda t, view: (
+        float(t.dmean_via_var[view.neuron]),
+        bool(identities(t)["mean_via_var"].holds[view.neuron]),
+    ),
+    _nearest("zero", lambda t, view: {"zero": 0.0, "minus": -float(t.dmean_direct[view.neuron])}),
+)
+_LEARNS = Number(
+    _DW,
+    _added("dweight"),
+    _total("dweight"),
+    lambda t, view, value: "plus" if value > 0 else "minus" if value < 0 else "zero",
+)
+_KEPT = Number(
+    _DW,
+    _added("dweight"),
+    _total("dweight"),
+    _nearest(
+        "same",
+        lambda t, view: {
+            "same": _total("dweight")(t, view)[0],
+            "explodes": float(np.abs(_contributions(t, view)).max()),
+        },
+    ),
+)
+_NONE = Number(
+    _DW,
+    _added("dweight"),
+    _total("dweight"),
+    _nearest("zero", lambda t, view: {"zero": 0.0, "beta": _sums(t, view)["dy"]}),
+)
+
+
 # ---- The steps -------------------------------------------------------------------------
 
 
@@ -494,6 +607,17 @@ def _deep_story(t: Trace, view: View) -> Claim:
     )
 
 
+# How far the story has got: what a step asks for is only in the one after it.
+_FORWARD = NOTHING.add(("a", "x", "x_hat"), ("x",))
+_CENTRED = _FORWARD.add((), ("x_hat",))
+_GRADIENT = _CENTRED.add(("dx",), ("dy", "dx_hat"), LANES)
+_CANCELLED = _GRADIENT.add((), ("dx",), SUM)
+_PATHS = Reach(_CANCELLED.terms.union(THREE), _CANCELLED.totals, frozenset((LANES, NORM)))
+_OPENED = _PATHS.add((), THREE, SUM)
+_PRODUCTS = _OPENED.add(("dweight",))
+_WEIGHED = _PRODUCTS.add((), ("a", "dweight"), WEIGHT)
+_ALL = _WEIGHED.add((), (), BIAS)
+
 STEPS: tuple[Step, ...] = (
     Step(
         "The norm",
@@ -508,9 +632,10 @@ STEPS: tuple[Step, ...] = (
         _x_hat_sum,
         _x_hat_story,
         "Let them say what x̂ is before anyone computes. Ask: where does 0 lie among the bars?",
-        # Its claim says Σx̂; the rest of the row would answer the steps to come.
-        hide=("dW", "sums"),
+        _FORWARD,
+        _CENTRED,
         tab=0,
+        number=_CENTRE,
     ),
     Step(
         "Add up the gradients",
@@ -527,7 +652,10 @@ STEPS: tuple[Step, ...] = (
         _dx_sum,
         _dx_story,
         "Collect guesses by a show of hands first. Then drag one ∂L/∂y, and watch the sum.",
+        _GRADIENT,
+        _CANCELLED,
         tab=1,
+        number=_BACK,
     ),
     Step(
         "So is the algebra wrong?",
@@ -549,7 +677,8 @@ STEPS: tuple[Step, ...] = (
         _why_zero_story,
         "The question of the whole lesson. Let someone defend “yes”. Then ask what happens to y "
         "if everyone in the batch gains 1.",
-        before=(),
+        _CANCELLED,
+        _CANCELLED,
     ),
     Step(
         "The second term of ∂L/∂μ",
@@ -568,7 +697,9 @@ STEPS: tuple[Step, ...] = (
         _second_term_story,
         "This is the question as students ask it: “shouldn’t the second term vanish?” Yes. The "
         "page Derive has it as a running sum.",
-        before=(),
+        _CANCELLED,
+        _CANCELLED,
+        number=_SECOND,
     ),
     Step(
         "Three paths",
@@ -586,6 +717,8 @@ STEPS: tuple[Step, ...] = (
         _paths,
         _paths_story,
         "Point at ③: every bar is the same length. Why must it be minus the mean of ①?",
+        _PATHS,
+        _OPENED,
         tab=2,
     ),
     Step(
@@ -604,9 +737,10 @@ STEPS: tuple[Step, ...] = (
         _sign,
         _sign_story,
         "Have three students each do two products by hand. The class adds them up.",
-        before=("sums", "dW"),
-        hide=(),
+        _OPENED,
+        _WEIGHED,
         premise=_first_input,
+        number=_LEARNS,
     ),
     Step(
         "Outer products",
@@ -617,8 +751,8 @@ STEPS: tuple[Step, ...] = (
         _largest_story,
         "The steepest gradient need not win. On the page Weights the tables can be played one by "
         "one.",
-        before=("sums", "dW"),
-        hide=(),
+        _OPENED,
+        _WEIGHED,
         also=_as_large,
     ),
     Step(
@@ -636,9 +770,10 @@ STEPS: tuple[Step, ...] = (
         _shift,
         _shift_story,
         "Look at the last column before the sum is shown: no one believes it stays.",
-        before=("sums",),
-        hide=(),
+        _PRODUCTS,
+        _WEIGHED,
         premise=_shifted_inputs,
+        number=_KEPT,
     ),
     Step(
         "The dead bias",
@@ -660,9 +795,10 @@ STEPS: tuple[Step, ...] = (
         _dead_story,
         "Ask where the bias of a convolution in front of a batch norm has gone in the networks "
         "that they know: bias=False.",
-        before=("sums",),
-        hide=(),
+        _PRODUCTS,
+        _ALL,
         premise=_dead_input,
+        number=_NONE,
     ),
     Step(
         "The answer",
@@ -681,7 +817,8 @@ STEPS: tuple[Step, ...] = (
         "With this batch’s mean held constant, y is the same as in training, and the gradient is "
         "another; frozen statistics, as in evaluation, hold the variance as well. Let them say the "
         "answer in one sentence before it is shown.",
-        before=(),
+        _ALL,
+        _ALL,
     ),
     Step(
         "And in a deep network?",
@@ -697,7 +834,8 @@ STEPS: tuple[Step, ...] = (
         _deep_story,
         "Nearly everyone says that batch norm keeps gradients in check. Then open Network, and "
         "press Play.",
-        before=(),
+        _ALL,
+        _ALL,
     ),
 )
 
@@ -712,6 +850,14 @@ def reply(step: Step, t: Trace, view: View, chosen: str) -> tuple[bool, str]:
     if chosen == step.truth(t, view) or chosen in step.also(t, view):
         return True, "So it is."
     return False, step.choices[chosen].said(t, view)
+
+
+def placed(step: Step, t: Trace, view: View, value: float) -> str:
+    """Where a bar was put, and where it ends in truth."""
+    assert step.number is not None
+    truth, zero = step.number.total(t, view)
+    put = number(value, signed=True)
+    return f"You put it at {put}. It ends at {_is(truth, zero)}."
 
 
 def fits(step: Step, t: Trace, view: View) -> bool:
@@ -737,3 +883,22 @@ def write_predictions(made: Mapping[int, str]) -> str:
         for i, step in enumerate(STEPS)
     ]
     return "".join(letters).rstrip("-")
+
+
+def read_guesses(text: str) -> dict[int, float]:
+    """The numbers that were predicted, by step from 0."""
+    made = {}
+    for i, (step, part) in enumerate(zip(STEPS, text.split("~"), strict=False)):
+        try:
+            value = float(part)
+        except ValueError:
+            continue
+        if step.number is not None and abs(value) < 1e12:
+            made[i] = value
+    return made
+
+
+def write_guesses(made: Mapping[int, float]) -> str:
+    """The same as a short text, for the URL."""
+    parts = [f"{made[i]:.6g}" if i in made else "" for i in range(len(STEPS))]
+    return "~".join(parts).rstrip("~")

@@ -203,8 +203,10 @@ def places(v: Lever) -> tuple[int, int]:
     return places_for(pushes), places_for(moments)
 
 
-def alt(v: Lever, said: Said) -> str:
-    """The lever in one sentence, for who can't see it."""
+def alt(v: Lever, said: Said | None) -> str:
+    """The lever in one sentence, for who can't see it; said: None where the results are hidden."""
+    if said is None:
+        return f"A rod over the inputs a, pushed at {v.a.size} places."
     parts = [said.lift.claim, said.lift.why, said.turn.claim, said.turn.why]
     return (
         f"A rod over the inputs a, pushed at {v.a.size} places: "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnviz.claims.ledger import BLURRED, blurred, nothing
+from bnviz.claims.reach import ALL, BIAS, NORM, SUM, WEIGHT, Reach
 from bnviz.core.columns import Columns
 from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
@@ -181,15 +182,22 @@ def say(c: Columns) -> Said:
     )
 
 
-def alt(c: Columns, said: Said) -> str:
-    """The river in one sentence, for who can't see it."""
+def alt(c: Columns, said: Said, reach: Reach = ALL) -> str:
+    """The river in one sentence, as far as it is shown, for who can't see it."""
+    if not {NORM, SUM} <= reach.river:
+        n = c.values["dx"].size
+        lanes = "one lane" if n == 1 else f"a lane for each of {n} samples"
+        ends = "from ∂L/∂y, at the right, to ∂L/∂x, at the left"
+        adds = SUM in reach.river and c.sums["dx"].vanishes
+        return f"The gradient goes {ends}, {lanes}{'; at the left they add up to 0' * adds}."
     parts = [
         " ".join(said.gate).rstrip(","),
         f"the variance {' '.join(said.var[:2])}" if not c.trace.scenario.frozen else "",
         f"at the mean: {' '.join(said.mean[:2])}" if not c.trace.scenario.frozen else "",
         "mean and variance are constants" if c.trace.scenario.frozen else "",
-        said.bias.claim,
-        said.weight.claim if said.weight else "",
+        said.bias.claim if BIAS in reach.river else "",
+        said.weight.claim if said.weight and WEIGHT in reach.river else "",
     ]
     flow = "; ".join(part.rstrip(":, ") for part in parts if part)
-    return f"The gradient flows from the loss to the weight: {flow}."
+    where = "to the weight" if reach.river >= {BIAS, WEIGHT} else "back"
+    return f"The gradient flows from the loss {where}: {flow}."

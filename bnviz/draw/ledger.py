@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from bnviz.claims.ledger import blurred
-from bnviz.core.columns import GROUPS, PATHS, Columns, Sum
+from bnviz.claims.reach import ALL, Reach
+from bnviz.core.columns import GROUPS, PATHS, THREE, Columns, Sum
 from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
 from bnviz.draw.scales import nice, step
@@ -30,6 +31,7 @@ _NUMBERS = {
     "dx_via_var": "dvar",
     "dx_via_mean": "dmean",
 }
+_TOLD = ("dx", "dx_hat", "x_hat")  # what is explained before anyone points: the furthest
 
 
 def term_of(column: str) -> Term:
@@ -41,27 +43,34 @@ def _key(column: str) -> str:
     return "dweight_per_sample" if column == "dweight" else column
 
 
-def still(hide: Collection[str] = ()) -> list[Json]:
-    """What never changes: the columns, in order, by group."""
+def still(reach: Reach = ALL) -> list[Json]:
+    """What never changes: the columns, in order, by group, and on which tab a phone has them."""
     return [
-        {"title": title, "columns": [_head(name) for name in names]}
-        for title, names in GROUPS
-        if not ("dW" in hide and "dweight" in names)
+        {
+            "title": title,
+            "tab": min(index, 3),
+            "columns": [_head(name, reach) for name in names if name in reach.terms],
+        }
+        for index, (title, names) in enumerate(GROUPS)
+        if reach.terms.intersection(names)
     ]
 
 
-def _head(name: str) -> Json:
+def _head(name: str, reach: Reach) -> Json:
     term, key = term_of(name), _key(name)
     number = _NUMBERS.get(name)
+    # A formula of columns that are not shown says nothing, and might say too much.
+    known = name != "dx" or reach.terms.issuperset(THREE)
+    rule = "" if term.short or not known else formula.short(key)
     return {
         "term": name,
         "symbol": term.symbol,
         "math": formula.symbol(key),
         "inline": formula.symbol(key, inline=True),
         "short": term.short,
-        "rule": "" if term.short else formula.short(key),
-        "sentence": term.sentence,
-        "worked": formula.worked(key),
+        "rule": rule,
+        "sentence": term.sentence if known else "",
+        "worked": formula.worked(key) if known else "",
         "number": number and formula.symbol(number, inline=True),
         "row": term.row_parts,
         "column": term.column_parts,
@@ -138,18 +147,20 @@ def payload(
     rows: list[int] | None = None,
     hide: Collection[str] = (),
     called: View | None = None,
+    reach: Reach = ALL,
 ) -> Json:
     """Everything that changes with a number; `still` is the rest.
 
-    rows: the samples to show, where they must not change while one is dragged. hide: what is
-    left out. called: the neuron and the input by their numbers elsewhere, where the scenario
-    was cut out of a larger layer.
+    rows: the samples to show, where they must not change while one is dragged. hide: what a link
+    leaves out. reach: how many columns and sums are shown. called: the neuron and the input by
+    their numbers elsewhere, where the scenario was cut out of a larger layer.
     """
     t, j = c.trace, c.view.neuron
     s = t.scenario
     rows = c.rows if rows is None else rows
     seen_as = called or c.view
     scales = _scales(c)
+    shown = {name: values for name, values in c.values.items() if name in reach.terms}
     number_of = {"mean": t.mean, "inv_std": t.inv_std, "gamma": s.gamma} | {
         "dvar": t.dvar,
         "dmean": t.dmean,
@@ -162,21 +173,23 @@ def payload(
         "neuron": seen_as.neuron,
         "input": seen_as.input,
         "rows": rows,
-        "hidden": _hidden(c, rows, quiet=s.layer or called is not None or "dW" in hide),
+        "hidden": _hidden(c, rows, quiet=s.layer or called is not None or "dweight" not in shown),
         "colors": [sample_color(i) for i in rows],
-        "cells": {name: [plain(values[i]) for i in rows] for name, values in c.values.items()},
-        "sums": {name: _sum(name, c) for name in c.values},
+        "cells": {name: [plain(values[i]) for i in rows] for name, values in shown.items()},
+        "sums": {name: _sum(name, c) for name in shown if name in reach.totals},
         "numbers": {
             column: {
                 "term": name,
                 "v": plain(float(number_of[name][j])),
             }
             for column, name in _NUMBERS.items()
+            if column in shown
         },
         "deviation": [plain(float(v)) for v in t.deviation[rows, j]],
         "scales": scales,
         "places": {name: places_for(scale) for name, scale in scales.items()},
         "steps": {name: step(scale) for name, scale in scales.items()},
+        "told": next(name for name in _TOLD if name in shown),
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
         "editable": [] if "inputs" in hide else CAN_BE_SET[s.layer],
         "shorts": {"x": LAYER_X} if s.layer else {},

@@ -53,10 +53,12 @@ def payload(
     hide: Collection[str] = (),
     *,
     brief: bool = False,
+    whole: bool = True,
 ) -> dict[str, Any]:
     """All that the lever shows, ready for JSON.
 
     rows: the samples to show. hide: what a link leaves out. brief: without the sentences below.
+    whole: with what the pushes add up to.
     """
     rows = c.rows if rows is None else rows
     s, view, said = c.trace.scenario, c.view, say(c, v)
@@ -74,8 +76,8 @@ def payload(
         "slope": plain(v.weight_step),
         "offset": plain(v.bias_step),
         "gate": plain(gate(c)),
-        "lift": _stack(v.pushes, v.lift, rows),
-        "turn": _stack(v.moments, v.turn, rows),
+        "lift": _stack(v.pushes, v.lift, rows) if whole else None,
+        "turn": _stack(v.moments, v.turn, rows) if whole else None,
         "places": {"push": pushes, "moment": moments},
         "steps": {term: step(size) for term, size in scale.items()}
         | {"mark": step(span), "rate": 0.05},
@@ -92,12 +94,16 @@ def payload(
             ],
         },
         "said": {
-            "lift": {"claim": said.lift.claim, "why": said.lift.why, "zero": said.lift.holds},
-            "turn": {"claim": said.turn.claim, "why": said.turn.why, "alive": said.turn.holds},
-            "mark": said.mark,
+            "lift": {"claim": said.lift.claim, "why": said.lift.why, "zero": said.lift.holds}
+            if whole
+            else None,
+            "turn": {"claim": said.turn.claim, "why": said.turn.why, "alive": said.turn.holds}
+            if whole
+            else None,
+            "mark": said.mark if whole else "",
             "caption": said.caption,
             "stepped": said.stepped,
-            "notes": [] if brief else list(said.notes),
+            "notes": list(said.notes) if whole and not brief else [],
         },
-        "alt": alt(v, said),
+        "alt": alt(v, said if whole else None),
     }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnviz.claims.ledger import blurred_weights
+from bnviz.claims.reach import ALL, BIAS, NORM, RIVER, SUM, WEIGHT, Reach
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, Sum, dweight_bounds
@@ -124,36 +125,42 @@ def _plain(values: Array) -> list[float | str]:
     return [plain(float(value)) for value in values]
 
 
-def carried(f: Flow, sums: dict[str, Sum]) -> dict[str, Any]:
-    """What a flow carries in each lane and in all, ready for JSON."""
+def carried(f: Flow, sums: dict[str, Sum], *, weight: bool = True) -> dict[str, Any]:
+    """What a flow carries in each lane and in all, ready for JSON. weight: as far as to it?"""
+    away = set() if weight else {"dweight"}
     return {
-        "lanes": {name: _plain(values) for name, values in f.lanes.items()},
+        "lanes": {name: _plain(values) for name, values in f.lanes.items() if name not in away},
         "deviation": _plain(f.deviation),
-        "rest": f.rest and {name: plain(value) for name, value in f.rest.items()},
-        "batch": {name: plain(value) for name, value in f.batch.items()},
-        "zero": {name: total.vanishes for name, total in sums.items()},
-        "piles": {name: [plain(v) for v in pair] for name, pair in f.piles.items()},
+        "rest": f.rest and {n: plain(value) for n, value in f.rest.items() if n not in away},
+        "batch": {name: plain(value) for name, value in f.batch.items() if name not in away},
+        "zero": {name: total.vanishes for name, total in sums.items() if name not in away},
+        "piles": {
+            n: [plain(v) for v in pair] for n, pair in f.piles.items() if weight or n != "weight"
+        },
         "moved": plain(f.moved),
     }
 
 
 def payload(
-    c: Columns, rows: list[int] | None = None, called: View | None = None
+    c: Columns, rows: list[int] | None = None, called: View | None = None, reach: Reach = ALL
 ) -> dict[str, Any]:
     """The flow and its words, ready for JSON.
 
     called: see `bnviz.draw.ledger`; all of ∂L/∂W is left out then, since this is a part of it.
+    reach: how much of it is shown.
     """
     f, t, j = flow(c, rows), c.trace, c.view.neuron
     said: Said = say(c)
+    weight = WEIGHT in reach.river and f.a is not None
     return {
+        "parts": [part for part in RIVER if part in reach.river],
         "rows": f.rows,
         "colors": [sample_color(i) for i in f.rows],
         "others": t.x_hat.shape[0] - len(f.rows),
         "frozen": t.scenario.frozen,
         "n": t.x_hat.shape[0],
-        "a": None if f.a is None else _plain(f.a),
-        **carried(f, c.sums),
+        "a": _plain(f.a) if weight and f.a is not None else None,
+        **carried(f, c.sums, weight=weight),
         "bound": plain(c.sums["dx_via_var"].bound),
         "numbers": {
             "gate": plain(gate(c)),
@@ -161,16 +168,24 @@ def payload(
             "dmean": plain(float(t.dmean[j])),
             "each": plain(float(f.lanes["dx_via_mean"][0])),
         },
-        "weights": [] if called else _every_weight(c),
-        "said": {
-            "gate": said.gate,
-            "var": said.var,
-            "mean": said.mean,
-            "turned": said.turned,
-            "rule": said.rule,
-            "bias": {"claim": said.bias.claim, "zero": said.bias.holds, "why": said.bias.why},
-            "weight": said.weight
-            and {"claim": said.weight.claim, "alive": said.weight.holds, "why": said.weight.why},
-        },
-        "alt": alt(c, said),
+        "weights": _every_weight(c) if weight and not called else [],
+        "said": _said(said, reach),
+        "alt": alt(c, said, reach),
+    }
+
+
+def _said(said: Said, reach: Reach) -> dict[str, Any]:
+    """The words of the parts that are shown."""
+    inside = {NORM, SUM} <= reach.river
+    weight = said.weight if WEIGHT in reach.river else None
+    return {
+        "gate": said.gate if inside else (),
+        "var": said.var if inside else (),
+        "mean": said.mean if inside else (),
+        "turned": said.turned if weight else (),
+        "rule": said.rule if weight else (),
+        "bias": {"claim": said.bias.claim, "zero": said.bias.holds, "why": said.bias.why}
+        if BIAS in reach.river
+        else None,
+        "weight": weight and {"claim": weight.claim, "alive": weight.holds, "why": weight.why},
     }

@@ -52,9 +52,12 @@ OPTIONS = {
     "hide": ("", re.compile(rf"({_HIDE})(,({_HIDE})){{0,{len(HIDABLE) - 1}}}")),
     "lesson": ("1", re.compile(r"[1-9]|1[01]", re.ASCII)),
     "said": ("", re.compile(r"[a-f-]{1,11}", re.ASCII)),
+    "guess": ("", re.compile(r"[-+.\de~]{1,160}", re.ASCII)),
     "present": ("0", re.compile(r"[01]", re.ASCII)),
     # The room that this window steers: its code, and the secret, which is never shared.
     "room": ("", re.compile(r"[a-z2-9]{6}[0-9a-f]{32}", re.ASCII)),
+    # The one picture of a page that is presented.
+    "see": ("", re.compile(r"river|table|sums|lever")),
     "notes": ("0", re.compile(r"[01]", re.ASCII)),
     "proof": ("1", re.compile(r"[1-5]", re.ASCII)),
     "loss": ("given", _WORD),

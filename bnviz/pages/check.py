@@ -19,6 +19,7 @@ from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.screen import session
 from bnviz.screen.mycode import my_code
 from bnviz.screen.parts import choose_part, escaped, grid, pick, say
+from bnviz.screen.presenter import presenting
 from bnviz.screen.stage import toolbar
 from bnviz.study import neighbours
 from bnviz.study.precision import passes
@@ -100,7 +101,8 @@ def _mistakes() -> None:
     caught = mistakes.catchers(t, found)
     wrong = mistakes.with_mistake(t, name)
     say(claims.mistake(name, caught[name]), signed=False)
-    pick("The mistake", {k: m.title for k, m in MISTAKES.items()}, "mistake", 420)
+    if not presenting():
+        pick("The mistake", {k: m.title for k, m in MISTAKES.items()}, "mistake", 420)
     st.code(
         f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right", None, wrap_lines=True
     )
@@ -117,6 +119,8 @@ def _mistakes() -> None:
         ],
         key="mistake-picture",
     )
+    if presenting():
+        return
     st.markdown("## What catches what, on these numbers")
     st.markdown(claims.lesson(caught))
     grid(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
+from bnviz.claims.surprise import headline
 from bnviz.components.plot import plots
 from bnviz.components.stage import Show
+from bnviz.core.columns import columns
 from bnviz.core.scenario import MAX_INPUTS, MAX_NEURONS, MAX_ROWS, Scenario
 from bnviz.core.trace import run
 from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.inputs.batches import random_scenario, resized
 from bnviz.screen import session
+from bnviz.screen.parts import choose_part
+from bnviz.screen.presenter import presenting
 from bnviz.screen.stage import stage
 from bnviz.screen.tables import tables
 from bnviz.words.glossary import LAYER_X, TERMS
@@ -107,9 +111,29 @@ def _drawer() -> None:
             _numbers(session.scenario())
 
 
-with st.container(key="pictures"):
-    stage(Show(river=True, ledger=True))
-if not session.hidden() & {"sums", "dW"}:
-    _figures()  # they show both
-if "inputs" not in session.hidden():
-    _drawer()
+def _one() -> None:
+    """One picture, for a class."""
+    seen = {"river": "River", "table": "Table"}
+    if not session.hidden() & {"sums", "dW"}:
+        seen["sums"] = "Running sums"
+    one = choose_part(seen, "see")
+    with st.container(key="pictures"):
+        story = headline(columns(run(session.scenario()), session.view()), None)
+        stage(Show(river=one == "river", ledger=one == "table"), story if one == "sums" else None)
+    if one == "sums":
+        _figures()
+
+
+def _all() -> None:
+    with st.container(key="pictures"):
+        stage(Show(river=True, ledger=True))
+    if not session.hidden() & {"sums", "dW"}:
+        _figures()  # they show both
+    if "inputs" not in session.hidden():
+        _drawer()
+
+
+if presenting():
+    _one()
+else:
+    _all()

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from bnviz.claims.lesson import (
     STEPS,
     Step,
     fits,
+    placed,
+    read_guesses,
     read_predictions,
     reply,
     scenario_of,
+    write_guesses,
     write_predictions,
 )
-from bnviz.components import keys
+from bnviz.claims.reach import LANES, WEIGHT
+from bnviz.components import guess, keys
 from bnviz.components.stage import Show
 from bnviz.core.trace import run
-from bnviz.screen import room, session
-from bnviz.screen.parts import escaped
+from bnviz.screen import presenter, room, session
+from bnviz.screen.parts import choose_part, escaped
 from bnviz.screen.stage import look, stage
 
 _COUNT = len(STEPS)
+# A class sees one at a time, as large as the screen allows.
+_PICTURES = {"table": "Table", "river": "River", "lever": "Lever"}
 _LEVER = 5  # the step, from 0, from which on the lever stands below the table
 
 
@@ -55,8 +59,21 @@ def _predict(index: int) -> None:
     session.choose("said", write_predictions(made))
 
 
-def _toggle(name: str) -> None:
-    session.choose(name, int(st.session_state[name]))
+def _show_number(index: int) -> None:
+    """A bar was put somewhere, and the truth is asked for."""
+    value = st.session_state[guess.KEY].show
+    number = STEPS[index].number
+    if number is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    guesses = read_guesses(session.option("guess")) | {index: float(value)}
+    session.choose("guess", write_guesses(guesses))
+    made = read_predictions(session.option("said"))
+    made[index] = number.near(run(session.scenario()), session.view(), float(value))
+    session.choose("said", write_predictions(made))
+
+
+def _toggle_notes() -> None:
+    session.choose("notes", int(st.session_state.notes))
 
 
 def _turn_button(label: str, index: int) -> None:
@@ -83,9 +100,8 @@ def _strip(index: int, presenting: bool) -> None:
                 on_change=session.callback(_pick_step),
                 label_visibility="collapsed",
             )
-        for name, label in (("present", "Present"), ("notes", "Notes")):
-            st.session_state[name] = session.option(name) == "1"
-            st.toggle(label, key=name, on_change=session.callback(_toggle), args=(name,))
+        st.session_state.notes = session.option("notes") == "1"
+        st.toggle("Notes", key="notes", on_change=session.callback(_toggle_notes))
         if not presenting:
             room.door()
         st.space("stretch")  # the way on stands at the right, as on every page
@@ -96,6 +112,16 @@ def _strip(index: int, presenting: bool) -> None:
 def _question(index: int, step: Step, chosen: str | None) -> None:
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
+    if step.number:
+        t, view = run(session.scenario()), session.view()
+        guess.guess(
+            f"{index}",
+            step.number.what,
+            step.number.reach(t, view),
+            read_guesses(session.option("guess")).get(index),
+            step.number.total(t, view) if chosen is not None else None,
+            on_show=session.callback(_show_number, index),
+        )
     # A key a step: a group of answers that lives on keeps the focus on one that has gone.
     st.session_state[f"prediction-{index}"] = chosen
     st.radio(
@@ -110,9 +136,12 @@ def _question(index: int, step: Step, chosen: str | None) -> None:
     )
 
 
-def _answer(step: Step, chosen: str) -> None:
+def _answer(index: int, step: Step, chosen: str) -> None:
     t, view = run(session.scenario()), session.view()
     right, said = reply(step, t, view, chosen)
+    put = read_guesses(session.option("guess")).get(index)
+    if step.number and put is not None and step.number.near(t, view, put) == chosen:
+        said = f"{placed(step, t, view, put)} {said}"
     st.markdown(f"{'**:green[✓]**' if right else '**:orange[✗]**'} {escaped(said)}")
     _story(step)
 
@@ -161,7 +190,7 @@ def _show() -> None:
     together = room.sync()  # another window of the teacher may have turned on
     index = _here()
     step = STEPS[index]
-    presenting = session.option("present") == "1"
+    presenting = presenter.presenting()
     chosen = read_predictions(session.option("said")).get(index)
     answered = chosen is not None if together is None else together.shown
     asked = fits(step, run(session.scenario()), session.view())
@@ -169,7 +198,6 @@ def _show() -> None:
     # below it built anew, the ledger too.
     with st.container(key="presenter"):
         if presenting:
-            st.html(Path(__file__).with_name("present.css"))
             keys.listen(index, on_turn=session.callback(_turn))
     _strip(index, presenting)
     room.desk(together, asked)
@@ -184,16 +212,30 @@ def _show() -> None:
         elif asked:
             _question(index, step, chosen)
             if chosen is not None:
-                _answer(step, chosen)
+                _answer(index, step, chosen)
         else:
             st.markdown(f"# {escaped(step.title)}")
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
-    before = () if answered or not asked else step.before
-    hide = {*step.hide, *before}
+    reach = step.reach(answered=answered or not asked)
     # Why the weight learns, once it has been asked; by then it gives nothing away.
-    lever = look() if index >= _LEVER and not hide & {"sums", "dW"} and answered else None
-    stage(Show(toolbar=False, ledger=True, lever=lever, hide=hide, tab=step.tab))
+    lever = look() if index >= _LEVER and WEIGHT in reach.river and answered else None
+    seen = {"table": True, "river": LANES in reach.river, "lever": lever is not None}
+    with st.container(key="pictures-row"):
+        if presenting and seen["river"]:
+            one = choose_part({n: t for n, t in _PICTURES.items() if seen[n]}, "see")
+            seen = dict.fromkeys(seen, False) | {one: True}
+    stage(
+        Show(
+            toolbar=False,
+            river=seen["river"],
+            ledger=seen["table"],
+            first="ledger",
+            lever=lever if seen["lever"] else None,
+            reach=reach,
+            tab=step.tab,
+        )
+    )
     # Below: above the table it would push it down under the hand that drags.
     with st.container(horizontal=True, vertical_alignment="center", key="own"):
         if asked:

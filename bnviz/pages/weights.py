@@ -8,11 +8,13 @@ import math
 import streamlit as st
 
 from bnviz.claims import weights as claims
+from bnviz.components import rivers
 from bnviz.components.plot import plots
+from bnviz.components.rivers import Small
 from bnviz.components.stage import Show
+from bnviz.core.columns import columns
 from bnviz.core.trace import run
 from bnviz.draw.figures import geometry, invariance, outer
-from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.inputs.batches import resized
 from bnviz.screen import session
 from bnviz.screen.parts import choose_part, escaped, keep, near, say, verdict
@@ -71,8 +73,15 @@ def _outer() -> None:
                 )
                 st.button("Pause" if playing else "Play", on_click=session.callback(play))
         pictures = outer.outer_products(t, upto)
-        plots(pictures[:2], key="outer")
-        plots(pictures[2:], key="ones")
+        # What is added needs the room: a matrix for each sample.
+        for added, total, name in zip(
+            pictures[::2], pictures[1::2], ("outer", "ones"), strict=True
+        ):
+            left, right = st.columns([3, 1], gap="medium")
+            with left:
+                plots([added], key=name)
+            with right:
+                plots([total], key=f"{name}-sum")
         if playing and upto == n:
             state.playing = False
         if state.get("playing", False) != playing:
@@ -83,33 +92,30 @@ def _outer() -> None:
     walk()
 
 
+def _open_case() -> None:
+    """One of the six is opened: it becomes the scenario, in its whole river."""
+    state, s, view = st.session_state, session.trained(), session.view()
+    index = state[rivers.KEY].open
+    if isinstance(index, int) and 0 <= index < len(VANISHING):
+        session.change(VANISHING[index].make(s, view.neuron, view.input))
+        state.weights_leave = True
+
+
 def _vanishing() -> None:
+    if st.session_state.pop("weights_leave", False):
+        st.switch_page("bnviz/pages/explore.py", query_params=session.link())
     s, view = session.trained(), session.view()
     st.markdown("# Six ways to make ∂L/\u2060∂W vanish, tried out on these numbers")
     st.markdown(
-        "Each is a small change of the scenario on the screen. It is computed and checked here; "
-        "open it to look at it in every page, and undo in Explore brings your numbers back."
+        "Each is a small change of the numbers on the screen, drained in its own way, computed and "
+        "checked here. Open one to see it large and to play with it; undo brings your numbers back."
     )
-    for start in (0, 3):
-        for column, case in zip(
-            st.columns(3, gap="large"), VANISHING[start : start + 3], strict=True
-        ):
-            claim = claims.vanishing(case, s, view.neuron, view.input)
-            # The buttons of a row stand side by side, however long the texts above them are.
-            with column, st.container(height="stretch", vertical_alignment="distribute"):
-                with st.container():
-                    st.markdown(f"## {case.title}")
-                    st.markdown(case.reason)
-                    verdict(claim)
-                st.button(
-                    "Open",
-                    key=f"open-{case.title}",
-                    help=f"Open: {case.title}",
-                    on_click=session.callback(session.change),
-                    args=(case.make(s, view.neuron, view.input),),
-                )
-    with st.container(width=560):
-        plots([dweight_bars(run(s), view)], key="vanishing")
+    small = []
+    for case in VANISHING:
+        made = case.make(s, view.neuron, view.input)
+        claim = claims.vanishing(case, s, view.neuron, view.input)
+        small.append(Small(columns(run(made), view.within(made)), claim))
+    rivers.rivers(small, on_open=session.callback(_open_case))
 
 
 def _scale() -> None:

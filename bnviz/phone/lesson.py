@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from bnviz.claims.lesson import STEPS, fits, reply, scenario_of
+from bnviz.claims.reach import LANES
 from bnviz.components.stage import Reply, Scene, Show, Take, pack
 from bnviz.core.columns import columns
 from bnviz.core.scenario import Scenario
@@ -65,12 +66,12 @@ def open_link(step: int, link: str, revealed: bool) -> Screen:
 
 
 def _show(screen: Screen) -> Show:
-    """The ledger, and once the answer is there the river too, where it gives no later one away."""
+    """Ledger and river, as far as the story has got."""
     step = STEPS[screen.step]
     asked = fits(step, run(screen.scenario), screen.view)
-    hide = {*step.hide, *(() if screen.revealed or not asked else step.before)}
-    river = screen.revealed and "dW" not in step.hide
-    return Show(toolbar=False, river=river, ledger=True, hide=hide, tab=step.tab)
+    reach = step.reach(answered=screen.revealed or not asked)
+    river = LANES in reach.river
+    return Show(toolbar=False, river=river, ledger=True, first="ledger", reach=reach, tab=step.tab)
 
 
 def poll(screen: Screen) -> Json:

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bnviz.components import stage
+from bnviz.components.theme import theme
 from bnviz.phone import lesson
 from bnviz.phone.channel import Channel, look
 from bnviz.phone.limits import Limit
@@ -93,31 +94,6 @@ def version() -> str:
     for path, (data, _) in sorted(files().items()):
         every.update(path.encode() + data)
     return every.hexdigest()[:12]
-
-
-_COLOURS = (
-    *("primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor", "borderColor"),
-    *("greenBackgroundColor", "greenTextColor", "orangeBackgroundColor", "orangeTextColor"),
-    *("redBackgroundColor", "redTextColor"),
-)
-
-
-def theme() -> str:
-    """The colours of the app's own theme, by the names under which Streamlit hands them out."""
-
-    def colours(mode: str) -> str:
-        named = {name: st.get_option(f"theme.{mode}.{name}") for name in _COLOURS}
-        kebab = {
-            "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name): value
-            for name, value in named.items()
-            if value
-        }
-        return "".join(f"--st-{name}:{value};" for name, value in kebab.items())
-
-    return (
-        f":root{{color-scheme:light dark;{colours('light')}}}"
-        f"@media (prefers-color-scheme:dark){{:root{{{colours('dark')}}}}}"
-    )
 
 
 def _address(request: HTTPConnection) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from bnviz.components.line import line
-from bnviz.screen import session
+from bnviz.screen import presenter, session
 from bnviz.screen.sharing import sharing
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def show(current: Page, pages: Sequence[Page]) -> None:
             link = session.link()
             for page in pages:
                 st.page_link(page, query_params=link)
+            presenter.toggle()
             sharing()
+    presenter.dress(current.url_path)
     current.run()
     session.save()
     session.settle_memory()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,11 +53,39 @@ def pick(label: str, choices: Mapping[str, str], option: str, width: int) -> Non
     )
 
 
+_NUMBER = re.compile(r"([−+]?\d+)((?:\.\d+)?(?:e[−+]?\d+)?)")
+
+
+def _cells(column: Sequence[str]) -> list[str]:
+    """The cells of a column as HTML; where it has numbers, they stand with points below points."""
+    parts = [_NUMBER.fullmatch(text) for text in column]
+    before, after = (max((len(part[i]) for part in parts if part), default=0) for i in (1, 2))
+    return [
+        f'<td class="number"><span style="min-width:{before}ch">{part[1]}</span>'
+        f'<span style="min-width:{after}ch">{part[2]}</span></td>'
+        if part
+        else f"<td>{_html(text)}</td>"
+        for text, part in zip(column, parts, strict=True)
+    ]
+
+
+def _html(text: str) -> str:
+    return html.escape(text).replace("/∂", "/\u2060∂")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain table as HTML; the first column names the row."""
+    top = "".join(f'<th scope="col">{_html(head)}</th>' for head in heads)
+    names = [f'<th scope="row">{_html(row[0])}</th>' for row in rows]
+    columns = [_cells([row[c] for row in rows]) for c in range(1, len(heads))]
+    lines = ("".join(line) for line in zip(names, *columns, strict=True))
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table; the first column names the row."""
-    text = [" | ".join(map(escaped, heads)), " | ".join(["---"] * len(heads))]
-    text += [" | ".join(map(escaped, row)) for row in rows]
-    st.markdown("\n".join(f"| {line} |" for line in text))
+    """Draw a plain table."""
+    st.markdown(table(heads, rows), unsafe_allow_html=True)
 
 
 # What Markdown would make an emoji, an icon, a link or an address of.

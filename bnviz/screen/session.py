@@ -153,7 +153,12 @@ def _open(found: Scenario, looked_at: View) -> None:
 
 def link() -> dict[str, str]:
     """The query of a URL that holds everything on the screen."""
-    return encode(scenario(), view()) | encode_options(st.session_state.options)
+    return encode(scenario(), view()) | options_link()
+
+
+def options_link() -> dict[str, str]:
+    """The part of it that holds what the pages were left at."""
+    return encode_options(st.session_state.options)
 
 
 def save() -> None:
@@ -221,12 +226,12 @@ def redo(*_event: object) -> None:
     _step_history("future", "past")
 
 
-def callback(act: Callable[..., None]) -> Callable[..., None]:
+def callback(act: Callable[..., None], *bound: Any) -> Callable[..., None]:
     """Wrap a widget's callback: for this run, the widget leads and not the URL."""
 
     def run(*args: Any) -> None:
         st.session_state.touched = True
         say("")  # what went wrong before has been read
-        act(*args)
+        act(*bound, *args)
 
     return run

@@ -7,18 +7,16 @@ from urllib.parse import urlencode
 import segno
 import streamlit as st
 
-from bnviz.core.scenario import Scenario
+from bnviz.claims.lesson import STEPS, scenario_of
 from bnviz.core.trace import run
-from bnviz.core.view import View
-from bnviz.draw.figures.dweight import dweight_bars
-from bnviz.draw.figures.standalone import standalone
-from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.inputs.link import HIDABLE
 from bnviz.screen import session
 from bnviz.screen import takeaway as export
+from bnviz.screen.standalone import standalone
 from bnviz.words.glossary import TERMS
 
 _LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
+_MINE = ("room", "present", "notes")  # the teacher's own
 _HIDE = {
     "sums": "the row of sums",
     "dW": TERMS["dweight"].symbol,
@@ -30,27 +28,29 @@ _HIDE = {
 def _link() -> str:
     """The address of this screen, with what the sharer wants left out."""
     left_out = [name for name in HIDABLE if name in st.session_state.get("left_out", [])]
-    query = {key: value for key, value in session.link().items() if key != "room"}
+    here = (st.context.url or "").rstrip("/")
+    step = STEPS[int(session.option("lesson")) - 1]
+    own = (session.scenario(), session.view()) == (scenario_of(step), step.view)
+    # A step brings its own numbers along: the shorter a link, the larger the dots of its code.
+    full = session.options_link() if own and here.endswith("/lesson") else session.link()
+    query = {key: value for key, value in full.items() if key not in _MINE}
     query |= {"hide": ",".join(left_out)} if left_out else {}
     if st.session_state.get("embedded"):
         query["embed"] = "true"
-    here = (st.context.url or "").rstrip("/")
     return f"{here}?{urlencode(query, safe='~,')}" if query else here
 
 
-def _page(s: Scenario, view: View, link: str) -> str:
-    t = run(s)
-    pictures = [draw(t, view) for draw in (dx_sum, dweight_sum, dweight_bars)]
-    return standalone(t, view, pictures, link)
-
-
-def _contents() -> None:
-    st.pills(
-        "Leave out", HIDABLE, selection_mode="multi", format_func=_HIDE.__getitem__, key="left_out"
-    )
-    st.toggle("Embedded in a course page", key="embedded")
+@st.dialog("This screen on your phone", width="large")
+def _invite() -> None:
+    """The code alone, as large as the screen allows."""
     link = _link()
+    with st.container(key="qr"):
+        _code(link)
     st.code(link, None, wrap_lines=True)
+
+
+def _code(link: str) -> None:
+    """The QR code of a link, or why there is none."""
     if len(link) <= _LONGEST:
         code = segno.make(link, error="l")
         st.image(code.svg_inline(scale=6, light="#fff", border=4), alt="QR code of the link above")
@@ -61,6 +61,16 @@ def _contents() -> None:
         )
     if "//localhost" in link or "//127." in link:
         st.markdown("Phones can’t open localhost: open this page by your machine’s name first.")
+
+
+def _contents() -> None:
+    st.pills(
+        "Leave out", HIDABLE, selection_mode="multi", format_func=_HIDE.__getitem__, key="left_out"
+    )
+    st.toggle("Embedded in a course page", key="embedded")
+    link = _link()
+    st.code(link, None, wrap_lines=True)
+    _code(link)
     st.markdown("**To take home**")
     # A file is made when it is asked for, and then the session is out of reach.
     s, view = session.scenario(), session.view()
@@ -69,13 +79,17 @@ def _contents() -> None:
             ("All terms, CSV", "bnviz.csv", "text/csv", lambda: export.csv(run(s))),
             ("NumPy script", "bnviz_numpy.py", "text/x-python", lambda: export.numpy_script(s)),
             ("PyTorch script", "bnviz_torch.py", "text/x-python", lambda: export.pytorch_script(s)),
-            ("Page, HTML", "bnviz.html", "text/html", lambda: _page(s, view, link)),
+            ("Page, HTML", "bnviz.html", "text/html", lambda: standalone(s, view, link)),
         ):
             st.download_button(label, make, name, mime, on_click="ignore", key=f"save-{name}")
 
 
 def sharing() -> None:
     """Draw the button; what is in it is made only once it is open."""
+    if session.option("present") == "1":
+        if st.button("Share", key="share-large"):
+            _invite()
+        return
     popover = st.popover("Share", key="share", on_change=session.callback(lambda: None))
     if popover.open:
         with popover:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from bnviz.claims import lever as lever_claims
+from bnviz.claims.ledger import asked
 from bnviz.claims.surprise import headline as told
 from bnviz.components import stage as component
 from bnviz.components.stage import Reply, Scene, Show, Take, Walk
@@ -207,12 +208,15 @@ def _scene(s: Scenario, view: View, show: Show, headline: Claim | None) -> Scene
     if show.walk:  # the equations are those of training
         return Scene(columns(run(s.training()), view), given=s)
     c = columns(run(s), view)
+    tells = show.toolbar and (show.river or show.ledger or show.lever)
+    if headline is None and tells:
+        headline = asked(c, show.far)
     if show.lever:
         v = lever(c, show.lever)
-        if headline is None and not show.ledger:
+        if headline is None and not show.ledger and show.toolbar:
             headline = lever_claims.headline(c, v)
         return Scene(c, headline, v)
-    if headline is None and show.river:
+    if headline is None and tells:
         headline = told(c, matching(s))
     return Scene(c, headline)
 
@@ -258,7 +262,9 @@ def stage(show: Show, headline: Claim | None = None) -> None:
     held = state.get("before")
     shown = replace(show, hide=session.hidden() | set(show.hide))
     if show.lever:
-        shown = replace(shown, lever=look())
+        # What a step would do is the answer, where a link leaves it out.
+        at = look()
+        shown = replace(shown, lever=at if shown.far == show.far else replace(at, steps=0))
     if show.walk:
         shown = replace(shown, walk=Walk(int(session.option("step")) - 1, session.sample()))
     component.stage(

@@ -237,7 +237,8 @@ class App:
                  && [...document.querySelectorAll('[data-testid^=stBidiComponent]')].every(
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
-                          + '[data-network], [data-mine], [data-keys], [data-line], [data-poll]'))
+                          + '[data-network], [data-mine], [data-keys], [data-line], [data-poll], '
+                          + '[data-guess], [data-fit], [data-rivers]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

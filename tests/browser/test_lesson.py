@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,9 +16,10 @@ import numpy as np
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Error, Locator, expect
 
 from bnviz.claims.lesson import STEPS, scenario_of
+from bnviz.claims.reach import BIAS, WEIGHT, Reach
 from bnviz.core.arrays import Array
 from bnviz.core.trace import run
 from bnviz.inputs.link import encode
@@ -43,6 +46,26 @@ def shown(text: str) -> str:
     return text.replace("/∂", "/\u2060∂")
 
 
+SCREEN = """() => {
+    const all = (kind) => [...new Set([...document.querySelectorAll(
+        `[data-ledger] td[data-${kind}]`)].map((cell) => cell.dataset[kind]))].sort();
+    const river = document.querySelector('[data-river]:not([hidden])');
+    return [all('term'), all('sum'), (river?.dataset.parts ?? '').split(' ').sort()];
+}"""
+
+
+def assert_shows(app: App, reach: Reach) -> None:
+    """The columns, the sums and the stretch of the river that the story has reached; no others."""
+    wanted = [sorted(reach.terms), sorted(reach.totals), sorted(reach.river) or [""]]
+    same = f"(wanted) => JSON.stringify(({SCREEN})()) === wanted"
+    text = json.dumps(wanted, separators=(",", ":"))
+    with contextlib.suppress(Error):  # what is wrong is said below
+        app.page.wait_for_function(same, arg=text, timeout=5000)
+    assert app.page.evaluate(SCREEN) == wanted
+    piles = app.page.locator("[data-river] [data-pile]:visible")
+    assert bool(piles.count()) == bool(reach.river & {WEIGHT, BIAS})
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -> None:
     """Wrong answers on odd steps, right ones on even steps; each gets its reply."""
@@ -53,10 +76,11 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
         right = step.truth(t, step.view)
         expect(page.locator("h1:visible")).to_have_text(shown(step.title))
         app.idle()
-        sums = page.locator("[data-ledger] tfoot")
-        expect(sums).to_be_visible(visible="sums" not in step.before)
+        assert_shows(app, step.before)
+        assert shown(step.shown(t, step.view).claim) not in page.locator("body").inner_text()
         keys = list(step.choices)
         wanted = right if number % 2 == 0 else next(key for key in keys if key != right)
+        # Choosing is enough, also where a bar could be put.
         radios = page.locator("[role=radiogroup]").filter(has=page.get_by_role("radio")).last
         first = page.get_by_role("radio", name=shown(step.choices[keys[0]].text), exact=True)
         tab_to(first)
@@ -70,12 +94,74 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
         expect(page.get_by_text(shown(said))).to_be_visible()
         expect(page.locator("h2").first).to_have_text(shown(step.shown(t, step.view).claim))
         app.idle()
-        expect(sums).to_be_visible(visible="sums" not in step.hide)
+        assert_shows(app, step.after)
         assert radios.count() == 1
         if number < len(STEPS):
             tab_to(page.get_by_role("button", name="Next"), "Shift+Tab")
             page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Check your own backward pass")).to_be_visible()
+
+
+def test_a_bar_is_put_where_one_thinks_it_ends(app: App) -> None:
+    page = app.open("/lesson?lesson=2").page
+    guess = page.locator("[data-guess]")
+    bar, show = guess.get_by_role("slider"), guess.get_by_role("button", name="Show")
+    expect(show).to_be_disabled()
+    expect(guess).to_have_attribute("data-truth", "")
+    bar.scroll_into_view_if_needed()
+    at = box(bar)
+    page.mouse.move(at["x"] + at["width"] * 0.5, at["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(at["x"] + at["width"] * 0.6, at["y"] + 10, steps=3)
+    page.mouse.up()
+    scale = float(bar.get_attribute("aria-valuemax") or "nan")
+    put = float(guess.get_attribute("data-value") or "nan")
+    assert put == pytest.approx(0.2 * scale, abs=scale / 20)
+    assert float(page.locator("[data-sum=dy]").get_attribute("data-value") or "nan") > 0
+    expect(app.sum_cell("dx")).to_have_count(0)
+    show.click()
+    t = run(PRESETS["puzzle"].scenario)
+    said = f"You put it at +{put:.2f}. It ends at 0"
+    expect(page.get_by_text(said)).to_be_visible()
+    app.idle()
+    assert float(guess.get_attribute("data-truth") or "nan") == t.dx[:, 0].sum()
+    assert app.total("dx") == t.dx[:, 0].sum()
+    mine, truth = (box(guess.locator(f".bng-{name}")) for name in ("mine", "truth"))
+    assert truth["y"] >= mine["y"] + mine["height"], "the truth stands beside what one thought"
+    assert truth["x"] == pytest.approx(at["x"] + at["width"] / 2, abs=3)
+    page.reload()
+    app.idle()
+    expect(page.get_by_text(said)).to_be_visible()
+
+    # By keyboard: a bar that nobody has touched stands nowhere.
+    app.open("/lesson?lesson=6")
+    tab_to(bar)
+    expect(bar).to_have_attribute("aria-valuetext", "not set")
+    page.keyboard.press("End")
+    page.keyboard.press("PageDown")
+    put = float(guess.get_attribute("data-value") or "nan")
+    assert 0 < put < float(bar.get_attribute("aria-valuemax") or "nan")
+    page.keyboard.press("Enter")
+    expect(
+        page.get_by_text(f"You put it at +{put:.2f}. It ends at +0.29. So it is.")
+    ).to_be_visible()
+    expect(page.get_by_role("radio", name="More than 0")).to_be_checked()
+    expect(bar).to_have_attribute("aria-disabled", "true")
+
+
+def test_a_link_without_the_sums_gives_nothing_away(app: App) -> None:
+    page = app.open("/?hide=sums,dW").page
+    assert app.claim == "What do the 6 ∂L/\u2060∂x add up to?"
+    alt = page.locator("[data-river] > svg").get_attribute("aria-label") or ""
+    assert "0" not in alt.replace("∂L/∂", "")
+    assert page.locator("[data-river] [data-sum], [data-river] [data-pile]").count() == 0
+    words = page.locator("[data-stage]").inner_text()
+    for told in ("the bias", "the weight", "must be 0", "+2.78", "learns"):
+        assert told not in words
+    app.open("/weights?hide=sums,dW")
+    assert "add up to?" in app.claim
+    assert page.locator("[data-lever] [data-part], [data-lever] [data-moment]").count() == 0
+    expect(page.get_by_role("button", name="Take a step")).to_have_count(0)
 
 
 def test_leave_play_and_come_back(app: App) -> None:
@@ -153,8 +239,8 @@ def test_a_presenter_turns_pages_with_arrows_and_a_clicker(app: App) -> None:
     page = app.page
     expect(page.get_by_role("link", name="Explore")).to_be_hidden()
     expect(page.get_by_text("For the teacher.")).to_be_visible()
-    size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
-    assert size > 20
+    size = "h1 => parseFloat(getComputedStyle(h1).fontSize) * h1.currentCSSZoom"
+    assert page.locator("h1:visible").evaluate(size) > 28
     for key, title in (
         ("ArrowRight", STEPS[1].title),
         ("PageDown", STEPS[2].title),
@@ -225,31 +311,23 @@ def test_by_keyboard_a_presenter_still_sets_numbers(app: App) -> None:
     assert app.column("dy")[0] == 0.9
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080), (1024, 768)])
-def test_a_projector_shows_claim_and_sums_together(
-    new_app: Callable[..., App], width: int, height: int
-) -> None:
-    app = new_app(width)
-    app.page.set_viewport_size({"width": width, "height": height})
+def test_a_projector_shows_claim_and_sums_together(app: App) -> None:
     for query in ("lesson=6&said=-----b", "lesson=8&said=-------c", "lesson=9&said=--------a"):
         app.open(f"/lesson?present=1&{query}")
-        assert 0 < box(app.page.locator("h2").first)["y"] < height / 2
+        assert 0 < box(app.page.locator("h2").first)["y"] < 400
         sums = app.page.locator("[data-ledger] tfoot .bnl-sum b")
         ranges = sums.evaluate_all(
             """cells => cells.map((cell) => {
                  const range = document.createRange();
                  range.selectNodeContents(cell);
-                 const { left, right, top, bottom } = range.getBoundingClientRect();
-                 return [left, right, top, bottom];
+                 const { left, right, bottom } = range.getBoundingClientRect();
+                 return [left, right, bottom];
                })"""
         )
         assert len(ranges) == len(app.numbers())
-        for (_, right, _, bottom), following in pairwise([*ranges, [width, 0, 0, 0]]):
+        for (_, right, bottom), following in pairwise([*ranges, [1280, 0, 0]]):
             assert right < following[0], query
-            assert bottom <= height, query
-        head = box(app.page.locator("[data-ledger] tfoot th"))
-        middle = (ranges[0][2] + ranges[0][3]) / 2
-        assert abs(head["y"] + head["height"] / 2 - middle) < 3
+            assert bottom <= 800, query
 
 
 def test_every_step_has_a_link_that_opens_it(app: App) -> None:
@@ -306,7 +384,7 @@ def test_the_qr_code_leads_to_this_screen(new_app: Callable[..., App], tmp_path:
     other = new_app(390).open(read[0].text.removeprefix(app.server))
     assert headline(other) == "Shift the inputs"
     expect(other.page.get_by_role("radio", name="Nothing")).to_be_checked()
-    assert other.page.locator("[role=slider]").count() == 0
+    assert other.page.locator("[data-stage] [role=slider]").count() == 0
 
 
 def test_downloads_hold_the_numbers_on_the_screen(
@@ -338,11 +416,37 @@ def test_downloads_hold_the_numbers_on_the_screen(
     waiting.value.save_as(picture)
     assert picture.read_text().startswith("<svg")
     assert f"{dx[0]:+.2f}".replace("-", "−") in picture.read_text()
-    alone = new_app().open_saved(files["Page, HTML"])
+    assert_alive(new_app(390, dark=True), files["Page, HTML"], dx)
+
+
+def assert_alive(app: App, file: Path, dx: Array) -> None:
+    """The page from the disk, on a phone in the dark, without a network: one can play with it."""
+    asked: list[str] = []
+    app._page.on("request", lambda request: asked.append(request.url))
+    alone = app.open_saved(file)
     expect(alone.locator("h1")).to_contain_text("the weight learns all the same")
-    expect(alone.locator(".plot-container")).to_have_count(3)
-    cells = alone.locator("tr:nth-child(2) td").evaluate_all("c => c.map(td => td.title)")
-    assert repr(float(dx[0])) in cells
+    expect(alone.locator("[data-river] .bnr-lane")).to_have_count(6)
+    assert app.column("dx").tolist() == dx.tolist()
+    weight = app.total("dweight")
+    assert alone.locator("body").evaluate("b => getComputedStyle(b).backgroundColor") == (
+        "rgb(20, 23, 31)"
+    )
+    assert alone.evaluate("document.documentElement.scrollWidth") <= 390
+    # A mouth of the river is held: all numbers follow, and spring back.
+    x, y = app.take(alone.locator("[data-hold=dy][data-row='0'] .bnr-pill"))
+    alone.mouse.move(x, y - 20, steps=4)
+    expect(app.sum_cell("dweight")).not_to_have_attribute("data-value", str(weight))
+    alone.mouse.up()
+    expect(app.sum_cell("dweight")).to_have_attribute("data-value", repr(weight))
+    lever = alone.locator("[data-lever]")
+    alone.get_by_role("button", name="Take a step").click()
+    expect(lever).to_have_attribute("data-steps", "1")
+    expect(lever.get_by_text("After one step at rate 0.20")).to_be_visible()
+    alone.get_by_role("button", name="Back to flat").click()
+    expect(lever).to_have_attribute("data-steps", "0")
+    assert "localhost" not in alone.content()
+    assert alone.locator("footer a").count() == 0
+    assert not [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
 def _teacher_links() -> list[tuple[str, str]]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from bnviz.core.columns import columns
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.batches import resized
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
+from bnviz.study.weight_gradient import VANISHING
 
 from .conftest import App, box
 
@@ -61,13 +65,27 @@ def test_playing_ends_with_all_of_it(app: App) -> None:
 
 def test_a_case_opens_and_the_weights_get_nothing(app: App) -> None:
     app.open("/weights?part=3")
-    checks = app.page.get_by_text(re.compile(r"^✓ Largest of this"))
-    expect(checks).to_have_count(6)
-    app.page.get_by_role("button", name="Open").nth(4).click()
-    expect(app.page.locator("[data-plot] figcaption").first).to_contain_text("all of it is 0")
+    cards = app.page.locator("[data-rivers] article")
+    expect(cards).to_have_count(6)
+    expect(cards.get_by_text(re.compile(r"^✓ Largest of this"))).to_have_count(6)
+    s = PRESETS["puzzle"].scenario
+    for place, case in enumerate(VANISHING):
+        made = case.make(s, 0, 1)
+        c = columns(run(made), View(0, 1).within(made))
+        card = cards.nth(place)
+        expect(card.get_by_role("heading")).to_have_text(case.title)
+        expect(card.get_by_text("0 for the weight")).to_be_visible()
+        lanes = card.locator("[data-river] .bnr-lane")
+        assert lanes.count() == len(c.values["dx"])
+        # Each in its own way: what is piled up for the weight are its own products.
+        piled = card.locator("[data-pile=dweight][data-value]").evaluate_all(
+            "blocks => blocks.map((block) => +block.dataset.value)"
+        )
+        assert sorted(piled) == sorted(v for v in c.values["dweight"].tolist() if v)
+    app.page.get_by_role("button", name="Open: The same upstream for all").click()
+    app.page.wait_for_url(lambda url: urlsplit(url).path == "/")
+    expect(app.page.locator("[data-stage] h1")).to_have_text("No sample gets a gradient here.")
     app.idle()
-    app.follow("Explore")
-    assert app.claim == "No sample gets a gradient here."
     app.page.get_by_role("button", name="Undo").click()
     app.settled(app.cell("dy", 0), "0.9")
 
@@ -112,14 +130,35 @@ def test_a_link_beyond_a_slider_stops_at_its_end(app: App, query: str) -> None:
     assert slider.get_attribute("aria-valuenow") == slider.get_attribute(end)
 
 
-def test_the_buttons_of_a_row_stand_side_by_side(app: App) -> None:
+def test_six_small_rivers_stand_in_a_grid_and_a_click_on_one_opens_it(app: App) -> None:
     app.open("/weights?part=3")
-    buttons = app.page.locator("[class*='st-key-open-'] button:visible")
-    expect(buttons).to_have_count(6)
-    tops = [box(buttons.nth(i))["y"] for i in range(6)]
-    for row in (tops[:3], tops[3:]):
-        assert max(row) - min(row) < 1
-    assert box(app.page.locator("[data-plot]"))["width"] <= 560
+    pictures = app.page.locator("[data-rivers] [data-river] > svg:visible")
+    expect(pictures).to_have_count(6)
+    at = [box(pictures.nth(i)) for i in range(6)]
+    assert len({round(a["y"]) for a in at}) == 2
+    assert min(a["width"] for a in at) > 340
+    # The hatching of one is not that of another, nor of a river that is not shown.
+    ids = app.page.locator("pattern").evaluate_all("all => all.map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    pictures.nth(3).click()
+    app.page.wait_for_url(lambda url: urlsplit(url).path == "/")
+    app.idle()
+    assert app.number("n") == 2
+
+
+def test_outer_products_can_be_read(app: App) -> None:
+    app.open("/weights?part=2")
+    picture = app.see(app.page.locator("[data-plot]").first)
+    assert box(picture)["width"] > 800
+    t = run(PRESETS["puzzle"].scenario)
+    shown = picture.locator(".textpoint text")
+    assert t.dweight_per_sample is not None
+    products = [f"{v:+.2f}".replace("-", "−") for v in t.dweight_per_sample.ravel()]
+    assert shown.all_text_contents() == products
+    lengths = [box(shown.nth(i)) for i in range(len(products))]
+    for one, other in pairwise(lengths):
+        apart = one["x"] + one["width"] < other["x"] or one["y"] != other["y"]
+        assert apart, "no number runs into its neighbour"
 
 
 def test_the_part_on_scale_has_one_headline(app: App) -> None:
@@ -142,20 +181,19 @@ def test_axes_are_titled_in_the_size_of_their_numbers(app: App) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_numbers_of_a_table_are_in_ink(new_app: Callable[..., App], dark: bool) -> None:
-    app = new_app(dark=dark).open("/weights?part=3")
-    ink = app.page.locator("[data-plot]").evaluate("figure => getComputedStyle(figure).color")
-    app.see(app.page.locator("[data-plot]"))
+    app = new_app(dark=dark)
+    ink = app.page.locator("[data-plot]").last.evaluate("figure => getComputedStyle(figure).color")
+    app.see(app.page.locator("[data-plot]").last)
     fill = "texts => texts.map(text => getComputedStyle(text).fill)"
-    numbers = app.page.locator("[data-plot] .textpoint text")
+    numbers = app.page.locator("[data-plot]").last.locator(".textpoint text")
     assert numbers.count() == 6
     assert set(numbers.evaluate_all(fill)) == {ink}
 
 
 def test_all_of_a_cell_says_its_number(app: App) -> None:
-    app.open("/weights?part=3")
-    app.see(app.page.locator("[data-plot]"))
-    area = app.page.locator("[data-plot] .nsewdrag")
+    table = app.see(app.page.locator("[data-plot]").last)
+    area = table.locator(".nsewdrag")
     area.scroll_into_view_if_needed()
     plot = box(area)
     app.page.mouse.move(plot["x"] + 0.97 * plot["width"], plot["y"] + 0.05 * plot["height"])
-    expect(app.page.locator("[data-plot] .hoverlayer")).to_contain_text("input 1, neuron 2: −1.80")
+    expect(table.locator(".hoverlayer")).to_contain_text("input 1, neuron 2: −1.80")

@@ -9,16 +9,21 @@ from bnviz.claims.lesson import (
     STEPS,
     Step,
     fits,
+    placed,
+    read_guesses,
     read_predictions,
     reply,
     scenario_of,
+    write_guesses,
     write_predictions,
 )
+from bnviz.claims.reach import BIAS, COLUMNS, LANES, NORM, RIVER, SUM, WEIGHT
+from bnviz.core.columns import GROUPS, THREE, columns
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.batches import random_scenario
-from bnviz.inputs.link import HIDABLE, OPTIONS
+from bnviz.inputs.link import OPTIONS
 from bnviz.inputs.presets import PRESETS
 from tests.kinds import there
 
@@ -61,7 +66,97 @@ def test_every_answer_has_its_reply(step: Step) -> None:
     assert story.claim.endswith(".")
     assert story.why.endswith(".")
     assert step.notes
-    assert set(step.before) | set(step.hide) <= set(HIDABLE)
+
+
+def test_the_story_shows_what_it_has_reached_and_no_more() -> None:
+    first, last = STEPS[0], STEPS[-1]
+    assert first.before.terms == first.after.terms == {"a", "x", "x_hat"}
+    assert not first.after.river
+    assert last.after.terms == last.after.totals == COLUMNS
+    assert last.after.river == set(RIVER)
+    before = first.before
+    for step in STEPS:
+        for reach in (step.before, step.after):
+            assert reach.totals <= reach.terms
+            assert reach.river <= {LANES} or LANES in reach.river
+            assert not reach.river & {WEIGHT, BIAS} or {NORM, SUM} <= reach.river
+            # Nothing inside of the norm is seen before it is opened.
+            assert (NORM in reach.river) == (set(THREE) <= reach.terms)
+        assert step.before.terms <= step.after.terms
+        assert step.before.totals <= step.after.totals
+        assert step.before.river <= step.after.river
+        assert step.after.terms >= before.terms, "a column that was shown stays"
+        before = step.after
+        tabs = {min(i, 3) for i, (_, names) in enumerate(GROUPS) if step.before.terms & {*names}}
+        assert step.tab in tabs, "a phone opens a step on columns that it has"
+
+
+@pytest.mark.parametrize(
+    ("number", "asked"),
+    [(1, ["x_hat"]), (2, ["dx"]), (5, [*THREE]), (6, ["dweight"]), (8, ["dweight"]),
+     (9, ["dweight"])],
+)  # fmt: skip
+def test_no_sum_that_is_asked_for_is_there_before(number: int, asked: list[str]) -> None:
+    step = STEPS[number - 1]
+    assert not step.before.totals.intersection(asked)
+    assert step.after.totals.issuperset(asked)
+    assert not step.before.river & {WEIGHT, BIAS}
+    # The Σ lane has Σ∂L/∂x at its one end, and Σ①, Σ②, Σ③ on its way.
+    assert SUM not in step.before.river or not {"dx", *THREE}.intersection(asked)
+
+
+def test_the_products_are_not_there_before_the_weight_is_asked_for() -> None:
+    for step in STEPS[:7]:
+        assert "dweight" not in step.before.terms
+
+
+NUMBERS = [step for step in STEPS if step.number]
+
+
+def test_six_predictions_are_numbers() -> None:
+    assert [STEPS.index(step) + 1 for step in NUMBERS] == [1, 2, 4, 6, 8, 9]
+
+
+@pytest.mark.parametrize("step", NUMBERS, ids=lambda s: s.title)
+def test_a_bar_at_the_truth_is_right_and_its_column_adds_up_to_it(step: Step) -> None:
+    t = run(scenario_of(step))
+    number = there(step.number)
+    value, zero = number.total(t, step.view)
+    column = number.column(t, step.view)
+    assert column.shape == (6,)
+    assert value == pytest.approx(column.sum(), abs=1e-13)
+    assert abs(value) <= number.reach(t, step.view), "the truth is on the scale"
+    truth = step.truth(t, step.view)
+    assert number.near(t, step.view, 0.0 if zero else value) == truth
+    assert placed(step, t, step.view, 0.5).startswith("You put it at +0.50. It ends at ")
+
+
+def test_a_bar_elsewhere_is_what_people_take_for_the_sum() -> None:
+    t, view = run(PUZZLE), View()
+    c = columns(t, view)
+
+    def near(number: int, value: float) -> str:
+        return there(STEPS[number - 1].number).near(t, view, value)
+
+    assert near(1, 5.5) == "n"
+    assert near(1, float(PUZZLE.x[:, 0].sum())) == "x"
+    assert near(2, float(c.values["dx_hat"].sum()) + 0.1) == "direct"
+    assert near(2, -3.0) == "zero"  # on the other side of 0 it is nearer to 0
+    assert near(4, -float(t.dmean_direct[0])) == "minus"
+    assert [near(6, v) for v in (-0.1, 0.0, 2.0)] == ["minus", "zero", "plus"]
+    assert near(9, float(PUZZLE.dy[:, 0].sum())) == "beta"
+    shifted = run(PRESETS["shifted"].scenario)
+    for value, said in ((0.0, "same"), (-2.0, "same"), (12.0, "explodes")):
+        assert there(STEPS[7].number).near(shifted, view, value) == said
+
+
+def test_numbers_that_were_predicted_travel_in_the_url() -> None:
+    made = {0: -1.5, 3: 0.0, 8: 2e-05}
+    text = write_guesses(made)
+    assert read_guesses(text) == made
+    assert OPTIONS["guess"][1].fullmatch(text)
+    assert write_guesses({}) == ""
+    assert read_guesses("nan~inf~1~x~~-2") == {5: -2.0}  # steps 3 and 4 of these: none, no number
 
 
 def test_the_numbers_in_the_answers() -> None:
@@ -150,10 +245,10 @@ def test_a_residue_is_no_value() -> None:
     centred = PUZZLE.edit(dy=PUZZLE.dy - PUZZLE.dy.mean(axis=0))
     for s in (centred, SILENT):
         assert "The first term is 0 here too." in said(4, s)[3]
-        assert "direct path alone adds up to 0 already" in said(2, s)[3]
+        assert "Here the ∂L/∂x̂ add up to 0 already." in said(2, s)[3]
         assert "add up to 0 too" in said(2, s, "direct")[1]
         assert "the first is 0 too" in said(4, s, "minus")[1]
-    assert "+0.53" in said(2, PUZZLE)[3]
+    assert f"{(1.2 * PUZZLE.dy[:, 0]).sum():+.2f}" in said(2, PUZZLE)[3]
     assert "if mean and variance were constants" in said(2, PUZZLE, "direct")[1]
     assert "nothing would be left to cancel" in said(4, PUZZLE, "minus")[1]
     assert "−0.53: it stays" in said(4, PUZZLE)[3]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from mpmath import mp
 
-from bnviz.claims.ledger import tell
+from bnviz.claims.ledger import asked, tell
+from bnviz.claims.reach import ALL, BIAS, LANES, SUM, WEIGHT, Reach
 from bnviz.claims.river import Said, alt, say
 from bnviz.claims.surprise import SURPRISES
-from bnviz.core.columns import columns
+from bnviz.core.columns import Columns, columns
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
@@ -41,6 +42,7 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     if said.weight:
         yield "river weight", f"{said.weight.claim} | {said.weight.why}"
     yield "river alt", _repeats(alt(c, said), said, s.frozen)
+    yield from _left_out(c, said)
     if s.d:
         entry = _every_weight(c)[input][neuron]
         shown = "0" if entry["zero"] else number(float(entry["v"]), signed=True)
@@ -54,6 +56,15 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     for name, (_, title, words) in figures:
         yield f"title {name}", title
         yield f"alt {name}", words
+
+
+def _left_out(c: Columns, said: Said) -> Iterator[tuple[str, str]]:
+    """What is said where a link or a lesson leaves a part out."""
+    for river in ((LANES,), (LANES, SUM), {*ALL.river} - {BIAS, WEIGHT}):
+        yield "river alt", alt(c, said, Reach(river=frozenset(river)))
+    for hide in (["sums"], ["dW"]):
+        if question := asked(c, ALL.without(hide)):
+            yield "asked", f"{question.claim} {question.why}"
 
 
 def _repeats(whole: str, said: Said, frozen: bool) -> str:
@@ -510,6 +521,31 @@ rule("river weight", "nothing finite for the weight")(
 
 
 always("river alt", "It repeats what stands at the places, which is judged there.")
+
+
+rule("river alt", "The gradient flows from the loss back: @")(lambda e, words: "nan" not in words)
+_ENDS = "The gradient goes from ∂L/∂y, at the right, to ∂L/∂x, at the left, "
+for _lanes, _many in (("one lane", False), ("a lane for each of # samples", True)):
+    rule("river alt", f"{_ENDS}{_lanes}.")(
+        lambda e, n="1", many=_many: int(n) == e.n and (e.n > 1) == many
+    )
+    rule("river alt", f"{_ENDS}{_lanes}; at the left they add up to 0.")(
+        lambda e, n="1", many=_many: (
+            int(n) == e.n and (e.n > 1) == many and zero(sum_dx(e), e.bound)
+        )
+    )
+
+rule("asked", "What do the # ∂L/∂x add up to?")(lambda e, n: int(n) == e.n > 1)
+rule("asked", "What ∂L/∂x has a batch of one?")(lambda e: e.n == 1)
+rule("asked", "The gradients add up to 0. What does the weight get?")(
+    lambda e: zero(sum_dx(e), e.bound)
+)
+rule("asked", "What does the weight get?")(lambda e: not zero(sum_dx(e), e.bound / 4))
+always(
+    "asked",
+    "Predict it first: the sums are left out here.",
+    "Predict it first: ∂L/∂W is left out here.",
+)
 
 
 # ---- The notes under the sums, and the figures -----------------------------------------

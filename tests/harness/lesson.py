@@ -7,7 +7,7 @@ from functools import cache
 
 from mpmath import mp
 
-from bnviz.claims.lesson import STEPS, deep, fits, reply
+from bnviz.claims.lesson import STEPS, deep, fits, placed, reply
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
@@ -29,6 +29,8 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
             continue
         told = step.shown(t, view)
         yield f"lesson {i + 1}", f"{told.claim} {told.why}", e
+        if step.number:
+            yield f"placed {i + 1}", placed(step, t, view, 0.5), e
         for key in step.choices:
             right, said = reply(step, t, view, key)
             yield f"reply {i + 1}", said, e
@@ -48,6 +50,26 @@ def zero_or(e: Exact, text: str, value: object, bound: object) -> bool:
 def sum_x_hat(e: Exact) -> tuple[object, object]:
     return mp.fsum(e.x_hat), e.u * mp.fsum(map(abs, e.x_hat)) + 1e-300
 
+
+def sum_x_hat_upstream(e: Exact) -> tuple[object, object]:
+    return mp.fsum(e.g), e.u * mp.fsum(map(abs, e.g)) + 1e-300
+
+
+def _weight(e: Exact) -> tuple[object, object]:
+    return e.weight, e.weight_bound
+
+
+for _i, _of in {
+    1: sum_x_hat,
+    2: lambda e: (sum_dx(e), e.bound),
+    4: lambda e: (e.dvar * mp.fsum(e.away), e.bound),
+    6: _weight,
+    8: _weight,
+    9: _weight,
+}.items():
+    rule(f"placed {_i}", "You put it at +0.50. It ends at @")(
+        lambda e, v, of=_of: zero_or(e, v, *of(e))
+    )
 
 rule("right 1", "zero")(lambda e: zero(*sum_x_hat(e)))
 rule("right 2", "zero")(lambda e: zero(sum_dx(e), e.bound))
@@ -109,14 +131,14 @@ always("reply 1", "The mean was taken away, and with it the sum.")
 rule("lesson 2", "Σ∂L/∂x = @. ")(lambda e, v: zero_or(e, v, sum_dx(e), e.bound))
 rule(
     "lesson 2",
-    "Here the direct path alone adds up to 0 already. Where it does not, the paths through σ² and "
-    "μ bring it back to 0, for every loss and every upstream.",
-)(lambda e: zero(sum_g(e), e.bound))
+    "Here the ∂L/∂x̂ add up to 0 already. Where they do not, the way back through the norm takes "
+    "their sum away, for every loss and every upstream.",
+)(lambda e: zero(*sum_x_hat_upstream(e)))
 rule(
     "lesson 2",
-    "The direct path alone adds up to #. The paths through σ² and μ bring it back to 0, for every "
-    "loss and every upstream.",
-)(lambda e, v: shows(v, sum_g(e), e.bound))
+    "The ∂L/∂x̂ add up to #. The way back through the norm takes that away, for every loss and "
+    "every upstream.",
+)(lambda e, v: shows(v, *sum_x_hat_upstream(e)))
 rule(
     "reply 2",
     "Here the ∂L/∂x̂ add up to 0 too. Drag one ∂L/∂y: their sum moves, this one stays.",

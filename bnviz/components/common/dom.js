@@ -38,10 +38,13 @@ export function onKeys(element, act) {
 export const unbroken = (text) => text.replace(/\/(?=[∂√])/g, "/\u2060");
 
 // How formulas look, with their font; once for the page.
-const look = document.createElement("link");
-look.rel = "stylesheet";
-look.href = new URL("math.css", import.meta.url).href;
-document.head.append(look);
+// A page that carries it within itself says so.
+if (!document.querySelector("style[data-math]")) {
+  const look = document.createElement("link");
+  look.rel = "stylesheet";
+  look.href = new URL("math.css", import.meta.url).href;
+  document.head.append(look);
+}
 
 const parsed = new Map();
 

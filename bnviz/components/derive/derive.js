@@ -218,7 +218,7 @@ export class Walk {
       if (!small) return;
       setAttribute(small, "viewBox", `0 ${top} ${g.w} ${foot - top}`);
       small.replaceChildren();
-      for (const layer of ["strands", "drops", "ribbons"]) draw("use", { href: `#bnr-${layer}` }, small);
+      for (const layer of ["strands", "drops", "ribbons"]) draw("use", { href: `#${river.id}-${layer}` }, small);
       draw("line", { x1: 0, x2: g.w, y1: g.sum, y2: g.sum, class: "bnr-base" }, small);
       river.draped(small, step.lit, `bnd-lit-${at}`);
     });
@@ -248,7 +248,7 @@ export class Walk {
     this.drawShape(step);
     this.code.hidden = !step.code;
     setText(this.source, step.code);
-    this.running.draw(step.running, this.data);
+    this.running.draw(step.running, this.data, this.stage.river.id);
     this.drawTable(step);
     this.drawGraph();
     setText(this.said, "");

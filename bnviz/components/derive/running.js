@@ -23,7 +23,9 @@ export class Running {
     new ResizeObserver(() => this.place()).observe(this.root);
   }
 
-  draw(sum, { colors, rows }) {
+  // hatching: the name of the river's, which it borrows.
+  draw(sum, { colors, rows }, hatching) {
+    this.hatching = hatching;
     this.root.hidden = !sum;
     if (!sum) return;
     this.sum = sum;
@@ -62,7 +64,7 @@ export class Running {
       before = after;
     });
     points.push([END - 6, LINE, LINE - thick(before * u)]);
-    ribbon(pen, body, points, GREY, "url(#bnr-sum)");
+    ribbon(pen, body, points, GREY, `url(#${this.hatching}-sum)`);
     pen.draw("line", { x1: END - 6, x2: width - 4, y1: LINE, y2: LINE, class: "bnr-zero" }, body);
 
     // What each brings: a strand into it, solid for plus and hatched for minus.
@@ -74,7 +76,7 @@ export class Running {
       const edge = LINE - Math.max(0, partial[i] * u, (partial[i - 1] ?? 0) * u) - 2;
       const top = dense ? 20 : 36;
       if (value) {
-        const fill = value > 0 ? color : `url(#bnr-${this.colors[i] ? i : "sum"})`;
+        const fill = value > 0 ? color : `url(#${this.hatching}-${this.colors[i] ? i : "sum"})`;
         const from = Math.min(top, edge - 6);
         pen.draw("rect", { x: x - Math.max(1, wide) / 2, y: from, width: Math.max(1, wide), height: edge - from, fill, stroke: color, "stroke-width": 0.8 }, group);
       }

@@ -28,13 +28,15 @@ export class Ledger {
     this.pointed = null;
   }
 
-  update({ ledger, heads, tab, river, walk }) {
-    this.root.hidden = this.explain.hidden = !ledger || Boolean(walk);
-    if (this.root.hidden) return;
+  update({ ledger, heads, tab, river, first, table }) {
+    this.root.hidden = this.explain.hidden = !table;
+    if (!table) return;
     // Between the river and the table it serves both; without a river it stands below.
-    if (!river && this.explain.nextSibling === this.root) this.hidden.after(this.explain);
+    const below = !river || first === "ledger";
+    if (below && this.explain.nextSibling === this.root) this.root.after(this.explain);
     const terms = heads.map((group) => group.columns.map((column) => column.term));
-    const shape = JSON.stringify([ledger.rows, ledger.editable, ledger.neuron, ledger.input, terms]);
+    const totals = Object.keys(ledger.sums);
+    const shape = JSON.stringify([ledger.rows, ledger.editable, ledger.neuron, ledger.input, terms, totals]);
     this.data = ledger;
     this.heads = heads;
     if (tab !== this.opened) {
@@ -62,7 +64,7 @@ export class Ledger {
     this.sums = {};
     this.numbers = {};
     this.headCells = {};
-    this.columns = heads.flatMap((group, g) => group.columns.map((column) => ({ ...column, group: g })));
+    this.columns = heads.flatMap((group) => group.columns.map((column) => ({ ...column, group: group.tab, of: group })));
     this.byTerm = Object.fromEntries(this.columns.map((column) => [column.term, column]));
     this.buildTabs();
 
@@ -72,17 +74,17 @@ export class Ledger {
     const widths = make("colgroup", "", table);
     make("col", "bnl-narrow", widths);
     for (const { group } of this.columns) {
-      make("col", group > 2 ? "bnl-wide" : "", widths).dataset.group = this.tabOf(group);
+      make("col", group > 2 ? "bnl-wide" : "", widths).dataset.group = group;
     }
     const thead = make("thead", "", table);
     const groupRow = make("tr", "bnl-groups", thead);
     make("td", "", groupRow);
-    heads.forEach((group, g) => {
+    for (const group of heads) {
       const th = make("th", "bnl-first", groupRow, group.title);
       th.colSpan = group.columns.length;
       th.scope = "colgroup";
-      th.dataset.group = this.tabOf(g);
-    });
+      th.dataset.group = group.tab;
+    }
     const headRow = make("tr", "bnl-heads", thead);
     const corner = make("th", "", headRow);
     corner.scope = "col";
@@ -90,18 +92,18 @@ export class Ledger {
     const numberRow = make("tr", "bnl-numbers", thead);
     const one = make("th", "", numberRow, "same for all rows");
     one.scope = "row";
-    this.columns.forEach((column, c) => {
-      const first = c === 0 || this.columns[c - 1].group !== column.group ? " bnl-first" : "";
+    this.columns.forEach((column) => {
+      const first = this.isFirst(column) ? " bnl-first" : "";
       const th = make("th", first, headRow);
       th.scope = "col";
-      th.dataset.group = this.tabOf(column.group);
+      th.dataset.group = column.group;
       th.title = column.sentence;
       setMath(make("span", "bnl-symbol", th), column.math);
       const short = make("span", "bnl-short", th, this.data.shorts[column.term] ?? column.short);
       if (column.rule) setMath(short, column.rule);
       this.headCells[column.term] = th;
       const td = make("td", first, numberRow);
-      td.dataset.group = this.tabOf(column.group);
+      td.dataset.group = column.group;
       this.numbers[column.term] = { td, value: null };
       if (column.number) {
         setMath(make("span", "", td), column.number);
@@ -119,10 +121,22 @@ export class Ledger {
       for (const column of this.columns) this.buildCell(tr, column, r, sample, colors[r]);
     });
 
+    this.buildSums(table);
+    this.rove((this.sums.dx ?? this.cells[this.columns.at(-1).term][0]).td);
+    if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  // The row of sums, as far as they are shown.
+  buildSums(table) {
+    if (!Object.keys(this.data.sums).length) return;
     const foot = make("tr", "", make("tfoot", "", table));
     const sigma = make("th", "", foot, "Σ");
     sigma.scope = "row";
     for (const column of this.columns) {
+      if (!this.data.sums[column.term]) {
+        this.place(foot, column, "");
+        continue;
+      }
       const td = this.place(foot, column, `${column.term}:sum`);
       td.dataset.sum = column.term;
       td.tabIndex = -1;
@@ -135,14 +149,15 @@ export class Ledger {
       };
       this.watch(td, { sum: column.term });
     }
-    this.rove(this.sums.dx.td);
-    if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  isFirst(column) {
+    return column.term === column.of.columns[0].term;
   }
 
   place(tr, column, key) {
-    const c = this.columns.indexOf(column);
-    const td = make("td", c === 0 || this.columns[c - 1].group !== column.group ? "bnl-first" : "", tr);
-    td.dataset.group = this.tabOf(column.group);
+    const td = make("td", this.isFirst(column) ? "bnl-first" : "", tr);
+    td.dataset.group = column.group;
     td.dataset.key = key;
     return td;
   }
@@ -182,30 +197,26 @@ export class Ledger {
   }
 
   // On a phone the groups are shown one at a time; the two results stay in sight.
-  tabOf(group) {
-    return Math.min(group, 3);
-  }
-
   buildTabs() {
     this.tabs.replaceChildren();
-    const titles = this.heads.map((group) => group.title);
-    const names = [titles[0], titles[1], "Paths", "Result"];
-    names.forEach((name, index) => {
-      const button = make("button", "bns-button", this.tabs, name);
+    const names = { 2: "Paths", 3: "Result" };
+    for (const { tab, title } of this.heads) {
+      if (this.tabs.lastChild?.tab === tab) continue;
+      const button = make("button", "bns-button", this.tabs, names[tab] ?? title);
       button.type = "button";
+      button.tab = tab;
       button.onclick = () => {
-        this.tab = index;
+        this.tab = tab;
         this.drawTabs();
       };
-    });
+    }
     this.drawTabs();
   }
 
   drawTabs() {
     setAttribute(this.root, "data-tab", this.tab);
-    [...this.tabs.children].forEach((button, index) =>
-      setAttribute(button, "aria-pressed", index === this.tab),
-    );
+    this.tabs.hidden = this.tabs.children.length < 2;
+    for (const button of this.tabs.children) setAttribute(button, "aria-pressed", button.tab === this.tab);
   }
 
   // ---- Drawing -----------------------------------------------------------------
@@ -222,6 +233,7 @@ export class Ledger {
   draw() {
     const { data, root } = this;
     setAttribute(root, "data-hide", data.hide);
+    setAttribute(root, "data-columns", this.columns.length);
     setText(this.hidden, data.hidden);
     for (const name of ["n", "gamma", "eps", "neuron", "input"]) {
       setAttribute(root, `data-${name}`, data[name]);
@@ -243,7 +255,7 @@ export class Ledger {
           this.stage.hold.describe(cell.focus, values[r], text, this.scales[term]);
         }
       });
-      this.drawSum(term);
+      if (data.sums[term]) this.drawSum(term);
       const known = data.numbers[term];
       if (known) {
         const { td, value } = this.numbers[term];
@@ -278,8 +290,9 @@ export class Ledger {
   drawResults() {
     const { dx, dweight } = this.data.sums;
     this.results.replaceChildren();
-    const shown = [[this.byTerm.dx.symbol, "dx", dx]];
-    if (this.byTerm.dweight) shown.push([this.byTerm.dweight.total, "dweight", dweight]);
+    const shown = [];
+    if (dx) shown.push([this.byTerm.dx.symbol, "dx", dx]);
+    if (dweight) shown.push([this.byTerm.dweight.total, "dweight", dweight]);
     for (const [symbol, term, sum] of shown) {
       const box = make("span", "bnl-sum", this.results);
       box.dataset.tone = sum.tone;
@@ -357,7 +370,7 @@ export class Ledger {
   }
 
   drawExplanation() {
-    const what = this.pointed ?? { term: "dx", r: this.data.rows.indexOf(this.data.spotlight) };
+    const what = this.pointed ?? { term: this.data.told, r: this.data.rows.indexOf(this.data.spotlight) };
     // The same cell as before: only its numbers are new, and the formula stands.
     const same = JSON.stringify([what, this.pointed === null, this.shape]);
     if (same === this.explained && !what.sum) {
@@ -369,7 +382,7 @@ export class Ledger {
       lit.classList.remove("bnl-lit", "bnl-here");
     }
     this.explain.replaceChildren();
-    if (what.sum && this.byTerm[what.sum]) this.explainSum(what.sum);
+    if (this.data.sums[what.sum]) this.explainSum(what.sum);
     else if (this.cells[what.term]?.[what.r]) this.explainCell(this.byTerm[what.term], what.r);
   }
 
@@ -431,12 +444,13 @@ export class Ledger {
     event.preventDefault();
     const rows = this.data.rows.length;
     const r = (what.sum ? rows : what.r) + move[0];
+    const last = (term) => (this.sums[term] ? rows : rows - 1);
     let c = this.columns.findIndex((column) => column.term === (what.sum ?? what.term));
     do {
       c += move[1];
     } while (this.columns[c] && move[1] && !this.headCells[this.columns[c].term].offsetParent);
     const column = this.columns[c];
-    if (!column || r < 0 || r > rows) return;
+    if (!column || r < 0 || r > last(column.term)) return;
     const target = r === rows ? this.sums[column.term].td : this.cells[column.term][r].focus;
     target.focus();
   }

@@ -60,16 +60,14 @@ export class Lever {
   update({ lever, formulas, ledger }) {
     this.root.hidden = !lever;
     if (!lever) return;
-    // Beside a ledger it is what the table adds up to, and stands below it.
-    if (ledger && this.root.nextElementSibling) this.stage.root.append(this.root);
     const before = this.data;
     this.data = lever;
     this.formulas = formulas;
     this.editable = lever.editable;
     setAttribute(this.root, "data-mark", lever.mark);
     setAttribute(this.root, "data-steps", lever.taken);
-    setAttribute(this.root, "data-turn", lever.turn.v);
-    setAttribute(this.root, "data-lift", lever.lift.v);
+    setAttribute(this.root, "data-turn", lever.turn?.v ?? "");
+    setAttribute(this.root, "data-lift", lever.lift?.v ?? "");
     this.drawControls();
     this.drawHandles();
     const same = before && before.slope === lever.slope && before.offset === lever.offset;
@@ -109,7 +107,7 @@ export class Lever {
   drawControls() {
     const { data } = this;
     // What a link leaves out is not there for a screen reader either.
-    if (!this.editable.length) this.controls.remove();
+    if (!this.editable.length || !data.turn) this.controls.remove();
     else if (!this.controls.isConnected) this.caption.after(this.controls);
     this.step.disabled = data.taken >= data.most.steps;
     this.flat.disabled = !data.taken;
@@ -174,19 +172,19 @@ export class Lever {
     const span = to - from || 1;
     const w = width;
     const left = narrow ? 14 : 24;
-    const right = narrow ? w - 14 : Math.round(w * 0.64);
+    const right = narrow ? w - 14 : Math.round(w * (data.turn ? 0.64 : 0.98));
     const room = narrow ? 116 : 158;
     const zero = narrow ? 138 : 186;
     const rod = data.moved.map((_, i) => this.rod.moved[i]);
     const pushes = data.pushes.map(real);
     const most = Math.max(...pushes.map((p, i) => Math.max(Math.abs(p + rod[i]), Math.abs(rod[i]))));
-    const stacks = [data.lift, data.turn].flatMap(({ up, down }) => [real(up), -real(down)]);
+    const stacks = [data.lift, data.turn].filter(Boolean).flatMap(({ up, down }) => [real(up), -real(down)]);
     const tall = narrow ? 60 : 92;
     const px = (right - left - 40) / (span * 1.06);
     const axis = zero + room + (narrow ? 34 : 38);
     return {
       w, narrow, left, right, zero, axis, room, tall,
-      h: narrow ? axis + 340 : Math.max(axis + 64, 446),
+      h: narrow ? axis + (data.turn ? 340 : 60) : Math.max(axis + 64, 446),
       u: most > 0 && Number.isFinite(most) ? room / most : 1,
       us: tall / (Math.max(...stacks) || 1),
       px,
@@ -204,7 +202,7 @@ export class Lever {
     setAttribute(svg, "width", g.w);
     setAttribute(svg, "height", g.h);
     setAttribute(svg, "aria-label", data.alt);
-    const shape = JSON.stringify([width, data.colors, this.formulas?.lift]);
+    const shape = JSON.stringify([width, data.colors, this.formulas?.lift, !data.turn]);
     if (shape !== this.drawn) {
       this.drawn = shape;
       svg.replaceChildren();
@@ -218,8 +216,10 @@ export class Lever {
     this.pen.begin(this.body);
     this.drawAxis();
     this.drawRod();
-    this.drawStack("lift", data.lift);
-    this.drawStack("turn", data.turn);
+    if (data.turn) {
+      this.drawStack("lift", data.lift);
+      this.drawStack("turn", data.turn);
+    }
     this.pen.end();
     for (const { element, term, r } of this.grips) this.placeGrip(element, term, r);
   }
@@ -257,7 +257,7 @@ export class Lever {
     const { g } = this;
     this.math("a", g.right + (g.narrow ? -8 : 6), g.axis + (g.narrow ? 22 : 0), g.narrow ? "end" : "start");
     this.plates = {};
-    for (const name of ["lift", "turn"]) {
+    for (const name of this.data.turn ? ["lift", "turn"] : []) {
       const { card } = this.at(name);
       this.plates[name] = this.math(name, card.x + card.w / 2, card.y + 54, "middle");
     }

@@ -50,9 +50,35 @@ function show(plot, picture) {
   plot.title.textContent = picture.title;
   plot.save.setAttribute("aria-label", `Save as SVG: ${picture.title}`);
   plot.picture.setAttribute("aria-label", picture.alt);
-  plot.picture.style.height = `${picture.figure.layout.height}px`;
+  size(plot);
   plot.due = true;
-  if (!plot.seen) sight(plot);
+  if (!plot.seen) {
+    sight(plot);
+    new ResizeObserver(() => resized(plot)).observe(plot.root);
+  }
+  plan(plot);
+}
+
+// Plotly knows no zoom, and would look for the pointer elsewhere: on a page that is zoomed the
+// picture is not, and is drawn larger instead.
+function size(plot) {
+  plot.zoom = plot.root.currentCSSZoom ?? 1;
+  // What needs more width than a phone has is scrolled there, by keys too.
+  const least = (plot.figure.layout.meta?.least ?? 0) * plot.zoom;
+  plot.picture.style.minWidth = least ? `${least}px` : "";
+  plot.frame.tabIndex = least > plot.frame.clientWidth * plot.zoom ? 0 : -1;
+  plot.picture.style.zoom = 1 / plot.zoom;
+  plot.picture.style.height = `${plot.figure.layout.height * plot.zoom}px`;
+  plot.width = plot.picture.clientWidth;
+}
+
+// A figure may be drawn before the column that it stands in has its width: then once more.
+function resized(plot) {
+  if (!plot.figure || !plot.root.isConnected) return;
+  const { zoom, width } = plot;
+  size(plot);
+  if (Math.abs(zoom - plot.zoom) < 1e-3 && Math.abs(width - plot.width) < 1) return;
+  plot.due = true;
   plan(plot);
 }
 
@@ -93,13 +119,16 @@ function build(parent) {
   const title = document.createElement("figcaption");
   const picture = document.createElement("div");
   picture.setAttribute("role", "img");
+  const frame = document.createElement("div");
+  frame.className = "bnp-frame";
+  frame.append(picture);
   const save = document.createElement("button");
   save.className = "bnp-save";
   save.type = "button";
   save.textContent = "SVG";
-  root.append(title, save, picture);
+  root.append(title, save, frame);
   parent.append(root);
-  const plot = { root, title, picture, save, planned: false, due: false };
+  const plot = { root, title, frame, picture, save, planned: false, due: false };
   built.add(plot);
   save.onclick = () => download(plot);
   return plot;
@@ -131,16 +160,17 @@ async function draw(plot) {
   plot.due = false;
   if (Plotly && plot.picture.isConnected) {
     const { data, layout } = plot.figure;
-    await Plotly.react(plot.picture, data, themed(layout, plot.root), {
+    size(plot);
+    const width = plot.width;
+    await Plotly.react(plot.picture, data, { ...themed(layout, plot.root, plot.zoom), width }, {
       displayModeBar: false,
-      responsive: true,
     });
   }
   plan(plot);
 }
 
 // The colours of the page, light or dark.
-function themed(layout, element) {
+function themed(layout, element, zoom = 1) {
   const style = getComputedStyle(element);
   const rule = style.getPropertyValue("--st-border-color").trim();
   const ink = style.color;
@@ -157,5 +187,20 @@ function themed(layout, element) {
     if (axis.exponentformat === "power") axis.tickfont = { size: 10.5, ...axis.tickfont };
     themedLayout[name] = axis;
   }
-  return themedLayout;
+  if (zoom === 1) return themedLayout;
+  const times = (part) => Object.fromEntries(Object.entries(part).map(([name, size]) => [name, size * zoom]));
+  const font = (part) => part && { ...part, size: (part.size ?? 13) * zoom };
+  for (const name of Object.keys(themedLayout).filter((key) => /^[xy]axis/.test(key))) {
+    const axis = themedLayout[name];
+    const title = axis.title && { ...axis.title, font: font(axis.title.font) };
+    themedLayout[name] = { ...axis, title, tickfont: font(axis.tickfont) };
+  }
+  return {
+    ...themedLayout,
+    height: layout.height * zoom,
+    margin: times(layout.margin ?? {}),
+    font: font(themedLayout.font),
+    legend: layout.legend && { ...layout.legend, font: font(layout.legend.font ?? {}) },
+    annotations: layout.annotations?.map((note) => ({ ...note, font: font(note.font) })),
+  };
 }

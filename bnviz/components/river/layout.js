@@ -25,21 +25,33 @@ const STATIONS = {
   end: 1,
 };
 
-function wide(width, count) {
+// What there is to the left of ∂L/∂x, and below the lanes, goes with the parts that are shown.
+function shown({ parts }) {
+  const has = (part) => parts.includes(part);
+  return { piles: has("weight") || has("bias"), weight: has("weight"), sum: has("sum"), norm: has("norm") };
+}
+
+function wide(width, count, parts) {
   const w = Math.max(860, Math.min(1240, width));
-  const left = 150 + ((w - 860) / 380) * 120;
+  const left = parts.piles ? 150 + ((w - 860) / 380) * 120 : 8;
+  const end = parts.piles ? 1 : 0.69;
   const x = {};
-  for (const [name, share] of Object.entries(STATIONS)) x[name] = w - 16 - share * (w - 16 - left);
+  for (const [name, share] of Object.entries({ ...STATIONS, end })) {
+    x[name] = w - 16 - (share / end) * (w - 16 - left);
+  }
   x.mouth = Math.min(x.mouth, w - 66);
   const top = 138;
   const base = 478;
   // Few lanes lie further apart, and may be thicker.
   const pitch = count > 1 ? Math.min({ 2: 130, 3: 92, 4: 70 }[count] ?? 56, 250 / (count - 1)) : 0;
   const first = { 1: top + 100, 2: top + 50, 3: top + 22 }[count] ?? top;
+  const low = first + pitch * Math.max(0, count - 1) + (pitch || 90) * 0.62;
+  const said = parts.norm ? 126 : 78;
   return {
+    low,
     phone: false,
     w,
-    h: base + 126,
+    h: parts.piles ? base + 126 : parts.sum ? base + said : low + 50,
     x,
     band: { gate: 13, var: 40, mean: 40, turn: 20 },
     node: { y: 26, r: 20 },
@@ -57,32 +69,37 @@ function wide(width, count) {
   };
 }
 
-function phone(count) {
+// On a phone; without the piles what is left is as wide as the screen.
+const PHONE = {
+  label: 361,
+  mouth: 318,
+  dy: 293,
+  gate: 266,
+  dx_direct: 242,
+  var: 208,
+  dx_via_var: 176,
+  mean: 148,
+  dx: 118,
+  drop: 226,
+  pill: 70,
+  turn: 38,
+  dweight: 18,
+  end: 4,
+};
+
+function phone(count, parts) {
   const pitch = count > 1 ? Math.min(56, Math.max(22, 420 / (count - 1))) : 0;
   const first = 140;
   const last = first + (count > 1 ? pitch * (count - 1) : 20);
   const sum = last + 76;
   const base = sum + 128;
+  const low = last + (pitch || 56) * 0.62;
   return {
+    low,
     phone: true,
     w: 374,
-    h: base + 136,
-    x: {
-      label: 361,
-      mouth: 318,
-      dy: 293,
-      gate: 266,
-      dx_direct: 242,
-      var: 208,
-      dx_via_var: 176,
-      mean: 148,
-      dx: 118,
-      drop: 226,
-      pill: 70,
-      turn: 38,
-      dweight: 18,
-      end: 4,
-    },
+    h: parts.piles ? base + 136 : parts.sum ? sum + 40 : low + 8,
+    x: parts.piles ? PHONE : Object.fromEntries(Object.entries(PHONE).map(([name, x]) => [name, 361 - (361 - x) * 1.22])),
     band: { gate: 6, var: 17, mean: 17, turn: 7 },
     node: { y: 34, r: 15 },
     equation: 92,
@@ -160,7 +177,8 @@ export function layout(width, river) {
   const { lanes, rest, batch, piles, moved } = river;
   const all = (term) => [...(lanes[term] ?? []), ...(rest ? [rest[term] ?? 0] : [])];
   const count = river.rows.length + (rest ? 1 : 0);
-  const g = width < 560 ? phone(count) : wide(width, count);
+  const parts = shown(river);
+  const g = width < 560 ? phone(count, parts) : wide(width, count, parts);
   const fits = (room, values) => room / Math.max(size(values), 1e-300);
   const u = Math.min(
     fits(g.room * 0.54, [...all("dx_direct"), ...all("after_var"), ...all("dx")]),

@@ -12,10 +12,17 @@ const PASS_MS = 6000; // one pass of the chevrons
 const GREY = "var(--bnr-sum)";
 const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"]; // sample colours that want dark letters
 
+let count = 0;
+
 export class River {
-  constructor(stage) {
+  // small: a picture among others, of lanes, strands and piles alone.
+  constructor(stage, { small = false } = {}) {
     this.stage = stage;
-    this.root = make("figure", "bnr", stage.root);
+    this.small = small;
+    count += 1;
+    this.id = `bnr${count}`; // of its hatching: another river on the page has its own
+    this.grey = `url(#${this.id}-sum)`;
+    this.root = make("figure", small ? "bnr bnr-small-one" : "bnr", stage.root);
     this.root.setAttribute("data-river", "");
     this.svg = draw("svg", { role: "img" }, this.root);
     this.pen = new Pen();
@@ -61,16 +68,21 @@ export class River {
     if (!this.given || !width) return;
     this.data = { ...this.given, ...this.along?.river };
     const held = this.stage.hold.gesture && this.g && this.drawnAt === width;
-    if (!held) this.g = layout(width, this.data); // the scale stands while a hand holds something
+    // The scale stands while a hand holds something.
+    if (!held) this.g = layout(this.small ? 1000 : width, this.data);
     if (this.along && !this.g.phone) this.g.h = this.g.base + 86; // the step says what stands below
     this.drawnAt = width;
     this.root.classList.toggle("bnr-phone", this.g.phone);
     const { svg, g } = this;
-    setAttribute(svg, "viewBox", `0 0 ${g.w} ${g.h}`);
+    this.has = Object.fromEntries(this.data.parts.map((part) => [part, true]));
+    setAttribute(this.root, "data-parts", this.data.parts.join(" "));
+    const top = this.has.norm || g.phone ? 0 : 46; // over a closed norm stands nothing
+    const high = this.small ? g.base + 64 : g.h;
+    setAttribute(svg, "viewBox", `0 ${this.small ? 84 : top} ${g.w} ${high - (this.small ? 84 : top)}`);
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
-    const { frozen, a, weights, colors } = this.data;
-    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, weights.length, g.x, colors]);
+    const { frozen, a, weights, colors, parts } = this.data;
+    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, weights.length, g.x, colors, parts]);
     const anew = shape !== this.shape;
     if (anew) {
       svg.replaceChildren();
@@ -78,35 +90,41 @@ export class River {
       this.body = draw("g", {}, svg);
       this.heads = draw("g", {}, svg);
       this.veil = draw("g", { class: "bnr-veil" }, svg);
-      hatch(this.defs, "bnr-sum", GREY);
-      colors.forEach((color, r) => hatch(this.defs, `bnr-${r}`, color));
+      hatch(this.defs, `${this.id}-sum`, GREY);
+      colors.forEach((color, r) => hatch(this.defs, `${this.id}-${r}`, color));
     }
     this.shape = shape;
     this.list = this.lanesOf();
     const { body } = this;
     this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    const layer = (name) => [name, this.pen.draw("g", { id: `bnr-${name}` }, body)];
+    const layer = (name) => [name, this.pen.draw("g", { id: `${this.id}-${name}` }, body)];
     this.layers = Object.fromEntries(names.map(layer));
     this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
-    if (!this.data.frozen) {
+    if (!this.data.frozen && this.has.norm) {
       this.drawStrands("var", "dx_via_var");
       this.drawStrands("mean", "dx_via_mean");
     }
-    this.drawSum();
+    if (this.has.sum) this.drawSum();
+    if (!this.has.norm) this.drawBox();
     this.drawPiles();
-    if (anew) this.drawHeads();
-    this.drawAtHeads();
-    this.drawNumbers();
-    this.drawSaid();
-    this.drawWeights();
+    if (this.small) for (const lane of this.list) this.label(lane);
+    else this.drawWords(anew);
     this.pen.end();
     this.veil.replaceChildren();
     if (this.along) this.draped(this.veil, this.along.lit, "bnr-lit");
     this.light(this.pointed);
     if (this.along) this.stage.walk.follow(this);
+  }
+
+  drawWords(anew) {
+    if (anew) this.drawHeads();
+    this.drawAtHeads();
+    this.drawNumbers();
+    this.drawSaid();
+    this.drawWeights();
   }
 
   // What is not lit lies under a veil of paper; the names of two on one page must differ.
@@ -126,13 +144,13 @@ export class River {
     const list = rows.map((row, r) => {
       const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, real(values[r])]));
       return {
-        row, r, v, color: colors[r], pattern: `url(#bnr-${r})`, name: String(row + 1),
+        row, r, v, color: colors[r], pattern: `url(#${this.id}-${r})`, name: String(row + 1),
         a: a ? real(a[r]) : null, deviation: real(deviation[r]),
       };
     });
     if (rest) {
       const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, real(value)]));
-      list.push({ row: null, v, color: GREY, pattern: "url(#bnr-sum)", name: `+${others}`, a: null });
+      list.push({ row: null, v, color: GREY, pattern: this.grey, name: `+${others}`, a: null });
     }
     list.forEach((lane, i) => {
       lane.y = this.g.first + i * this.g.pitch;
@@ -168,12 +186,27 @@ export class River {
         { x: g.x[name] - g.band[name], y: g.first - g.room * 0.62, width: 2 * g.band[name], height: end - g.first + g.room * 0.62, rx: 8, class: "bnr-station" },
         this.layers.back,
       );
-    band("gate", g.sum + 8);
-    band("var", g.sum + 8);
-    band("mean", g.sum + 8);
+    const low = this.has.sum ? g.sum + 8 : last + g.room * 0.62;
+    if (this.has.norm) for (const name of ["gate", "var", "mean"]) band(name, low);
     if (this.data.a) band("turn", last + g.room * 0.5);
+    if (!this.has.sum) return;
     const rule = g.sum - Math.max(40, g.caps.sum + 4);
     this.pen.draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+  }
+
+  // Before the story has opened the norm: what happens in it is not seen.
+  drawBox() {
+    const { g } = this;
+    const { from, to } = this.inside;
+    const [top, end] = [g.first - g.room * 0.62, this.has.sum ? g.sum + 12 : g.low];
+    const place = { x: from, y: top, width: to - from, height: end - top, rx: 10 };
+    this.pen.draw("rect", { ...place, class: "bnr-closed" }, this.layers.marks);
+    this.text((from + to) / 2, (top + end) / 2, "the norm", "bnr-card bnr-quiet");
+  }
+
+  get inside() {
+    const { g } = this;
+    return { from: g.x.mean - g.band.mean, to: g.x.gate + g.band.gate };
   }
 
   // Where a lane has to be measured: at its mouth, and often in the bands where it changes.
@@ -221,7 +254,7 @@ export class River {
       }
       x += group === minus ? apart : 0;
     }
-    if (station === "mean" && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
+    if (station === "mean" && this.has.sum && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
       this.drawSumStrand(term);
     }
   }
@@ -253,7 +286,7 @@ export class River {
     const top = edge - 22;
     const x = g.x.mean + g.band.mean - width / 2 - 3;
     const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
-    const fill = value > 0 ? GREY : "url(#bnr-sum)";
+    const fill = value > 0 ? GREY : this.grey;
     this.pen.draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
     const head = width / 2 + 4;
     this.pen.draw("path", { d: `M${x - head} ${edge - 5}L${x} ${edge + 2}L${x + head} ${edge - 5}Z`, fill: GREY }, group);
@@ -265,13 +298,16 @@ export class River {
     for (const term of Object.keys(v)) if (!Number.isFinite(v[term])) v[term] = 0;
     // What is zero by its sum is drawn as zero, not as what rounding left.
     if (data.zero.dx) v.dx = 0;
-    const end = g.phone ? g.x.end : g.x.drop + 30;
+    const end = this.has.bias && !g.phone ? g.x.drop + 30 : g.x.end;
     const points = [];
     for (const x of this.samples(end)) points.push([x, g.sum, g.sum - this.height(v, x)]);
     points.push([end, g.sum, g.sum - this.height(v, end)]);
-    ribbon(this.pen, layers.ribbons, points, GREY, "url(#bnr-sum)");
+    ribbon(this.pen, layers.ribbons, points, GREY, this.grey);
     if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
-    this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    if (!g.phone || this.has.bias || this.has.weight) {
+      this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+    }
+    if (this.small) return;
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
@@ -280,10 +316,10 @@ export class River {
       this.text(x, y, content, cls, "middle", group);
     };
     under("dy", g.x.dy, v.dy, "bnr-num bnr-b");
-    under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
-    if (!g.phone) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
-    if (!g.phone) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
-    under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
+    if (this.has.norm) under("dx_direct", g.x.dx_direct, v.dx_direct, "bnr-num bnr-b");
+    if (!g.phone && this.has.norm) under("dx_via_var", g.x.var, v.dx_via_var, "bnr-num bnr-quiet", true);
+    if (!g.phone && this.has.norm) under("dx_via_mean", g.x.mean, v.dx_via_mean, "bnr-num bnr-quiet", true);
+    if (this.has.norm) under("after_var", g.x.dx_via_var, v.after_var, "bnr-num bnr-b");
     under("dx", g.x.dx, v.dx, `bnr-num bnr-b${data.zero.dx ? " bnr-green" : data.leaks ? " bnr-leak-text" : ""}`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnr-card bnr-b");
   }
@@ -296,8 +332,10 @@ export class River {
 
   drawPiles() {
     const { g, data } = this;
-    this.bias = this.pile("dx", g.bias, g.u);
-    if (!g.phone) this.drawDrops();
+    if (this.has.bias) {
+      this.bias = this.pile("dx", g.bias, g.u);
+      if (!g.phone) this.drawDrops();
+    }
     if (data.piles.weight) {
       this.pileW = this.pile("dweight", g.weight, g.by);
       if (g.phone) this.drawGather();
@@ -306,7 +344,7 @@ export class River {
       if (!data.zero.dweight && Number.isFinite(total)) {
         const high = Math.max(1.5, Math.abs(total) * g.by);
         const above = total > 0 ? g.base - high - 6 : g.base - 6;
-        if (!g.phone) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
+        if (!g.phone && !this.small) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
         this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
       }
     }
@@ -336,7 +374,7 @@ export class River {
       const fill = lane.v[term] > 0 ? lane.color : lane.pattern;
       const stroke = lane.v[term] > 0 ? "var(--bnr-paper)" : lane.color;
       this.pen.draw("rect", { x, y, width, height: high, fill, stroke, "stroke-width": 0.8 }, group);
-      if (high >= 13) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
+      if (high >= 13 && !this.small) this.badge(group, x + width / 2, y + high / 2 + 4.5, lane, lane.v[term] < 0);
     }
     return { blocks, up, down };
   }
@@ -412,7 +450,7 @@ export class River {
     const { g, data } = this;
     const parent = this.layers.heads;
     const quiet = (x, y, content, anchor) => this.text(x, y, content, "bnr-small bnr-quiet", anchor, parent);
-    for (const [name, letters, said, gradient] of [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
+    for (const [name, letters, said, gradient] of !this.has.norm ? [] : [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
       this.math(letters, x, g.node.y, "bnr-large");
@@ -426,25 +464,41 @@ export class River {
     const aside = g.narrow ? 10 : 0;
     this.math("dx", g.phone ? g.x.dx : g.x.dx - 14 - aside, y, g.phone ? "bnr-tight" : "");
     if (g.phone) {
-      this.math("times_a", g.x.pill, y);
+      if (data.a) this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
-      for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
+      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
         this.text(x, y + 4, mark, "bnr-say", "middle", parent);
       }
       return;
     }
-    this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
-    const dy = Math.max(g.x.dy, g.x.gate + 58); // beside the gate's pill, where there is little room
-    this.math("dy", dy, g.node.y);
-    if (!g.narrow) quiet(g.w, g.node.y - 8, "from the loss", "end");
-    draw("path", { d: `M${g.w} ${g.node.y + 2}H${dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
+    if (this.has.norm) this.math("gate", g.x.gate, g.node.y + 38, "bnr-tight bnr-muted");
+    const loss = this.has.norm ? g.node.y : y;
+    // Beside the gate's pill, where there is little room.
+    const dy = this.has.norm ? Math.max(g.x.dy, g.x.gate + 58) : g.x.dy;
+    this.math("dy", dy, loss);
+    if (!g.narrow) quiet(g.w, loss - 8, "from the loss", "end");
+    draw("path", { d: `M${g.w} ${loss + 2}H${dy + 26}m7 -5l-7 5 7 5`, class: "bnr-dir" }, parent);
     if (data.a) {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
       quiet(half, g.equation + 8, "its own input");
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
-    // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
+    if (this.has.norm) this.drawEquation(sign, quiet, aside);
+    if (this.has.bias && !this.along) this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
+    if (data.piles.weight && !this.along) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
+    if (data.weights.length) {
+      quiet(0, 13, "all of", "start");
+      this.math("dweight", 38, 9, "bnr-tight", "start");
+    }
+    if (g.narrow || !this.has.weight) return;
+    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
+  }
+
+  // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
+  drawEquation(sign, quiet, aside) {
+    const { g, data, heads: parent } = this;
+    const y = g.equation;
     sign(g.x.dx + 12 - aside, "=");
     sign(g.x.mean + 46, "+");
     sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
@@ -452,21 +506,12 @@ export class River {
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     if (!g.narrow && !this.along) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
-    if (!this.along) {
-      this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
-      if (data.piles.weight) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
-    }
-    if (data.weights.length) {
-      quiet(0, 13, "all of", "start");
-      this.math("dweight", 38, 9, "bnr-tight", "start");
-    }
-    if (g.narrow) return;
-    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
   }
 
   // The numbers at the heads, and the gate that one takes hold of.
   drawAtHeads() {
     const { g, data } = this;
+    if (!this.has.norm) return;
     const { dvar, dmean, gate, each } = data.numbers;
     this.knob("gamma", 0, g.x.gate + (g.phone ? 8 : 0), g.node.y, `× ${short(gate)}`, true);
     if (g.narrow && !(this.along && !g.phone)) return;
@@ -505,14 +550,16 @@ export class River {
       const { v } = lane;
       this.label(lane);
       this.onLane(lane, "dy", g.x.dy, this.height(v, g.x.dy), "bnr-num");
-      this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
-      this.onLane(lane, "after_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num");
-      if (!data.frozen && !g.dense) this.change(lane);
+      if (this.has.norm) {
+        this.onLane(lane, "dx_direct", g.x.dx_direct, this.height(v, g.x.dx_direct), "bnr-num");
+        this.onLane(lane, "after_var", g.x.dx_via_var, this.height(v, g.x.dx_via_var), "bnr-num");
+        if (!data.frozen && !g.dense) this.change(lane);
+      }
       this.onLane(lane, "dx", g.x.dx, this.height(v, g.x.dx), strong);
       if (v.dweight !== undefined) {
         this.onLane(lane, "dweight", g.phone ? g.x.dweight + 4 : g.x.dweight, v.dweight * g.by, strong);
       }
-      if (!data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
+      if (this.has.norm && !data.frozen && !g.phone && lane.row !== null && !g.dense) this.gauge(lane);
       if (lane.row === null) continue;
       const edge = lane.y - v.dy * g.mouth;
       out = !out && edge - lastEdge < 25 ? 1 : 0;
@@ -540,15 +587,15 @@ export class River {
 
   label(lane) {
     const { g } = this;
-    const r = Math.min(11, (g.pitch || 30) / 2 - 0.5);
+    const r = Math.min(this.small ? 18 : 11, (g.pitch || 30) / 2 - 0.5);
     const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
     const group = this.pen.draw("g", choose, this.layers.words);
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
       return;
     }
-    this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r, fill: lane.color }, group);
-    this.badge(group, g.x.label, lane.y + 4.8, lane, false);
+    this.pen.draw("circle", { cx: g.x.label - (this.small ? 3 : 0), cy: lane.y, r, fill: lane.color }, group);
+    this.badge(group, g.x.label - (this.small ? 3 : 0), lane.y + (this.small ? 9 : 4.8), lane, false);
     if (!this.along) return;
     this.pen.draw("title", {}, group, `Sample ${lane.name}: walk with its numbers`);
     if (lane.row === this.sample) {
@@ -582,8 +629,10 @@ export class River {
       this.lines(g.x.mean - 6, y, said.mean, 2);
       this.lines(0, 216, said.turned, 2, "start");
       said.rule.forEach((line, i) => this.text(182, g.base + 64 + i * 17, line, "bnr-small bnr-quiet", "start"));
-      this.key(g.w - 150, y - 2, 8, "plus: above, solid");
-      this.key(g.w - 150, y + 18, -8, "minus: below, hatched");
+      const piles = this.has.bias || this.has.weight;
+      const low = this.has.sum ? y : g.low + 24;
+      this.key(piles ? g.w - 150 : 8, piles ? low - 2 : g.h - 14, 8, "plus: above, solid");
+      this.key(piles ? g.w - 150 : 168, piles ? low + 18 : g.h - 14, -8, "minus: below, hatched");
     }
     this.cards();
   }
@@ -608,7 +657,7 @@ export class River {
 
   key(x, y, height, content) {
     const points = [[x + 16, y, y], [x + 14, y, y - height], [x + 2, y, y - height], [x, y, y]];
-    ribbon(this.pen, this.layers.words, points, GREY, "url(#bnr-sum)");
+    ribbon(this.pen, this.layers.words, points, GREY, this.grey);
     this.pen.draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
     this.text(x + 23, y + (height > 0 ? 1 : 8), content, "bnr-small bnr-quiet", "start");
   }
@@ -628,20 +677,24 @@ export class River {
       this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
     };
     const width = g.phone ? 180 : 172;
+    if (said.bias) this.biasCard(card, ends, width, low);
+    if (!said.weight) return;
+    card(0, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
+    if (!this.along || g.phone) this.text(width / 2, low + 49, said.weight.why, "bnr-small");
+    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
+    if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
+  }
+
+  biasCard(card, ends, width, low) {
+    const { g, data } = this;
+    const { piles, said } = data;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
     card(biasX, width, data.zero.dx ? "bnr-dead" : data.leaks ? "bnr-leak" : "bnr-plain", said.bias.claim);
-    const below = low + 49;
-    if (!this.along || g.phone) this.text(biasX + width / 2, below, said.bias.why, "bnr-small");
+    if (!this.along || g.phone) this.text(biasX + width / 2, low + 49, said.bias.why, "bnr-small");
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     if (g.phone) {
       this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
     }
-    if (!said.weight) return;
-    const weightX = g.phone ? 0 : 0;
-    card(weightX, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
-    if (!this.along || g.phone) this.text(weightX + width / 2, below, said.weight.why, "bnr-small");
-    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
-    if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
 
   // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
@@ -685,7 +738,7 @@ export class River {
 
   knob(term, row, x, y, content, large) {
     const { g } = this;
-    const held = this.ledger.editable.includes("a");
+    const held = this.ledger.editable.includes("a") && (term !== "gamma" || this.gamma);
     const width = content.length * (g.phone ? 6.8 : 7.4) + (held ? 24 : 12);
     const high = large ? 25 : g.dense ? Math.min(19, g.pitch - 1) : 22;
     const group = this.pen.draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
@@ -696,12 +749,16 @@ export class River {
     this.text(x + (held ? 6 : 0), y + 4.8, content, "bnr-num bnr-b", "middle", group);
   }
 
+  // The gate can be held where there is a toolbar that has its number.
+  get gamma() {
+    return this.stage.data.toolbar?.knobs?.find((knob) => knob.term === "gamma");
+  }
+
   spec(term, row) {
     const { g, ledger } = this;
-    const zoom = this.svg.clientWidth / g.w || 1;
+    const zoom = Math.min(this.svg.clientWidth / g.w, this.svg.clientHeight / g.h) || 1;
     const r = ledger.rows.indexOf(row);
-    const toolbar = this.stage.data.toolbar?.knobs ?? [];
-    const gamma = toolbar.find((knob) => knob.term === "gamma");
+    const { gamma } = this;
     const perUnit = term === "dy" ? g.mouth : term === "a" ? 40 : 60; // pixels
     return {
       term,
@@ -792,8 +849,9 @@ export class River {
   chevrons(share) {
     const { g, layers } = this;
     const from = g.x.mouth - 14;
-    const to = g.x.turn + g.band.turn + 6;
+    const to = this.data.a ? g.x.turn + g.band.turn + 6 : g.x.end;
     const columns = ["dy", "dx_direct", "dx_via_var", "dx", "pill"].map((name) => g.x[name]);
+    const { from: closed, to: open } = this.has.norm ? { from: 1, to: 0 } : this.inside;
     let d = "";
     let hatched = "";
     for (const lane of this.list) {
@@ -802,7 +860,7 @@ export class River {
         const t = ((k + 0.5) / count + lane.y * 0.37 + share) % 1;
         const x = from - t * (from - to);
         const high = this.height(lane.v, x);
-        if (Math.abs(high) < 6 || columns.some((at) => Math.abs(x - at) < 32)) continue;
+        if (Math.abs(high) < 6 || (x > closed && x < open) || columns.some((at) => Math.abs(x - at) < 32)) continue;
         const y = lane.y - high * (0.24 + 0.52 * ((k * 0.618 + lane.y * 0.3) % 1));
         const mark = `M${x + 3} ${y - 3}L${x} ${y}L${x + 3} ${y + 3}`;
         if (high > 0) d += mark;

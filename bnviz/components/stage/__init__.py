@@ -14,6 +14,7 @@ from typing import Any
 
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from bnviz.claims.reach import ALL, SUM, WEIGHT, Reach
 from bnviz.components.register import component, serve
 from bnviz.core.columns import Columns
 from bnviz.core.scenario import Scenario
@@ -57,8 +58,10 @@ class Walk:
 class Show:
     """What of the stage is on the page. A walk comes with the river that it walks along.
 
-    hide: of `bnviz.inputs.link.HIDABLE`, what is left out. called: see `bnviz.draw.ledger`.
+    hide: of `bnviz.inputs.link.HIDABLE`, what is left out. reach: how much of ledger and river
+    there is without that. called: see `bnviz.draw.ledger`.
     tab: the group of columns that a phone shows when it is given, and until another is chosen.
+    first: which of river and ledger stands above the other.
     """
 
     toolbar: bool = True
@@ -68,8 +71,15 @@ class Show:
     lever: Look | None = None
     walk: Walk | None = None
     hide: Collection[str] = ()
+    reach: Reach = ALL
     called: View | None = None
     tab: int = 3
+    first: str = "river"
+
+    @property
+    def far(self) -> Reach:
+        """How much of ledger and river is on the screen."""
+        return self.reach.without(self.hide)
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,10 @@ def _lever(scene: Scene, show: Show, rows: list[int] | None) -> Any:
     if scene.lever is None:
         return None
     # Beside a ledger the page has words of its own.
-    return lever.payload(scene.columns, scene.lever, rows, show.hide, brief=show.ledger)
+    whole = {SUM, WEIGHT} <= show.far.river
+    return lever.payload(
+        scene.columns, scene.lever, rows, show.hide, brief=show.ledger, whole=whole
+    )
 
 
 def _scene(
@@ -122,11 +135,14 @@ def _scene(
         )
         if show.toolbar
         else None,
-        "river": river.payload(c, rows, show.called) if show.river or walk else None,
+        "river": river.payload(c, rows, show.called, show.far) if show.river or walk else None,
         "lever": _lever(scene, show, rows),
         "walk": walk and derive.payload(c.trace, c.view, walk.sample, walk.step, rows, alone=held),
         # What a hand takes hold of in the river is kept to the steps of the ledger.
-        "ledger": ledger.payload(c, rows, show.hide, show.called) if show.ledger or walk else None,
+        "ledger": ledger.payload(c, rows, show.hide, show.called, show.far)
+        if show.ledger or show.river or walk
+        else None,
+        "table": show.ledger,
     }
 
 
@@ -147,10 +163,10 @@ def pack(
     a new stage? also: what goes along, for another script than the stage's.
     """
     here = _scene(scene, show, rows)
-    data = {"reply": asdict(reply), "tab": show.tab} | here
+    data = {"reply": asdict(reply), "tab": show.tab, "first": show.first} | here
     # What never changes the browser keeps while a number is held.
     if whole or (rows is None and take is None):
-        data |= {"presets": toolbar.titles(), "heads": ledger.still(show.hide)}
+        data |= {"presets": toolbar.titles(), "heads": ledger.still(show.far)}
         formulas = river.formulas() if show.river or show.walk else {}
         data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
     table = b""

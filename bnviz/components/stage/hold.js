@@ -190,7 +190,7 @@ export class Hold {
     element.setPointerCapture(event.pointerId);
     element.onpointermove = (move) => {
       if (this.gesture !== gesture || move.pointerId !== event.pointerId) return;
-      const way = along(move) - gesture.at;
+      const way = (along(move) - gesture.at) / (element.currentCSSZoom ?? 1);
       if (!gesture.moved && Math.abs(way) < 3) return;
       const step = gesture.step * (move.altKey ? 0.1 : 1);
       this.hold(this.travelled(gesture, gesture.start, way / spec.reach(), step), move.altKey);

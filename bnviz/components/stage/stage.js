@@ -188,6 +188,10 @@ export class Stage {
       setText(this.why, unbroken(headline.why));
     }
     if (!this.isAway) setText(this.notice, reply.notice ?? "");
+    // Where the table is what a page asks about, the river stands below it.
+    if (this.data.first === "ledger" && this.ledger.root.compareDocumentPosition(this.river.root) & 2) {
+      this.root.append(this.river.root, this.lever.root);
+    }
     for (const part of this.parts) part.update(this.data);
   }
 

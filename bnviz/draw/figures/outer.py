@@ -22,7 +22,9 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> Figure:
     n, d, k = products.shape
     lines, columns = -(-n // _ROW), min(n, _ROW)
     colors = sample_colors(n)
-    unit = max(70, 34 * d) / d  # pixels a cell is high
+    # With its numbers where they have the room; on a phone the picture is scrolled.
+    told = k <= 2 and n <= 2 * _ROW
+    unit = 44 if told else max(90, 34 * d) / d  # pixels a cell is high
     gap = 28 / unit  # over each row of matrices, for its numbers
     bottom = lines * (d + gap) + 2 / unit  # with the last outline
     figure = Figure()
@@ -41,6 +43,9 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> Figure:
             for i, p, j in places
         ],
         unit,
+        numbers=[number(float(products[i, p, j]), signed=True) for i, p, j in places]
+        if told
+        else None,
         color=[colors[i] for i, _, _ in places],
         filled=[i < upto for i, _, _ in places],
     )
@@ -63,6 +68,7 @@ def _matrices(products: Array, upto: int, limit: float, name: str) -> Figure:
         name,
         round(bottom * unit) + 12,
         margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        meta={"least": 47 * k * columns},
         xaxis=bare | {"range": [-0.05, columns * (k + 0.5) - 0.45]},
         yaxis=bare | {"range": [bottom, 0]},
     )
@@ -74,7 +80,7 @@ def _so_far(total: Array, bound: Array, rows: list[str], limit: float, name: str
     shown = np.where(np.abs(total) <= bound, 0.0, total)
     texts = [[number(float(v), signed=True) for v in line] for line in shown]
     columns = [f"neuron {j + 1}" for j in range(k)]
-    return table(shown, texts, rows, columns, name, 40 + max(70, 44 * d), limit=limit)
+    return table(shown, texts, rows, columns, name, 36 + max(90, 44 * d), limit=limit)
 
 
 def outer_products(t: Trace, upto: int) -> list[Picture]:

@@ -72,7 +72,13 @@ def test_rows_of_small_matrices_leave_room_for_the_numbers(n: int, d: int) -> No
     boxes = figure.layout.shapes
     for above, below in zip(boxes, boxes[8:], strict=False):
         assert (below.y0 - above.y1) * pixels == pytest.approx(28, abs=1)
-        assert (above.y1 - above.y0) * pixels == pytest.approx(max(70, 34 * d), rel=0.02)
+        tall = 44 * d if n <= 16 else max(90, 34 * d)
+        assert (above.y1 - above.y0) * pixels == pytest.approx(tall, rel=0.02)
+    # A number of six signs has its place in a cell, where numbers are written.
+    texts = figure.data[2].text
+    assert bool(texts) == (n <= 16)
+    across = figure.layout.meta["least"] / (figure.layout.xaxis.range[1])
+    assert across >= 36
 
 
 @pytest.mark.parametrize("name", ["puzzle", "shifted"])
