@@ -428,3 +428,13 @@ def test_one_number_of_two_digits_is_no_proof_of_another_eps() -> None:
     assert "eps" not in diagnose(t, "dgamma", parse("[-0.7]")).matches
     whole = run(t.scenario.edit(eps=1.0)).dgamma
     assert diagnose(t, "dgamma", handed(whole)).matches == ("eps",)
+
+
+def test_a_neuron_that_is_judged_alone_has_no_number() -> None:
+    s = S.edit(x=S.x[:, :1], dy=S.dy[:, :1], gamma=S.gamma[:1], beta=S.beta[:1])
+    t = run(s)
+    rng = np.random.default_rng(2)
+    for dx in (t.dx_direct + t.dx_via_var, t.dx - t.dx_via_var, t.dx + rng.normal(size=(6, 1))):
+        found = diagnose(t, "dx", parse(str(dx.tolist())))
+        assert "furthest off at sample " in found.why
+        assert "neuron" not in f"{found.why} {found.caught_by}"

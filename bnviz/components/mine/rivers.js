@@ -266,7 +266,9 @@ export class Rivers {
       this.text(g.x.label, lane.y + 5, lane.name, "bnm-small bnm-b");
       return;
     }
-    draw("circle", { cx: g.x.label, cy: lane.y, r: Math.min(10.5, (g.pitch || 30) / 2 - 0.5), fill: lane.color }, layers.words);
+    const r = Math.min(10.5, (g.pitch || 30) / 2 - 0.5);
+    const half = Math.max(r, 4 + lane.name.length * 4); // wide enough for its number
+    draw("rect", { x: g.x.label - half, y: lane.y - r, width: 2 * half, height: 2 * r, rx: r, fill: lane.color }, layers.words);
     this.text(g.x.label, lane.y + 4.7, lane.name, LIGHT.includes(lane.color) ? "bnm-in bnm-dark" : "bnm-in");
   }
 
