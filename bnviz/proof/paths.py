@@ -93,7 +93,7 @@ def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
     unit = basis / np.where(size > 0, size, np.inf)
     live = np.abs(unit).T @ room < _NOTHING * size
     # All directions, even of fewer samples.
-    u, values, vt = np.linalg.svd(unit[:, live], full_matrices=True)
+    u, values, vt = np.linalg.svd(unit[:, live], full_matrices=len(basis) < live.sum())
     values = np.append(values, np.zeros(len(vt) - len(values)))
     rank = int((values > 1e-14 * values.max(initial=0.0)).sum())
     back = np.zeros((3, len(basis)))
