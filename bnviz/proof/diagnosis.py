@@ -116,5 +116,6 @@ def residual(case: Case) -> str:
             (1 - mean - along, "lies along neither 1 nor x̂: look at ①, the direct path, and at γ"),
         ):
             if share > 0.6:
-                said.append(f"Of the difference at neuron {j + 1}, {share:.0%} {told}.")
+                at = f" at neuron {j + 1}" if right.shape[1] > 1 else ""
+                said.append(f"Of the difference{at}, {share:.0%} {told}.")
     return " ".join(said)

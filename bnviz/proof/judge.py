@@ -232,6 +232,8 @@ def _apart(case: Case) -> str:
     )
     yours, theirs = told_apart(float(mine[worst]), float(right[worst]))
     at = f"{axes} ({place})" if right.ndim == 2 else f"{axes} {place}"
+    if case.term == "dx" and right.shape[1] == 1:  # which may be another one elsewhere
+        at = f"sample {worst[0] + 1}"
     return f"It is furthest off at {at}: yours is {yours}, right is {theirs}."
 
 
@@ -284,10 +286,15 @@ def _caught(case: Case) -> str:
         room = (case.allowed(mine) + case.mine.resolution).sum(axis=0)
         x_hat = case.t.x_hat
         total = np.abs(mine.sum(axis=0)) - 2 * room
+
+        def at(neuron: int) -> str:
+            # One that is judged alone may have another number elsewhere.
+            return "" if mine.shape[1] == 1 else f"at neuron {neuron + 1} "
+
         if (total > 0).any():
             j = int(np.argmax(total))
             return (
-                f"Adding up would have caught it: Σ{dx} must be 0, and at neuron {j + 1} it is "
+                f"Adding up would have caught it: Σ{dx} must be 0, and {at(j)}it is "
                 f"{number(float(mine[:, j].sum()))}."
             )
         # Σ∂L/∂x·x̂ follows from the right gradient's own identity.
@@ -302,7 +309,7 @@ def _caught(case: Case) -> str:
                 yours, theirs = told_apart(have, must)
             return (
                 f"Σ{dx} = 0 lets it through. Σ{dx}·x̂ would have caught it: it must be "
-                f"Σ(∂L/∂x̂·x̂)·ε/(σ²+ε)^(3/2), at neuron {j + 1} {theirs}, and it is {yours}."
+                f"Σ(∂L/∂x̂·x̂)·ε/(σ²+ε)^(3/2), {at(j)}{theirs}, and it is {yours}."
             )
         return (
             f"Neither Σ{dx} = 0 nor Σ{dx}·x̂ catches it; a gradient check does: move one x, and see "

@@ -472,3 +472,13 @@ def test_a_long_number_among_fixed_decimals_does_not_make_the_others_exact() -> 
     rows = "\n".join(" ".join(f"{v:.6f}" for v in row) for row in t.dx)
     assert any(len(word.strip("-").replace(".", "")) >= 15 for word in rows.split())
     assert diagnose(t, "dx", parse(rows)).verdict == "right"
+
+
+def test_a_neuron_that_is_judged_alone_has_no_number() -> None:
+    s = S.edit(x=S.x[:, :1], dy=S.dy[:, :1], gamma=S.gamma[:1], beta=S.beta[:1])
+    t = run(s)
+    rng = np.random.default_rng(2)
+    for dx in (t.dx_direct + t.dx_via_var, t.dx - t.dx_via_var, t.dx + rng.normal(size=(6, 1))):
+        found = diagnose(t, "dx", parse(str(dx.tolist())))
+        assert "furthest off at sample " in found.why
+        assert "neuron" not in f"{found.why} {found.caught_by}"

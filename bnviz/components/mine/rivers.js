@@ -158,10 +158,10 @@ export class Rivers {
     const alarms = this.mine && path.alarms;
     const mark = "①②③"[i];
     const said = this.mine && !(g.phone && path.said.length > 15) ? path.said : mark;
-    const wide = said.length * 7.3 + 16;
+    const wide = g.phone ? said.length * 6.3 + 8 : said.length * 7.3 + 16;
     const from = Math.min(x - wide / 2, g.w - wide);
     if (alarms) draw("rect", { x: from, y: 27, width: wide, height: 23, rx: 6, class: "bnm-flag" }, layers.words);
-    this.text(alarms ? from + wide / 2 : x, 43, said, alarms ? "bnm-say bnm-on" : "bnm-say");
+    this.text(alarms ? from + wide / 2 : x, 43, said, `bnm-say${alarms ? " bnm-on" : ""}${g.phone ? " bnm-small" : ""}`);
     if (this.mine) this.text(alarms ? from + wide / 2 : x, 66, path.written, "bnm-small bnm-num");
   }
 
@@ -266,7 +266,9 @@ export class Rivers {
       this.text(g.x.label, lane.y + 5, lane.name, "bnm-small bnm-b");
       return;
     }
-    draw("circle", { cx: g.x.label, cy: lane.y, r: Math.min(10.5, (g.pitch || 30) / 2 - 0.5), fill: lane.color }, layers.words);
+    const r = Math.min(10.5, (g.pitch || 30) / 2 - 0.5);
+    const half = Math.max(r, 4 + lane.name.length * 4); // wide enough for its number
+    draw("rect", { x: g.x.label - half, y: lane.y - r, width: 2 * half, height: 2 * r, rx: r, fill: lane.color }, layers.words);
     this.text(g.x.label, lane.y + 4.7, lane.name, LIGHT.includes(lane.color) ? "bnm-in bnm-dark" : "bnm-in");
   }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnviz.core.arrays import Array
 from bnviz.proof.faults.base import Changes, Fault, Pass
 
 
-def _masked(mask: Callable[[Pass], Array]) -> Callable[[Pass], Changes]:
+def _masked(mask: Callable[[Pass], Array | NDArray[np.bool_]]) -> Callable[[Pass], Changes]:
     """The upstream is masked first."""
 
     def make(p: Pass) -> Changes:
