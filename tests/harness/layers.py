@@ -670,7 +670,8 @@ def _excerpt(e: Seen, some: str, n: str) -> object:
     taken = set(zip(e.cut.x[:, 0].tolist(), e.cut.dy[:, 0].tolist(), strict=True))
     whole = Exact(Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps), 0, 0)
     rows = zip(e.c.x[:, e.j].tolist(), e.c.dy[:, e.j].tolist(), whole.dx, strict=True)
-    inside, outside = [], []
+    inside: list[Real] = []
+    outside: list[Real] = []
     for x, dy, dx in rows:
         (inside if (x, dy) in taken else outside).append(abs(dx))
     largest_left = min(inside) + 2 * whole.bound >= largest(outside)
