@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnviz.captures.record import Capture
-from bnviz.captures.survey import Neurons, by_running
+from bnviz.captures.survey import Neurons
 from bnviz.core.arrays import Array
 from bnviz.core.scenario import MAX_INPUTS, MAX_ROWS, Scenario
 from bnviz.core.trace import run
@@ -36,7 +36,14 @@ def _scenario(
     j = [neuron]
     x, dy = (values[rows][:, j].astype(np.float64) for values in (c.x, c.dy))
     a = np.ones((len(x), 1)) if c.a is None else c.a[rows][:, inputs].astype(np.float64)
-    return Scenario(x, dy, c.gamma[j], c.beta[j], c.eps, a)
+    return Scenario(x, dy, c.gamma[j], c.beta[j], c.eps, a, **_statistics(c, j))
+
+
+def _statistics(c: Capture, neurons: list[int] | slice) -> dict[str, NDArray[np.floating]]:
+    """The constants of a norm that was evaluating; none where it took the batch's own."""
+    if c.mode != "eval" or c.running_mean is None or c.running_var is None:
+        return {}
+    return {"running_mean": c.running_mean[neurons], "running_var": c.running_var[neurons]}
 
 
 def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
@@ -51,9 +58,11 @@ def excerpt(c: Capture, seen: Neurons, neuron: int) -> tuple[Scenario, str]:
     if n > MAX_ROWS:
         dx = run(whole(c, seen, neuron)).dx[:, 0]
         rows = np.sort(np.argsort(-np.abs(dx), kind="stable")[:MAX_ROWS])
+        kept = f"the {MAX_ROWS} of {n} samples with the largest gradients"
         said.append(
-            f"There, the {MAX_ROWS} of {n} samples with the largest gradients are a batch of their "
-            "own, with a mean and a variance of their own."
+            f"There, {kept} are a batch of their own, with a mean and a variance of their own."
+            if c.mode == "train"
+            else f"There go {kept}, under the same constants."
         )
     inputs = sorted(best_inputs(seen, neuron))
     a = c.a
@@ -70,8 +79,6 @@ def terms(c: Capture) -> dict[str, Array]:
     """Every term of the layer, to be saved with it; none where the capture is too large."""
     if c.x.size > MOST:
         return {}
-    if c.mode == "eval" and c.running_var is not None:
-        return {"dx": by_running(c, c.running_var)}
-    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a))
+    t = run(Scenario(c.x, c.dy, c.gamma, c.beta, c.eps, c.a, **_statistics(c, slice(None))))
     names = [f.name for f in fields(t) if f.name != "scenario"]
     return {name: value for name in names if (value := getattr(t, name)) is not None}

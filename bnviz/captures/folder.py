@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from bnviz.captures.npz import read_npz, save_npz
 from bnviz.captures.record import Capture
 
@@ -81,13 +83,15 @@ class Run:
         self.files.add(name.lower())
         return name
 
-    def write(self, name: str, capture: Capture) -> Path:
-        """All of the file, or what was there before."""
+    def write(
+        self, name: str, capture: Capture, lying: Mapping[str, NDArray[Any]] | None = None
+    ) -> Path:
+        """All of the file, or what was there before; lying: see `save_npz`."""
         file = self.folder / f"{name}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
-            save_npz(capture, part)
+            save_npz(capture, part, lying=lying)
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)

@@ -6,13 +6,14 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bnviz.captures.patches import as_linear, read_looks
 from bnviz.captures.record import (
     ARRAYS,
     WHOLE,
@@ -33,6 +34,8 @@ _NUMBERS = {
     "positions": 1.0,
     "whole_rows": 0.0,
     "backward": 1.0,
+    "axis": 0.0,
+    "patch_groups": 1.0,
     "at_order": 0.0,
     "at_step": 0.0,
     "at_rank": 0.0,
@@ -43,8 +46,17 @@ _MOST_MEMBERS, _AXES = 100, 5
 _TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
 
 
-def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | None = None) -> None:
-    """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term."""
+def save_npz(
+    capture: Capture,
+    target: str | Path | IO[bytes],
+    terms: Terms | None = None,
+    lying: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Write it; `numpy.load(file)["dx"]` reads an array of it again, and ["term_dx"] a term.
+
+    lying: members of the file as they lie in another program's memory, so that nothing need be
+    laid out anew while that is training; they stand in the place of the capture's own.
+    """
     plain = Capture(capture.x, capture.dy, capture.gamma, capture.beta)
     said: dict[str, Any] = {
         **{name: getattr(capture, name) for name in ("norm", "groups", "positions", "backward")},
@@ -67,10 +79,18 @@ def save_npz(capture: Capture, target: str | Path | IO[bytes], terms: Terms | No
     if capture.whole is not None:
         sums = {f"whole_{name}": v for name, v in vars(capture.whole).items() if v is not None}
         arrays |= {name: np.asarray(v) for name, v in sums.items()}
+    arrays |= lying or {}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, values in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
+                _put(file, np.asarray(values))
+
+
+def _put(file: IO[bytes], values: NDArray[Any]) -> None:
+    """As `np.lib.format.write_array` does, which copies all that it writes."""
+    own = np.ascontiguousarray(values).reshape(values.shape)
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(own))
+    file.write(own.reshape(-1).view(np.uint8).data)
 
 
 def _member(
@@ -134,12 +154,30 @@ def read_npz(
         if value.size != 1 or value.dtype.kind not in "fiub":
             raise CaptureError(f"{name} must be one number.")
         numbers[name] = float(value.reshape(-1)[0])
+    said = _unfold(found, int(numbers["patch_groups"]))
+    texts["note"] = f"{texts.get('note', '')} {said}".strip()
     try:
         return checked(found, numbers, texts)
     except CaptureError as error:
         if left and "has no" in str(error):
             raise CaptureError(f"{error} Not read: {', '.join(left)}.") from error
         raise
+
+
+def _unfold(found: dict[str, NDArray[Any]], groups: int) -> str:
+    """Of a convolution in front, what makes it a linear layer; else what there is to say."""
+    looks = found.pop("patches", None)
+    if looks is None:
+        return ""
+    if not {"a", "weight"} <= set(found):
+        raise CaptureError("patches needs a and weight, of the convolution in front.")
+    a, weight = found.pop("a"), found.pop("weight")
+    linear = as_linear(a, weight, read_looks(looks, a, weight), groups)
+    if linear is None:
+        found.pop("bias", None)
+        return "The convolution in front is too large: it is left out."
+    found["a"], found["weight"] = linear
+    return ""
 
 
 def _check_count(source: str | Path | IO[bytes]) -> None:
@@ -172,7 +210,7 @@ def _members(
     archive: zipfile.ZipFile, progress: Callable[[float], None]
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """The arrays of an .npz that a capture may have, by name; and what else it holds."""
-    known = {f"{name}.npy": name for name in (*ARRAYS, *WHOLE, *_TEXTS, *_NUMBERS)}
+    known = {f"{name}.npy": name for name in (*ARRAYS, *WHOLE, *_TEXTS, *_NUMBERS, "patches")}
     members = [info for info in archive.infolist() if not _TERM.fullmatch(info.filename)]
     if any(info.filename.endswith("data.pkl") for info in members):
         raise CaptureError("The file was written by torch.save; numpy.savez writes what opens.")

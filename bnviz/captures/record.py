@@ -135,8 +135,8 @@ def checked(
 ) -> Capture:
     """The capture, once all of it fits together.
 
-    x and dy may have one axis, or several of which one, the last if nothing says otherwise,
-    is that of the neurons.
+    x and dy may have one axis, or several of which one, `axis` or else the last if nothing says
+    otherwise, is that of the neurons.
     """
     for name, values in found.items():
         if values.dtype.kind not in "fiu":
@@ -150,7 +150,7 @@ def checked(
             + (f" Beside them it may have {others}." if others and missing == "x" else "")
         )
     notes = [texts.get("note", "")]
-    found, said = _laid_out(dict(found))
+    found, said = _laid_out(dict(found), int(min(numbers.get("axis", 0), 99)))
     notes.append(said)
     x = found["x"]
     n, k = x.shape
@@ -210,8 +210,11 @@ def checked(
     )  # fmt: skip
 
 
-def _laid_out(found: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], str]:
-    """Each array as (N, k), (N, d) or (k,); and what was made of more axes, or of fewer."""
+def _laid_out(found: dict[str, NDArray[Any]], axis: int) -> tuple[dict[str, NDArray[Any]], str]:
+    """Each array as (N, k), (N, d) or (k,); and what was made of more axes, or of fewer.
+
+    axis: that of the neurons, or 0 where the file doesn't say.
+    """
     x = found["x"]
     if x.size == 0 or x.ndim == 0:
         raise CaptureError(f"x must have two axes, (N, k), and numbers; its shape is {x.shape}.")
@@ -224,13 +227,16 @@ def _laid_out(found: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], 
     said = ""
     if x.ndim > 2:
         k = found["gamma"].size if "gamma" in found else x.shape[-1]
-        axis = x.ndim - 1 if x.shape[-1] == k or k not in x.shape[1:2] else 1
+        told = 0 < axis < x.ndim
+        if not told:
+            axis = x.ndim - 1 if x.shape[-1] == k or k not in x.shape[1:2] else 1
         for name in ("x", "dy", "dx"):
             if name in found and found[name].shape == x.shape:
                 moved = np.moveaxis(found[name], axis, -1)
                 found[name] = moved.reshape(-1, x.shape[axis])
         place = "last" if axis == x.ndim - 1 else "second"
         said = f"{x.shape} read as {found['x'].shape}: the {place} axis is that of the neurons."
+        said = "" if told else said
     return found, said
 
 

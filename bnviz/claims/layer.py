@@ -124,7 +124,7 @@ def what_kind(c: Capture, seen: Neurons) -> str:
         why = (
             f"It is taken over {c.place.ranks} ranks, and this is one: open the folder of all."
             if c.norm == "sync"
-            else "Its forward is its own."
+            else "Its forward is its own, or its samples are not whole here."
         )
         return f"This layer is not judged. {why} Shown is the gradient as it was captured."
     if c.kind == "rms":
@@ -177,19 +177,18 @@ def headline(o: Overview, neuron: int, seen: Columns) -> Claim:
     c = o.capture
     words = "; ".join(next(f.words for f in o.order if f.neuron == neuron))
     found = f"It stands out: {words}." if words else ""
-    if c.mode == "eval" and c.running_var is not None:
-        own = float(o.seen.dx_sum[neuron])
-        claim = f"This layer was evaluating: its own {TERMS['dx'].symbol} adds up to {number(own)}."
-        why = (
-            "There, mean and variance are constants, and ① with σ² = "
-            f"{number(float(c.running_var[neuron]))} is the only path. The ledger shows what "
-            "training would do with the same numbers."
-        )
-        return Claim(claim, f"{why} {found}".strip())
     shown, rows = c.shape[0], c.rows
     if c.kind not in BATCH:
         claim = "The ledger shows what batch norm would do with these numbers."
         return Claim(claim, f"{what_kind(c, o.seen)} {found}".strip())
+    if seen.trace.scenario.frozen:
+        story = tell(seen)
+        some = f"These are {shown} of {rows} rows. " if shown < rows else ""
+        return Claim(
+            story.claim,
+            f"This layer was evaluating, with a σ² of {number(float(seen.trace.var[0]))}. "
+            f"{some}{story.why} {found}".strip(),
+        )
     if shown < rows:
         return Claim(
             f"These are {shown} of {rows} rows, as a batch of their own.",

@@ -218,6 +218,8 @@ def headline(m: Mine) -> str:
         return f"{here} is right; look at neuron {listed}."
     found = counts(m)
     wrong = [c for c in found if c.alarms]
+    if m.paths.exact[m.neuron] and not m.whole:
+        return f"{here} is wrong, and so few samples can’t tell which path it is."
     if not m.fitted:
         few = np.flatnonzero(m.off)
         if 2 * few.size > m.off.size or few.size > _FEW:

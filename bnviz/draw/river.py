@@ -17,6 +17,7 @@ from bnviz.claims.ledger import blurred_weights
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
 from bnviz.core.columns import Columns, Sum, dweight_bounds
+from bnviz.core.view import View
 from bnviz.draw.palette import sample_color
 from bnviz.words.formula import mathml, symbol
 from bnviz.words.glossary import STATIONS
@@ -136,8 +137,13 @@ def carried(f: Flow, sums: dict[str, Sum]) -> dict[str, Any]:
     }
 
 
-def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
-    """The flow and its words, ready for JSON."""
+def payload(
+    c: Columns, rows: list[int] | None = None, called: View | None = None
+) -> dict[str, Any]:
+    """The flow and its words, ready for JSON.
+
+    called: see `bnviz.draw.ledger`; all of ∂L/∂W is left out then, since this is a part of it.
+    """
     f, t, j = flow(c, rows), c.trace, c.view.neuron
     said: Said = say(c)
     return {
@@ -155,7 +161,7 @@ def payload(c: Columns, rows: list[int] | None = None) -> dict[str, Any]:
             "dmean": plain(float(t.dmean[j])),
             "each": plain(float(f.lanes["dx_via_mean"][0])),
         },
-        "weights": _every_weight(c),
+        "weights": [] if called else _every_weight(c),
         "said": {
             "gate": said.gate,
             "var": said.var,

@@ -63,6 +63,7 @@ OPTIONS = {
     "pass": ("float32-one", re.compile(r"float\d\d-(one|two)", re.ASCII)),
     "norm": ("frozen", _WORD),
     "layer": ("", re.compile(r"digits", re.ASCII)),
+    "sort": ("", re.compile(r"worst", re.ASCII)),
     "which": ("0", re.compile(r"[1-9]\d{0,3}", re.ASCII)),
     "look": ("0", re.compile(r"[1-9]\d{0,4}", re.ASCII)),
     # Numbers that were handed in: maybe their dtype, then rows, as in the tables.

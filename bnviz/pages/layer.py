@@ -224,6 +224,11 @@ def _go_to(index: int | None) -> None:
     session.choose("look", 0)
 
 
+def _on_sort() -> None:
+    """The worst first, or in the order of the forward pass."""
+    session.choose("sort", "worst" if st.session_state.layers_sort else "")
+
+
 def _network(name: str, network: Network) -> None:
     told = network.headline(name)
     st.markdown(f"# {escaped(told.claim)}")
@@ -231,7 +236,9 @@ def _network(name: str, network: Network) -> None:
     for said in (network.first_fault(), network.not_captured()):
         if said:
             st.markdown(f":orange[{escaped(said)}]")
-    worst = st.toggle("Worst first", key="layers_worst_first")
+    worst = session.option("sort") == "worst"
+    st.session_state.layers_sort = worst
+    st.toggle("Worst first", key="layers_sort", on_change=session.callback(_on_sort))
     inputs = _shipped_images() if network is _shipped() else None
     neurons.neurons(layers.payload(network, worst, inputs), on_look=session.callback(_on_layer))
     with st.container(horizontal=True, key="ways"):
@@ -398,7 +405,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
     seen_as = View(neuron, inputs[0] if inputs else 0)
     stage.stage(
         Scene(seen, claims.headline(o, neuron, seen)),
-        Show(ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
+        Show(river=True, ledger=True, hide=session.hidden() | {"inputs"}, called=seen_as),
         reply=Reply(st.session_state.get("answered"), back=session.back()),
         on_event=session.callback(_on_stage_event),
     )

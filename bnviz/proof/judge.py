@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnviz.core.arrays import DEFAULT_EPS, Array, real_array
 from bnviz.core.trace import Trace, trace
-from bnviz.proof.diagnosis import Case, Cause, cause, causes, paths_of, residual, shaped, turned
+from bnviz.proof.case import Case, Cause, paths_of, shaped, turned
+from bnviz.proof.diagnosis import cause, causes, residual
 from bnviz.proof.faults import FAULTS
 from bnviz.proof.paths import Paths
 from bnviz.proof.reading import EXACT, LONGEST, Pasted, PasteError, parse

@@ -17,7 +17,8 @@ from bnviz.core.trace import Trace
 PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TELLING = 0.05  # a coefficient that may be off by more is not called whole
 _TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
-_ALIKE = 1e-12  # paths that are so nearly parallel can't be told apart
+_NOTHING = 1e3  # times as much as a path brings: it would be off by so many times
+_MOST_OFF = 0.25  # a weight that may be off by more can't be told
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,39 +62,55 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
         # The paths may be large and nearly cancel. What is left of them, ② and ③ are nearly
         # at right angles: ② lies along x̂ and ③ along 1.
         basis = np.column_stack([t.dx[:, j], t.dx_via_var[:, j], t.dx_via_mean[:, j]])
-        size = np.abs(basis).max(axis=0)
-        size[size <= allowed[:, j].min()] = 0.0  # not to be told from nothing
-        size *= np.linalg.norm(basis / np.where(size > 0, size, np.inf), axis=0)
-        scaled = basis / np.where(size > 0, size, np.inf)
-        # All three directions, even of fewer samples: in what no sample shows, a part is open.
-        scaled = np.vstack([scaled, np.zeros((max(0, 3 - n), 3))])
-        u, values, vt = np.linalg.svd(scaled, full_matrices=False)
-        keep = values > _ALIKE * max(values[0], 1e-300)
-        rank = int(keep.sum())
-        back = (vt[:rank].T / values[:rank]) @ u[:n, :rank].T
-        back /= np.where(size > 0, size, np.inf)[:, None]
-        rest[:, j] = dx[:, j] - t.dx[:, j]
+        room = np.where(np.isfinite(allowed[:, j]), allowed[:, j], 1e300)
+        back, null, spanned = _inverse(basis, room)
+        away = dx[:, j] - t.dx[:, j]
+        rest[:, j] = away - spanned @ (spanned.T @ away)
         for _ in range(2):  # the second time for what rounding left of the first
-            step = back @ rest[:, j]
+            step = back @ away
             coefficients[j] += _TO_PATHS @ step
-            rest[:, j] -= basis @ step
+            away -= basis @ step
+        # Of what is open, stay near 1.
+        coefficients[j] -= null @ (null.T @ (coefficients[j] - 1.0))
         large = np.array([np.abs(getattr(t, name)[:, j]).max() for name in PARTS])
         grown = float((np.abs(coefficients[j]) * large).max() / max(large.max(), 1e-300))
-        room = allowed[:, j] * max(1.0, grown)
+        room = room * max(1.0, grown)
         exact[j] = bool((np.abs(rest[:, j]) <= 4 * room).all())
+        rank = 3 - null.shape[1]
         unique[j], checked[j] = rank == 3, n > rank
-        # Of what is open, stay near 1.
-        null = _TO_PATHS @ (vt[rank:] / np.where(size > 0, size, 1.0)).T
-        if null.size:
-            q = np.linalg.qr(null / np.abs(null).max(axis=0))[0]
-            coefficients[j] -= q @ (q.T @ (coefficients[j] - 1.0))
-        # A part is open where a direction was dropped in which it has a share.
-        dropped = (np.abs(vt[~keep]) > 1e-6).any(axis=0) | (size == 0)
-        open_ = (_TO_PATHS @ dropped) > 0
-        bound = np.abs(_TO_PATHS @ back) @ np.where(np.isfinite(room), room, 1e300)
-        off[j] = np.where(open_, np.inf, bound + 1e-10 * np.abs(coefficients[j]))
+        off[j] = np.abs(_TO_PATHS @ back) @ room + 1e-10 * np.abs(coefficients[j])
+        off[j][(np.abs(null) > 1e-3).any(axis=1)] = np.inf
     one, two, three = (coefficients[:, i] * getattr(t, name) for i, name in enumerate(PARTS))
     return Paths(coefficients, off, exact, unique, checked, one, two, three, rest)
+
+
+def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
+    """From numbers to how often each column of the basis is in them, (3, N), with the least rest.
+
+    And the directions, among the weights of the three paths, that they can't tell, (3, m): there
+    a weight would be off by more than _MOST_OFF for what the numbers may be off by, room. And
+    directions at right angles of all that the basis makes, (N, rank).
+    """
+    size = np.abs(basis).max(axis=0)
+    size *= np.linalg.norm(basis / np.where(size > 0, size, 1.0), axis=0)
+    # What is nothing beside what the numbers may be off by must not be mixed up with the rest.
+    unit = basis / np.where(size > 0, size, np.inf)
+    live = np.abs(unit).T @ room < _NOTHING * size
+    # All directions, even of fewer samples: then there are rows of nothing.
+    n, m = len(basis), int(live.sum())
+    padded = np.vstack([unit[:, live], np.zeros((max(0, m - n), m))])
+    u, values, vt = np.linalg.svd(padded, full_matrices=False)
+    u = u[:n]
+    rank = int((values > 1e-14 * values.max(initial=0.0)).sum())
+    back = np.zeros((3, n))
+    back[live] = (vt[:rank].T / values[:rank]) @ u[:, :rank].T / size[live, None]
+    directions = _TO_PATHS[:, live] @ (vt / size[live]).T  # a column for each
+    off = np.abs(u).T @ room
+    told = values * _MOST_OFF > off * np.abs(directions).max(axis=0)
+    null = np.hstack([_TO_PATHS[:, ~live], directions[:, ~told]])
+    if null.size:
+        null = np.linalg.qr(null / np.abs(null).max(axis=0))[0]
+    return back, null, u[:, :rank]
 
 
 @np.errstate(all="ignore")

@@ -154,7 +154,7 @@ def test_a_wrong_gradient_is_found_and_a_bad_file_keeps_what_was_open(
     expect(app.page.locator("h1")).to_contain_text("look at norm3 first")
 
 
-def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -> None:
+def test_an_evaluating_layer_has_a_frozen_river_and_ledger(app: App, tmp_path: Path) -> None:
     c = first_layer()
     running = {"running_mean": c.x.mean(axis=0), "running_var": np.full(32, 4.0, np.float32)}
     frozen = Capture(c.x, c.dy, c.gamma, c.beta, mode="eval", **running)
@@ -167,8 +167,13 @@ def test_an_evaluating_layer_says_what_its_ledger_is(app: App, tmp_path: Path) -
     own = float((c.gamma[4] * c.dy[:, 4].astype(float)).sum() / np.sqrt(4 + c.eps))
     np.testing.assert_allclose(value_of(row, "dx_sum"), own, rtol=1e-6)
     row.click()
-    expect(app.page.locator("[data-stage] h1")).to_contain_text("This layer was evaluating")
-    expect(app.page.locator("[data-stage] h1")).to_contain_text(number(own))
+    head = app.page.locator("[data-stage] h1")
+    expect(head).to_contain_text(f"take nothing away: the bias gets {number(own, signed=True)}")
+    expect(app.page.get_by_text("This layer was evaluating, with a σ² of 4.")).to_be_visible()
+    expect(app.page.locator("[data-river]")).to_be_visible()
+    np.testing.assert_allclose(app.total("dx"), own, rtol=1e-6)
+    assert not app.column("dx_via_var").any()
+    np.testing.assert_array_equal(app.column("dx"), app.column("dx_direct"))
 
 
 def test_what_is_saved_opens_again(app: App, tmp_path: Path) -> None:
@@ -224,6 +229,9 @@ def test_twelve_layers_of_a_folder_lead_to_the_sick_neuron_in_three_clicks(
     app.idle()
     page.get_by_text("Worst first", exact=True).click()
     expect(rows(app).first).to_contain_text("blocks.7.norm")
+    app.idle()
+    page.goto(page.url.replace("sort=worst", "layer=digits&sort=worst"))
+    expect(rows(app).first).to_contain_text("norm3")
 
 
 def test_where_it_was_not_finite_is_said_first(app: App, tmp_path: Path) -> None:

@@ -54,18 +54,24 @@ def test_the_terms_are_those_of_the_layer(dtype: str) -> None:
     assert {"dx", "x_hat", "dweight", "dbias"} <= terms.keys()
 
 
-def test_the_terms_of_an_evaluating_layer_hold_its_variance() -> None:
+def test_an_evaluating_layer_keeps_its_statistics() -> None:
     rng = np.random.default_rng(3)
-    c = made(dtype="float64")
+    c = made(n=MAX_ROWS + 1, dtype="float64")
     k = c.shape[1]
-    var = rng.uniform(0.5, 4, k)
-    frozen = dataclasses.replace(c, mode="eval", running_mean=np.zeros(k), running_var=var)
-    terms = excerpt.terms(frozen)
-    assert list(terms) == ["dx"]
+    mean, var = rng.normal(size=k), rng.uniform(0.5, 4, k)
+    frozen = dataclasses.replace(c, mode="eval", running_mean=mean, running_var=var)
+    terms, seen = excerpt.terms(frozen), survey.survey(frozen)
+    dx, x_hat = c.gamma * c.dy / (var + c.eps) ** 0.5, (c.x - mean) / (var + c.eps) ** 0.5
+    np.testing.assert_allclose(terms["dx"], dx, rtol=1e-14)
+    np.testing.assert_allclose(terms["x_hat"], x_hat, rtol=1e-14)
     for j in range(k):
-        expected = c.gamma[j] * c.dy[:, j] / (var[j] + c.eps) ** 0.5
-        np.testing.assert_allclose(terms["dx"][:, j], expected, rtol=1e-14)
-    # In training mode the running variance is only kept, and not used.
+        one = run(excerpt.whole(frozen, seen, j))
+        np.testing.assert_allclose(one.dx[:, 0], dx[:, j], rtol=1e-14)
+        part, said = excerpt.excerpt(frozen, seen, j)
+        largest = np.sort(np.argsort(-np.abs(dx[:, j]), kind="stable")[:MAX_ROWS])
+        np.testing.assert_allclose(run(part).dx[:, 0], dx[largest, j], rtol=1e-14)
+        assert "under the same constants" in said
+    # In training mode the running statistics are only kept, and not used.
     training = dataclasses.replace(frozen, mode="train")
     np.testing.assert_array_equal(excerpt.terms(training)["dx"], excerpt.terms(c)["dx"])
 

@@ -5,6 +5,7 @@
 
 import copy
 import dataclasses
+import gc
 import importlib
 import importlib.util
 import io
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
+from bnviz.captures.hooks.watch import Call
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
@@ -200,6 +202,50 @@ def test_a_forward_of_its_own_is_kept_and_not_judged(tmp_path: Path) -> None:
     assert "not judged" in claims.what_kind(c, survey.survey(c))
 
 
+def test_a_norm_that_people_wrote_themselves_is_one_by_its_name(tmp_path: Path) -> None:
+    class OwnRMSNorm(nn.Module):
+        def __init__(self, k: int) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(k))
+
+        def forward(self, x):
+            return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+
+    class FrozenBatchNorm2d(nn.Module):
+        def __init__(self, k: int) -> None:
+            super().__init__()
+            self.register_buffer("weight", torch.rand(k))
+
+        def forward(self, x):
+            return x * self.weight[:, None, None]
+
+    class PreNorm(nn.Module):  # has a norm, and is none
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.last = OwnRMSNorm(4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.last(self.norm(x))
+
+    torch.manual_seed(0)
+    model = nn.Sequential(OwnRMSNorm(4), nn.Linear(4, 4), PreNorm())
+    with capture(model, tmp_path / "a") as got:
+        step(model, torch.randn(3, 4, 4))
+    assert got.missed == {"0": "its forward is its own, and what goes in gets no gradient"}
+    c: Any = got["2.norm"]
+    assert (c.kind, c.shape, c.place.layer) == ("own", (12, 4), "2.norm")
+    given = torch.tensor(c.x, requires_grad=True)
+    model[2].norm(given).backward(torch.tensor(c.dy))
+    np.testing.assert_allclose(c.dx, given.grad, atol=1e-6)
+    assert (c.gamma == 1).all()  # what its weight does is its own
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), FrozenBatchNorm2d(4), nn.Conv2d(4, 4, 3))
+    with capture(model, tmp_path / "b") as got:
+        step(model, images())
+    c = got["1"]
+    assert (c.kind, c.shape) == ("own", (8 * 36, 4))
+    np.testing.assert_allclose(c.dx, c.dy * model[1].weight.numpy(), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("norm", "kind"),
     [
@@ -313,6 +359,29 @@ def test_a_front_that_is_too_wide_is_left_out_with_a_note(tmp_path: Path) -> Non
     agrees(got["1"])
 
 
+@pytest.mark.parametrize("rows", [None, 50])
+def test_gradients_may_lie_otherwise_than_what_goes_in(rows: int | None, tmp_path: Path) -> None:
+    """As after `flatten(2).transpose(1, 2)`, where patches become tokens; or channels last."""
+
+    class Tokens(nn.Module):
+        def forward(self, x):
+            return x.flatten(2).transpose(1, 2).contiguous()
+
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 4, 3)
+    model = nn.Sequential(first, nn.BatchNorm2d(4), Tokens(), nn.Linear(4, 2))
+    for given in (images(), images().to(memory_format=torch.channels_last)):
+        model.zero_grad()
+        with capture(model, tmp_path, rows=rows) as got:
+            step(model, given)
+        c: Any = got["1"]
+        agrees(c)
+        assert c.rows == 8 * 36
+        x = first(given).detach().double().movedim(1, -1).reshape(-1, 4).numpy()
+        np.testing.assert_allclose(survey.survey(c).mean, x.mean(axis=0), rtol=1e-5)
+        assert (c.a is None) == (rows is not None)
+
+
 def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:
     model, x = net(), images(64)
     with capture(model, tmp_path / "all") as every:
@@ -339,6 +408,24 @@ def test_rows_are_sampled_with_the_sums_of_all(tmp_path: Path) -> None:
     assert verdict(survey.survey(alone))[0] is False
     bent = replaced(c, dx=(1.01 * c.dx).astype(np.float32))
     assert verdict(survey.survey(bent))[0] is False
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 40, 100])
+@pytest.mark.parametrize("norm", ["BatchNorm2d(4)", "GroupNorm(2, 4)", "LayerNorm(6)"])
+def test_no_more_rows_are_kept_than_were_asked_for(norm: str, rows: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), eval(f"nn.{norm}", {"nn": nn}))
+    for x in (images(), images() * float("inf")):
+        with capture(model, tmp_path, rows=rows) as got:
+            step(model, x)
+        c: Any = got["1"]
+        assert 1 <= len(c.x) <= rows
+        assert got.files["1"].stat().st_size < 400 * rows + 8000
+        assert np.isfinite(c.x).all() == bool(x.isfinite().all())
+        whole_samples = norm != "GroupNorm(2, 4)" or rows >= 36
+        assert c.judged == whole_samples
+        if x.isfinite().all() and whole_samples:
+            assert verdict(survey.survey(c))[0] is not False
 
 
 # ---- Training is not touched -------------------------------------------------------------
@@ -387,15 +474,17 @@ def test_parametrised_weights_buffers_and_random_numbers_stay_as_they_are(tmp_pa
         agrees(c)
 
 
-def test_outputs_are_not_kept_alive(tmp_path: Path) -> None:
+def test_nothing_is_kept_alive(tmp_path: Path) -> None:
     class Deep(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.norm = nn.BatchNorm1d(6)
-            self.rest = nn.ModuleList(nn.Linear(6, 6) for _ in range(5))
+            self.front, self.norm = nn.Linear(6, 6), nn.BatchNorm1d(6)
+            self.rest = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
             self.made: list[Any] = []
 
         def forward(self, x):
+            x = self.front(x)
+            self.made.append(weakref.ref(x))
             x = self.norm(x)
             for layer in self.rest:
                 y = layer(x)
@@ -404,9 +493,41 @@ def test_outputs_are_not_kept_alive(tmp_path: Path) -> None:
             return x
 
     model = Deep()
+    before = sum(type(thing) is Call for thing in gc.get_objects())
     with capture(model, tmp_path):
         step(model, torch.randn(9, 6))
-        assert [ref() for ref in model.made] == [None] * 5
+        assert [ref() for ref in model.made] == [None] * 4
+        assert sum(type(thing) is Call for thing in gc.get_objects()) == before
+
+
+def test_the_order_in_which_gradients_are_added_stays(tmp_path: Path) -> None:
+    """Of norms that use their x several times, beside a skip connection."""
+
+    class Twice(nn.BatchNorm1d):
+        def forward(self, x):
+            return self.weight * (x - x.mean(0)) / (x.std(0) + 1)
+
+    class Skip(nn.Module):
+        def __init__(self, norm: Any) -> None:
+            super().__init__()
+            self.front, self.norm, self.last = nn.Linear(6, 6), norm, nn.Linear(6, 6)
+
+        def forward(self, x):
+            x = self.front(x)
+            return torch.tanh(x) + self.last(self.norm(x))
+
+    for norm in (nn.RMSNorm(6), Twice(6)):
+        torch.manual_seed(2)
+        watched = Skip(norm)
+        plain, x = copy.deepcopy(watched), torch.randn(99, 6)
+        step(plain, x)
+        with capture(watched, tmp_path) as got:
+            step(watched, x)
+        assert torch.equal(plain.front.weight.grad, watched.front.weight.grad)
+        c: Any = got["norm"]
+        given = torch.tensor(c.x, requires_grad=True)
+        copy.deepcopy(plain.norm)(given).backward(torch.tensor(c.dy))
+        np.testing.assert_allclose(c.dx, given.grad, atol=1e-6)
 
 
 # ---- Which call, which pass, which step --------------------------------------------------
@@ -439,11 +560,12 @@ def test_every_call_and_every_pass_can_be_had(tmp_path: Path) -> None:
     with capture(norm, tmp_path / "last") as got:
         losses()
     np.testing.assert_array_equal(got["norm"].x, inputs[1].detach().numpy())
-    with capture(norm, tmp_path / "again") as got:  # recomputed in the backward pass
-        torch.utils.checkpoint.checkpoint(norm, inputs[0], use_reentrant=False).pow(
-            3
-        ).sum().backward()
-    agrees(got["norm"])
+    for again in (False, True):  # recomputed in the backward pass
+        with capture(norm, tmp_path / f"again{again}") as got:
+            torch.utils.checkpoint.checkpoint(norm, inputs[0], use_reentrant=again).pow(
+                3
+            ).sum().backward()
+        agrees(got["norm"])
 
 
 def test_some_steps_of_some_layers(tmp_path: Path) -> None:

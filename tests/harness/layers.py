@@ -627,21 +627,17 @@ always(D, "…")
 for _rule in list(RULES[H]):
     rule(D, _rule.template)(
         lambda e, *words, holds=_rule.holds: (
-            e.layer.c.kind in BATCH and e.layer.c.mode == "train" and e.layer.c.whole is None
+            e.layer.c.kind in BATCH
+            and (e.frozen if e.layer.c.mode == "eval" else e.layer.c.whole is None)
             and holds(e, *words)
         )
     )  # fmt: skip
-rule(D, "This layer was evaluating: its own ∂L/∂x adds up to #.")(
-    lambda e, total: (
-        e.layer.c.mode == "eval"
-        and shows(total, mp.fsum(e.layer.dx), e.layer.slack * mp.fsum(map(abs, e.layer.dx)))
-    )
+rule(D, "This layer was evaluating, with a σ² of #.")(
+    lambda e, var: e.layer.c.mode == "eval" and shows(var, e.var)
 )
-rule(
-    D,
-    "There, mean and variance are constants, and ① with σ² = # is the only path. The ledger shows "
-    "what training would do with the same numbers.",
-)(lambda e, var: shows(var, mp.mpf(float(e.layer.c.running_var[e.layer.j]))))
+rule(D, "These are # of # rows.")(
+    lambda e, some, all_: int(some) == e.n < e.layer.c.rows == int(all_)
+)
 rule(D, "The ledger shows what batch norm would do with these numbers.")(
     lambda e: e.layer.c.kind not in BATCH
 )
@@ -664,18 +660,33 @@ rule(
     "There, the # of # samples with the largest gradients are a batch of their own, with a mean "
     "and a variance of their own.",
 )
-def _excerpt(e: Seen, some: str, n: str) -> object:
+def _own_batch(e: Seen, some: str, n: str) -> object:
+    return e.c.mode == "train" and _largest_go(e, some, n)
+
+
+@rule(
+    "layer excerpt",
+    "There go the # of # samples with the largest gradients, under the same constants.",
+)
+def _same_constants(e: Seen, some: str, n: str) -> object:
+    return e.c.mode == "eval" and _largest_go(e, some, n)
+
+
+def _largest_go(e: Seen, some: str, n: str) -> bool:
     """Are those that are left out no larger than those that are taken?"""
     assert e.cut is not None
     taken = set(zip(e.cut.x[:, 0].tolist(), e.cut.dy[:, 0].tolist(), strict=True))
-    whole = Exact(Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps), 0, 0)
+    of = Scenario(e.c.x[:, [e.j]], e.c.dy[:, [e.j]], e.c.gamma[[e.j]], eps=e.c.eps)
+    if e.c.mode == "eval" and e.c.running_mean is not None and e.c.running_var is not None:
+        of = of.edit(running_mean=e.c.running_mean[[e.j]], running_var=e.c.running_var[[e.j]])
+    whole = Exact(of, 0, 0)
     rows = zip(e.c.x[:, e.j].tolist(), e.c.dy[:, e.j].tolist(), whole.dx, strict=True)
     inside: list[Real] = []
     outside: list[Real] = []
     for x, dy, dx in rows:
         (inside if (x, dy) in taken else outside).append(abs(dx))
     largest_left = min(inside) + 2 * whole.bound >= largest(outside)
-    return int(some) == 64 == len(inside) and int(n) == e.n and largest_left
+    return bool(int(some) == 64 == len(inside) and int(n) == e.n and largest_left)
 
 
 @rule("layer excerpt", "Of # inputs come those with the largest ∂L/∂W: §.")

@@ -16,7 +16,7 @@ from bnviz.claims import mine as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import Trace, run
 from bnviz.draw.mine import rows_of
-from bnviz.proof.diagnosis import Case, paths_of
+from bnviz.proof.case import Case, paths_of
 from bnviz.proof.reading import Pasted
 from bnviz.proof.rounding import FORMATS
 from tests.harness.exact import Exact, largest, read, reals, shows
@@ -50,8 +50,16 @@ class Handed(Exact):
         most = 8 * max(1.0, float(np.abs(weights).max()))
         one, two, three = (mp.mpf(float(w)) for w in weights)
         return all(
-            abs(one * a + two * b + three * c - v) <= most * room for a, b, c, v, room in parts
+            abs(one * a + two * b + three * c - v)
+            <= most * room + mp.mpf(2) ** -40 * (abs(one * a) + abs(two * b) + abs(three * c))
+            for a, b, c, v, room in parts
         )
+
+    @property
+    def faint(self) -> bool:
+        """Is there a path that can't be told from nothing? Then it makes nothing either."""
+        paths = (self.direct, self.via_var, self.via_mean)
+        return bool(min(map(largest, paths)) <= 8 * largest(self.room))
 
     @property
     def off(self) -> list[bool]:
@@ -159,7 +167,7 @@ for _i, _mark in enumerate(MARKS):
 
     def _once(e: Handed, i: int = _i) -> object:
         """Once, by what it was made of, or too near for the numbers to tell."""
-        if e.weights is None:
+        if e.weights is None or e.n <= 3:
             return True  # the right paths, and the difference is left over
         part = (e.direct, e.via_var, e.via_mean)[i]
         apart = abs(mp.mpf(e.weights[i]) - 1) * largest(part)
@@ -214,6 +222,9 @@ def _but_for(e: Handed, neuron: str, samples: str) -> object:
 rule("mine", "Neuron # is wrong, and these numbers can’t tell which path it is.")(
     lambda e, neuron: any(e.off)
 )
+rule("mine", "Neuron # is wrong, and so few samples can’t tell which path it is.")(
+    lambda e, neuron: any(e.off) and e.n <= 3
+)
 rule("mine", "the difference isn’t made of the three paths.")(
     # A path that can't be told from nothing makes nothing.
     lambda e: (
@@ -230,7 +241,9 @@ rule("mine", "the difference isn’t made of the three paths.")(
 )
 def _near(e: Handed, left: str) -> object:
     away = [v - r for v, r in zip(e.mine, e.dx, strict=True)]
-    return e.weights is None and any(e.off) and read(left) <= largest(away) * e.n
+    if e.weights is not None:  # of rounding something may be left
+        return read(left) <= 100 * largest(e.room) * max(map(abs, e.weights))
+    return any(e.off) and read(left) <= largest(away) * e.n
 
 
 @rule("mine sum", "Σ∂L/∂x is #, and it must be 0.")
@@ -250,7 +263,9 @@ rule("mine sum", "Σ∂L/∂x may be 0: the digits are too few to tell.")(
 )
 always("mine legend", "Plus is solid, above its line; minus is hatched, below it.")
 rule("mine legend", "Dashed is where the right one runs.")(lambda e: any(e.off))
-rule("mine legend", "“?” is what is left over.")(lambda e: e.weights is None)
+rule("mine legend", "“?” is what is left over.")(
+    lambda e: e.weights is None or e.n <= 3 or e.faint or not e.makes(e.weights)
+)
 rule(
     "mine shown",
     "# of # samples are shown, those that are furthest off. The sums are of all #.",

@@ -13,7 +13,7 @@ import numpy as np
 
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
-from bnviz.proof.diagnosis import Case
+from bnviz.proof.case import Case
 from bnviz.proof.judge import diagnose
 from bnviz.proof.reading import Pasted, parse
 from bnviz.proof.rounding import FORMATS, Format, formats

@@ -16,7 +16,7 @@ import numpy as np
 from bnviz.captures.folder import Run
 from bnviz.captures.hooks import sums
 from bnviz.captures.hooks.front import Front
-from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, rows, torch
+from bnviz.captures.hooks.tensor import Module, Tensor, alike, channels, numbers, rows, torch
 from bnviz.captures.hooks.watch import Call, Watch
 from bnviz.captures.npz import LARGEST, read_npz
 from bnviz.captures.record import MOST_NEURONS, Capture, CaptureError, Place, Table, Whole
@@ -87,7 +87,7 @@ class _Session:
     orders: dict[str, int] = field(default_factory=dict)
     kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
-    pending: tuple[Call, Table, Table, Any, Whole | None] | None = None
+    pending: tuple[Call, Tensor, int] | None = None  # with ∂L/∂y and its version
     step: int = 0
     taken: int = 0
     over: bool = False  # a backward pass may come later, and is none of this one's
@@ -113,6 +113,8 @@ class _Session:
         if not self.active:
             return False
         self.orders.setdefault(call.name, len(self.orders))
+        if not torch().is_grad_enabled():
+            return False
         self.seen[call.name] = self.seen.get(call.name, 0) + 1
         call.number, call.step = self.seen[call.name], self.step
         call.order = self.orders[call.name]
@@ -125,102 +127,104 @@ class _Session:
         return kept is None or (call.number, call.passes) >= (kept.number, kept.passes)
 
     def on_gradient(self, call: Call, dy: Tensor) -> None:
-        """∂L/∂y has come: x and it are kept, until ∂L/∂x of the same pass is there."""
+        """∂L/∂y has come: it waits until ∂L/∂x of the same pass is there."""
         self.flush()
         if self.over or call.step != self.step or not self._wanted(call):
             return
-        x = call.x if call.x is not None else call.again()
-        if x is None:
+        call.x = call.x if call.x is not None else call.again()
+        if call.x is None:
             return
-        call.x = x
-        if x._version != call.version:
-            raise CaptureError("its x was changed in place before the backward pass")
-        x = x.detach()
-        if tuple(x.shape) != tuple(dy.shape):
+        if tuple(call.x.shape) != tuple(dy.shape):
             raise CaptureError("its output has another shape than its input")
-        chosen, whole = self._chosen(call, x, dy)
-        self.pending = (
-            call, rows(x, call.flat, chosen), rows(dy, call.flat, chosen), chosen, whole
-        )  # fmt: skip
+        self.pending = call, dy.detach(), dy._version
 
     def on_done(self, call: Call, dx: Tensor | None) -> None:
         """The pass is through the layer: write it, and let go of it."""
         if self.pending is None or self.pending[0] is not call:
             return
-        _, x, dy, chosen, whole = self.pending
+        _, dy, version = self.pending
         self.pending = None
-        table = None if dx is None else rows(dx, call.flat, chosen)
-        if dx is not None and whole is not None:
-            whole = replace(whole, dx=sums.total(dx, call.flat))
-        self._write(call, x, dy, table, whole)
-        call.x = None  # from here on the graph alone keeps it
+        x, call.x = call.x, None  # from here on the graph alone keeps it
+        assert x is not None
+        if x._version != call.version or dy._version != version:
+            raise CaptureError("its x or ∂L/∂y was changed in place during the backward pass")
+        self._write(call, x, dy, dx)
 
     def flush(self) -> None:
         """A pass that never came to x, or ended in an error."""
         if self.pending is not None:
-            call, x, dy, _, whole = self.pending
-            self.pending = None
-            self._write(call, x, dy, None, whole)
-            call.x = None
+            self.on_done(self.pending[0], None)
 
     def without_gradient(self, call: Call) -> None:
         """What was seen of a call when the step ended in an error."""
         if call.x is None or call.x._version != call.version or call.step != self.step:
             return
-        if (call.name, "") in self.kept or not self.active:
-            return
-        chosen, whole = self._chosen(call, call.x, call.x)
-        x = rows(call.x, call.flat, chosen)
-        nan = np.broadcast_to(np.array(np.nan, x.dtype), x.shape)
-        if whole is not None:
-            empty = np.full(x.shape[1], np.nan)
-            whole = replace(whole, dy=empty, dy_dev=empty, dy_square=empty)
-        self._write(call, x, nan, None, whole, backward=False)
+        if (call.name, "") not in self.kept and self.active:
+            self._write(call, call.x, None, None)
 
-    def _chosen(self, call: Call, x: Tensor, dy: Tensor) -> tuple[Any, Whole | None]:
-        """Which rows are kept, where not all are; then with the sums of all."""
-        k = call.flat or x.shape[1]
+    def _room(self, x: Tensor, k: int) -> int:
+        """How many rows may be kept."""
         if k > MOST_NEURONS:
             raise CaptureError(f"it is {k} numbers wide; the limit is {MOST_NEURONS}")
-        n = x.numel() // k
-        if call.norm == "group":
-            n = x.shape[0]  # samples stay whole
-        size = 8 if x.element_size() == 8 else 4
-        a_row = 3 * size * (x.numel() // n)
+        a_row = 3 * max(4, x.element_size()) * k
         room = (LARGEST - _MARGIN) // a_row
         if self.rows is not None:
             room = min(room, self.rows, max(2, _A_ROW * self.rows // a_row))
+        return room
+
+    def _chosen(
+        self, call: Call, x: Tensor, dy: Tensor, k: int, notes: list[str]
+    ) -> tuple[Any, Whole | None]:
+        """Which rows are kept, where not all are; then with the sums of all."""
+        n, room = x.numel() // k, self._room(x, k)
         if n <= room:
             return None, None
-        if room < 1:
-            raise CaptureError("one sample of it is larger than a file may be")
-        # Chosen by a generator of its own, so that the training's random numbers stay as they are.
-        chosen = np.random.default_rng(n).choice(n, room, replace=False)
-        if call.norm == "group":
-            per = x.numel() // k // n
-            chosen = (np.sort(chosen)[:, None] * per + np.arange(per)).ravel()
-        else:
-            chosen = np.sort(chosen[: max(1, room - 2)])
+        per = n // x.shape[0] if call.norm == "group" else 1  # its samples stay whole
+        if room < per:
+            notes.append(f"A sample of it has {per} rows, more than are kept: it is not judged.")
+            call.norm, call.groups, per = "own", 1, 1
         over_rows = call.norm in {"batch", "sync", "own"}  # others are whole in each row or sample
         whole = sums.whole(x, dy, call.flat) if over_rows else None
         finite = (
             whole is not None and np.isfinite(whole.mean + whole.dy_dev + whole.dy_square).all()
         )
-        if not finite and call.norm != "group":
-            chosen = np.union1d(chosen, _not_finite(x, dy, call.flat))
+        # Chosen by a generator of its own, so that the training's random numbers stay as they are.
+        any_ = np.random.default_rng(n).choice(n // per, room // per, replace=False)
+        if per > 1:
+            chosen = (np.sort(any_)[:, None] * per + np.arange(per)).ravel()
+        else:
+            first = [] if finite else _not_finite(x, dy, call.flat)[:room]
+            rest = np.setdiff1d(any_, first)
+            chosen = np.union1d(first, rest[: room - len(first)]).astype(np.int64)
         return torch().as_tensor(chosen, device=getattr(x, "device", None)), whole
 
-    def _write(
-        self, call: Call, x: Table, dy: Table, dx: Table | None, whole: Whole | None,
-        backward: bool = True,
-    ) -> None:  # fmt: skip
-        n, k = x.shape
-        front: dict[str, Any] = {}
-        notes = []
-        if call.x is not None and call.x.dim() > 2 and not call.flat:
-            read = (call.x.numel() // k, k)
-            notes.append(f"{tuple(call.x.shape)} read as {read}: a row for each position.")
-        full = n if call.x is None else call.x.numel() // k
+    def _tables(
+        self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None, notes: list[str]
+    ) -> tuple[dict[str, Any], int, Whole | None]:
+        """x, dy and dx as they go into the file, of so many rows; with the sums of all."""
+        k = call.flat or x.shape[1]
+        chosen, whole = self._chosen(call, x, x if dy is None else dy, k, notes)
+        given = {"x": x, "dy": dy, "dx": dx}
+        there = {name: tensor for name, tensor in given.items() if tensor is not None}
+        if whole is not None and dx is not None:
+            whole = replace(whole, dx=sums.total(dx, call.flat))
+        if whole is not None and dy is None:
+            nan = np.full(k, np.nan)
+            whole = replace(whole, dy=nan, dy_dev=nan, dy_square=nan)
+        if chosen is not None:
+            tables = {name: rows(tensor, call.flat, chosen) for name, tensor in there.items()}
+            return tables, len(chosen), whole
+        laid = alike(there, call.flat)
+        apart = {} if laid["x"].dim() == 2 else {"axis": np.array(1)}
+        return {n: numbers(tensor) for n, tensor in laid.items()} | apart, x.numel() // k, None
+
+    def _write(self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None) -> None:
+        k = call.flat or x.shape[1]
+        full = x.numel() // k
+        notes: list[str] = []
+        tables, n, whole = self._tables(call, x, dy, dx, notes)
+        if x.dim() > 2 and not call.flat:
+            notes.append(f"{tuple(x.shape)} read as {(full, k)}: a row for each position.")
         if n < full:
             notes.append(
                 f"{n} of {full} rows are kept"
@@ -228,25 +232,25 @@ class _Session:
             )
         if call.scale != 1:
             notes.append(f"The gradients carry the loss scale of AMP, {call.scale:g}.")
-        if not backward:
+        if dy is None:
             notes.append("No gradient came: the step ended before.")
-        if call.front is not None and self._has_room(call.front, n, k, x.itemsize, full):
-            tables, said = call.front.read(k, n, call.flat)
-            front |= tables
+        if call.front is not None:
+            fits = n == full and self._has_room(call.front, tables)
+            said = "The layer in front is left out: rows= leaves no room for it."
+            more, said = call.front.read(k, n, call.flat) if fits else ({}, said)
+            tables |= more
             notes += [said] if said else []
-        elif call.front is not None:
-            notes.append("The layer in front is left out: rows= leaves no room for it.")
-        positions = n // x_samples if (x_samples := _samples(call, n)) else 1
-        gamma = _per_channel(call.gamma, k, 1.0, x.dtype)
-        beta = _per_channel(call.beta, k, 0.0, x.dtype)
+        kind = tables["x"].dtype
+        none = np.empty((0, k), kind)
         capture = Capture(
-            x, dy, gamma, beta, call.eps, call.mode, " ".join(notes),
-            running_mean=call.mean, running_var=call.var, dx=dx,
-            roundoff=float(torch().finfo(call_type(call)).eps) if call.x is not None else 0.0,
-            norm="batch" if call.norm == "instance" else call.norm,
-            groups=call.groups, positions=positions, whole=whole, backward=backward,
+            none, none, _per_channel(call.gamma, k, 1.0, kind),
+            _per_channel(call.beta, k, 0.0, kind), call.eps, call.mode, " ".join(notes),
+            running_mean=call.mean, running_var=call.var,
+            roundoff=float(torch().finfo(x.dtype).eps),
+            norm="batch" if call.norm == "instance" else call.norm, groups=call.groups,
+            positions=full // x.shape[0] if call.norm == "group" else 1,
+            whole=whole, backward=dy is not None,
             place=Place(call.name, call.order, call.step, self.run.rank, self.run.ranks),
-            **front,
         )  # fmt: skip
         which = ""
         if self.call == "all":
@@ -259,16 +263,15 @@ class _Session:
         capture = replace(
             capture, note=self._note(capture.note, call.number, call.passes, call.name)
         )
-        file = self.run.write(folder + self.names[key], capture)
+        file = self.run.write(folder + self.names[key], capture, tables)
         self.found.files[call.name] = file
         self.kept[key] = _Kept(file, " ".join(notes), call.number, call.passes)
 
-    def _has_room(self, front: Front, n: int, k: int, size: int, full: int) -> bool:
+    def _has_room(self, front: Front, tables: Mapping[str, Table]) -> bool:
         """May the layer in front come along?"""
-        if self.rows is None:
-            return n == full
-        d = front.inputs(k)
-        return n == full and size * (3 * n * k + n * d + d * k) <= _A_ROW * self.rows
+        size = sum(table.nbytes for table in tables.values()) + front.size()
+        limit = LARGEST - _MARGIN
+        return size <= (limit if self.rows is None else min(limit, _A_ROW * self.rows))
 
     def _note(self, note: str, number: int, passes: int, layer: str) -> str:
         parts = [note] if note else []
@@ -292,20 +295,6 @@ def read_note(file: Path) -> str:
         return str(arrays["note"])
 
 
-def call_type(call: Call) -> Any:
-    """The format that a layer worked in."""
-    assert call.x is not None
-    return call.x.dtype
-
-
-def _samples(call: Call, n: int) -> int:
-    """Of a group norm, how many samples these rows are."""
-    if call.norm != "group" or call.x is None:
-        return 0
-    per = call.x.numel() // call.x.shape[1] // call.x.shape[0]
-    return n // per
-
-
 def _per_channel(values: Table | None, k: int, usual: float, kind: Any) -> Table:
     if values is None or values.size != k:
         full: Table = np.full(k, usual, kind)
@@ -313,15 +302,14 @@ def _per_channel(values: Table | None, k: int, usual: float, kind: Any) -> Table
     return values.reshape(-1)
 
 
-def _not_finite(x: Tensor, dy: Tensor, last: int) -> Table:
+def _not_finite(x: Tensor, dy: Tensor, last: int) -> list[int]:
     """The first rows that are not finite, of each table; at most two."""
-    found = []
+    found: list[int] = []
     for table in (x, dy):
         laid: Any = channels(table, last)
         bad = (~laid.isfinite()).any(dim=1).nonzero()
-        found += [int(v) for v in bad[:1].reshape(-1).tolist()]
-    chosen: Table = np.array(found, np.int64)
-    return chosen
+        found += [int(v) for v in bad[:1].reshape(-1).tolist() if int(v) not in found]
+    return found
 
 
 def _ranks() -> tuple[int, int]:
@@ -465,4 +453,4 @@ def _on_steps(model: Module, act: Callable[[], None]) -> Any:
     return optimizer.register_optimizer_step_post_hook(stepped)
 
 
-__all__ = ["Captured", "capture", "copied"]
+__all__ = ["Captured", "capture"]

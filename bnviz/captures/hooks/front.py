@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bnviz.captures.hooks.tensor import Tensor, copied, torch
-from bnviz.captures.record import MOST_WEIGHTS, Table
-
-_PATCHES = 2**26  # numbers, of a convolution's input
+from bnviz.captures.hooks.tensor import Tensor, numbers, torch
+from bnviz.captures.patches import too_large
+from bnviz.captures.record import Table
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,23 @@ class Front:
     weight: Tensor
     bias: Tensor | None
     versions: tuple[int, int]
+    kind: str = "linear"
     stride: Any = 1
     padding: Any = 0
     dilation: Any = 1
     groups: int = 1
     more: Any = 0  # output_padding, of a transposed convolution
-    kind: str = "linear"
 
     def inputs(self, k: int) -> int:
         """How many inputs the layer has, as a linear one, for k outputs."""
         return self.weight.numel() // k * (self.groups if self.kind != "linear" else 1)
 
-    def read(self, k: int, n: int, flat: int) -> tuple[dict[str, Table], str]:
-        """a (N, d), weight (d, k) and bias (k,), or none of them and why not."""
+    def size(self) -> int:
+        """The bytes that it takes in a file."""
+        return sum(max(4, t.element_size()) * t.numel() for t in (self.given, self.weight))
+
+    def read(self, k: int, n: int, flat: int) -> tuple[dict[str, NDArray[Any]], str]:
+        """What a file holds of it, for n rows of k neurons: or nothing, and why not."""
         if (self.given._version, self.weight._version) != self.versions:
             return {}, "What went into the layer in front was changed in place: it is left out."
         shape = self.weight.shape
@@ -43,68 +47,51 @@ class Front:
         if out != k or (flat and self.kind != "linear"):
             return {}, ""
         d = self.inputs(k)
-        if d * k > MOST_WEIGHTS or n * d > _PATCHES:
+        if too_large(n, d, k):
             return {}, f"The layer in front, {d} inputs to {k}, is too large to be taken along."
-        weight = self.weight.detach()
-        if self.kind == "linear":
-            if self.given.dim() != 2 and not flat:
-                return {}, ""
-            a, w = self.given.detach().reshape(-1, d), copied(weight)
-            said = ""
-        else:
-            a, w = self._patches(weight, k, d)
-            said = f"The convolution in front is read as a linear layer on patches of {d}."
-        a_, bias = copied(a), copied(self.bias)
-        assert w is not None
-        assert a_ is not None
-        if len(a_) != n:
+        if self.kind != "linear":
+            return self._convolution(k), (
+                f"The convolution in front is read as a linear layer on patches of {d}."
+            )
+        if self.given.numel() != n * d or (self.given.dim() != 2 and not flat):
             return {}, ""
-        zero = np.zeros(k, w.dtype)
-        return {
-            "a": np.ascontiguousarray(a_),
-            "weight": np.ascontiguousarray(w.T),
-            "bias": zero if bias is None else bias,
-        }, said
+        a, weight = numbers(self.given.reshape(-1, d)), numbers(self.weight)
+        return {"a": a, "weight": weight.T, "bias": self._bias(k, weight)}, ""
 
-    def _patches(self, weight: Any, k: int, d: int) -> tuple[Tensor, Table]:
-        """A convolution is a linear layer that sees one patch for each position."""
-        nn = torch().nn.functional
-        x: Any = self.given.detach()
-        axes = weight.dim() - 2
-        x = x[None] if x.dim() == axes + 1 else x
+    def _bias(self, k: int, weight: Table) -> Table:
+        return np.zeros(k, weight.dtype) if self.bias is None else numbers(self.bias)
+
+    def _convolution(self, k: int) -> dict[str, NDArray[Any]]:
+        """Its input as it lies, the weight (k, inputs of a group, …), and where it looks."""
+        a, weight, groups = numbers(self.given), numbers(self.weight), self.groups
+        axes = weight.ndim - 2
+        a = a[None] if a.ndim == axes + 1 else a
         sizes = weight.shape[2:]
         strides, dilations = _each(self.stride, axes), _each(self.dilation, axes)
         spans = [r * (size - 1) for r, size in zip(dilations, sizes, strict=True)]
+        spread = [1] * axes
         if self.kind == "transposed":
             # Zeros between the inputs, and the kernel turned round, make it a plain one.
-            wide = [s * (n - 1) + 1 for s, n in zip(strides, x.shape[2:], strict=True)]
-            apart = x.new_zeros(*x.shape[:2], *wide)
-            apart[(..., *(slice(None, None, s) for s in strides))] = x
             ends = zip(spans, _each(self.padding, axes), _each(self.more, axes), strict=True)
             pads = [(span - p, span - p + more) for span, p, more in ends]
-            x, strides = apart, [1] * axes
-            g, into = self.groups, weight.shape[0] // self.groups
-            weight = weight.flip(tuple(range(2, axes + 2))).reshape(g, into, -1, *sizes)
-            weight = weight.transpose(1, 2).reshape(k, into, *sizes)
+            spread, strides = strides, spread
+            into = weight.shape[0] // groups
+            weight = np.flip(weight, tuple(range(2, axes + 2)))
+            weight = weight.reshape(groups, into, -1, *sizes)
+            weight = weight.swapaxes(1, 2).reshape(k, into, *sizes)
         elif isinstance(self.padding, str):
             same = self.padding == "same"
             pads = [(s // 2, s - s // 2) if same else (0, 0) for s in spans]
         else:
             pads = [(p, p) for p in _each(self.padding, axes)]
-        x = nn.pad(x, [p for pair in reversed(pads) for p in pair])
-        for axis, (size, r, s) in enumerate(zip(sizes, dilations, strides, strict=True), 2):
-            x = x.unfold(axis, r * (size - 1) + 1, s)[..., ::r]
-        order = (0, *range(2, axes + 2), 1, *range(axes + 2, 2 * axes + 2))
-        a = x.permute(order).reshape(-1, d)
-        # Groups see their own inputs alone: zeros elsewhere.
-        dense = weight.new_zeros(k, d)
-        out, own = k // self.groups, d // self.groups
-        for g in range(self.groups):
-            mine = slice(g * out, (g + 1) * out)
-            dense[mine, g * own : (g + 1) * own] = weight[mine].reshape(out, own)
-        table = copied(dense)
-        assert table is not None
-        return a, table
+        before, after = zip(*pads, strict=True)
+        return {
+            "a": a,
+            "weight": weight,
+            "bias": self._bias(k, weight),
+            "patches": np.array([spread, before, after, strides, dilations], np.int64),
+            "patch_groups": np.array(groups),
+        }
 
 
 def _each(value: Any, axes: int) -> list[int]:
@@ -150,42 +137,18 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Front:
     return Front(input.detach(), weight.detach(), bias, _versions(input, weight))
 
 
-def _conv(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Front:
-    v = _versions(input, weight)
-    kind = "conv"
-    return Front(
-        input.detach(), weight.detach(), bias, v, stride, padding, dilation, groups, 0, kind
-    )
+def _conv(input: Tensor, weight: Tensor, bias: Any = None, *more: Any, **named: Any) -> Front:
+    names = ("stride", "padding", "dilation", "groups")
+    return _convolved("conv", input, weight, bias, dict(zip(names, more, strict=False)) | named)
 
 
-def _transposed(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Front:
-    v = _versions(input, weight)
-    return Front(
-        input.detach(),
-        weight.detach(),
-        bias,
-        v,
-        stride,
-        padding,
-        dilation,
-        groups,
-        output_padding,
-        "transposed",
-    )
+def _transposed(input: Tensor, weight: Tensor, bias: Any = None, *more: Any, **named: Any) -> Front:
+    names = ("stride", "padding", "output_padding", "groups", "dilation")
+    given = dict(zip(names, more, strict=False)) | named
+    given["more"] = given.pop("output_padding", 0)
+    return _convolved("transposed", input, weight, bias, given)
+
+
+def _convolved(kind: str, input: Tensor, weight: Tensor, bias: Any, how: dict[str, Any]) -> Front:
+    versions = _versions(input, weight)
+    return Front(input.detach(), weight.detach(), bias, versions, kind, **how)

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.captures.hooks.tensor import Tensor, channels, torch
+from bnviz.captures.hooks.tensor import Tensor, alike, lying, torch
 from bnviz.captures.record import Whole
 
 _BLOCK = 2**19  # numbers
 
 
-def _blocks(tensor: Tensor, last: int) -> Any:
-    """The tensor in blocks of whole samples, each (n, channels, positions), as it lies."""
-    given: Any = tensor.detach()
-    flat = last or given.dim() == 2
-    laid: Any = channels(tensor, last)[..., None] if flat else given.flatten(2)
+def _blocks(laid: Any) -> Any:
+    """A tensor that was laid out, in blocks, each (n, channels, positions)."""
+    laid = laid[..., None] if laid.dim() == 2 else laid
     step = max(1, _BLOCK // max(1, laid[0].numel()))
     for start in range(0, len(laid), step):
         yield laid[start : start + step]
@@ -24,13 +22,14 @@ def _blocks(tensor: Tensor, last: int) -> Any:
 
 def whole(x: Tensor, dy: Tensor, last: int) -> Whole:
     """The sums of x and ∂L/∂y; deviations are from about the mean, so that nothing is lost."""
-    first: Any = next(iter(_blocks(x, last))).double()
+    laid = alike({"x": x, "dy": dy}, last)
+    first: Any = next(iter(_blocks(laid["x"]))).double()
     k = first.shape[1]
     near = first.mean(dim=(0, 2))
     near = near.new_zeros(k) if not near.isfinite().all() else near
     sums = near.new_zeros(5, k)
     rows = 0
-    for a, b in zip(_blocks(x, last), _blocks(dy, last), strict=True):
+    for a, b in zip(_blocks(laid["x"]), _blocks(laid["dy"]), strict=True):
         dev, g = a.double() - near[:, None], b.double()
         for index, (left, right) in enumerate(((dev, dev), (dev, g), (g, g))):
             sums[index] += torch().linalg.vecdot(left, right).sum(0)
@@ -46,6 +45,6 @@ def whole(x: Tensor, dy: Tensor, last: int) -> Whole:
 
 def total(dx: Tensor, last: int) -> Any:
     """Σ∂L/∂x over all rows, (k,)."""
-    parts = [block.sum(2, dtype=torch().float64).sum(0) for block in _blocks(dx, last)]
+    parts = [block.sum(2, dtype=torch().float64).sum(0) for block in _blocks(lying(dx, last))]
     added = sum(parts[1:], parts[0])
     return added.cpu().numpy()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol
-
-import numpy as np
 
 from bnviz.captures.record import Table
 
@@ -63,13 +61,15 @@ class Module(Protocol):
     def parameters(self) -> Iterable[Tensor]: ...
 
 
-def copied(tensor: Tensor | None) -> Table | None:
-    """The tensor's numbers; formats that NumPy hasn't, or has no speed in, as float32."""
-    if tensor is None:
-        return None
-    short = tensor.element_size() < 4
+def numbers(tensor: Tensor) -> Table:
+    """The tensor's numbers where they lie; formats that NumPy lacks or is slow in, as float32."""
     given = tensor.detach()
-    return (given.float() if short else given.clone()).cpu().numpy()
+    return (given.float() if tensor.element_size() < 4 else given).cpu().numpy()
+
+
+def copied(tensor: Tensor | None) -> Table | None:
+    """The tensor's numbers as they are now."""
+    return None if tensor is None else numbers(tensor.detach().clone())
 
 
 def channels(tensor: Tensor, last: int) -> Tensor:
@@ -81,17 +81,27 @@ def channels(tensor: Tensor, last: int) -> Tensor:
     return moved.reshape(-1, moved.shape[-1])
 
 
+def lying(tensor: Tensor, last: int) -> Any:
+    """As (rows, channels) where it lies so, else (N, channels, positions): seldom a copy."""
+    given: Any = tensor.detach()
+    if last or given.dim() == 2 or given.movedim(1, -1).is_contiguous():
+        return channels(tensor, last)
+    return given.flatten(2)
+
+
+def alike(tensors: Mapping[str, Tensor], last: int) -> dict[str, Any]:
+    """Several as they lie where they all lie alike; else each as (rows, channels)."""
+    laid = {name: lying(tensor, last) for name, tensor in tensors.items()}
+    if len({tensor.dim() for tensor in laid.values()}) > 1:
+        laid = {name: channels(tensor, last) for name, tensor in tensors.items()}
+    return laid
+
+
 def rows(tensor: Tensor, last: int, chosen: Any) -> Table:
-    """The rows of a tensor as a table of their own; only the chosen ones, where there are."""
-    if chosen is None:
-        laid = channels(tensor, last)
-        own = laid.data_ptr() != tensor.data_ptr() and laid.element_size() >= 4
-        table = laid.cpu().numpy() if own else copied(laid)  # laid out anew, it is a copy
-    elif last or tensor.dim() == 2:
-        table = copied(channels(tensor, last)[chosen])
-    else:  # by sample and position, since to lay all of it out anew takes as long as a layer
-        given: Any = tensor.detach().flatten(2)
-        positions = given.shape[2]
-        table = copied(given[chosen // positions, :, chosen % positions])
-    assert table is not None
-    return np.ascontiguousarray(table)
+    """The chosen rows of a tensor as a table of their own."""
+    laid: Any = lying(tensor, last)
+    if laid.dim() == 2:
+        return numbers(laid[chosen])
+    # By sample and position, since to lay all of it out anew takes as long as a layer.
+    positions = laid.shape[2]
+    return numbers(laid[chosen // positions, :, chosen % positions])

@@ -8,6 +8,7 @@ with them.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import warnings
@@ -18,11 +19,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from bnviz.captures.hooks import graph
 from bnviz.captures.hooks.front import Front, Fronts
 from bnviz.captures.hooks.tensor import Module, Tensor, channels, copied, torch
 from bnviz.captures.record import Table
 
 Args = tuple[Any, ...]
+_NORM = re.compile(r"norm(alization)?(\d[dD])?$", re.IGNORECASE)
 
 
 @dataclass(eq=False)
@@ -61,6 +64,9 @@ class _Inside:
     module: Module
     events: int = 0
     x: Tensor | None = None
+    since: int = 0
+    own: bool = False
+    mode: Any = None
 
 
 class Watch:
@@ -94,6 +100,8 @@ class Watch:
         self.scale = 1.0
         self._here = threading.local()
         self._norms = _norms()
+        self._back = (torch().Tensor.backward, torch().autograd.backward, torch().autograd.grad)
+        self._deep = 0  # backward passes under way
 
     def norms(self) -> dict[str, Module]:
         """The norms that the model has, by name."""
@@ -103,7 +111,8 @@ class Watch:
         found = {}
         for module in self.modules:
             scripted = str(getattr(module, "original_name", ""))
-            if isinstance(module, kinds) or scripted.startswith(names):
+            there = isinstance(module, kinds) or scripted.startswith(names)
+            if there or _called_norm(module):
                 found[self.names[id(module)] or "norm"] = module
         return found
 
@@ -134,35 +143,39 @@ class Watch:
             here = self._here.stack = []
         return here
 
-    def _enter(self, module: Any, args: Args) -> Args | None:
+    def _enter(self, module: Any, args: Args) -> None:
         if id(module) not in self.names:
-            return None
+            return
         inside = _Inside(module)
+        if self._deep and not self._inside:  # what was checkpointed runs once more
+            inside.mode = _mode(self._function)
+            inside.mode.__enter__()
         self._inside.append(inside)
-        if not self._own(module) or not args or not torch().is_grad_enabled():
-            return None
-        if not isinstance(args[0], torch().Tensor) or not args[0].requires_grad:
-            return None
-        inside.x = args[0].view_as(args[0])
-        return inside.x, *args[1:]
+        if self._own(module):
+            inside.own, inside.x, inside.since = True, args[0] if args else None, graph.now()
 
     def _leave(self, module: Any, args: Args, output: Any) -> None:
         here = self._inside
         if not here or here[-1].module is not module:
             return
         inside = here.pop()
+        if inside.mode is not None:
+            inside.mode.__exit__(None, None, None)
+        if inside.own and not inside.events and output is not None:
+            inside.events = 1
+            self._own_call(module, inside.x, output, inside.since)
         if here:
             here[-1].events += inside.events
-        if self._own(module) and not inside.events and output is not None:
-            self._own_call(module, inside.x, output)
 
     def _own(self, module: Any) -> bool:
         """A norm whose forward is its own, or goes over several processes."""
         nn = torch().nn
         plain = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
         kinds = (*plain, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-        if not isinstance(module, kinds) or self._scripted(module):
+        if self._scripted(module):
             return False
+        if not isinstance(module, kinds):
+            return _called_norm(module)
         return type(module).forward not in {kind.forward for kind in kinds}
 
     def _scripted(self, module: Any) -> bool:
@@ -194,6 +207,13 @@ class Watch:
             if torch().is_grad_enabled() and not output.is_inference():
                 self.attempt("", partial(self.fronts.add, func, output, args, named))
             return output
+        if func in self._back:
+            # PyTorch sees to it that functions inside go unwatched; see `_enter`.
+            self._deep += 1
+            try:
+                return func(*args, **named)
+            finally:
+                self._deep -= 1
         read = self._norms.get(func)
         name = self._name(read[0], (*args, *named.values())) if read else None
         if read is None or name is None:
@@ -209,8 +229,9 @@ class Watch:
                 args = (x, *args[1:])
             else:
                 named = named | {"input": x}
+        since = graph.now()
         output = func(*args, **named)
-        self.attempt(name, lambda: self._follow(call, x, output))
+        self.attempt(name, lambda: self._follow(call, x, output, since))
         return output
 
     def _call(self, name: str, call: Call) -> Call | None:
@@ -228,24 +249,32 @@ class Watch:
             call.x = call.x.detach()
         return call
 
-    def _own_call(self, module: Any, x: Any, output: Any) -> None:
+    def _own_call(self, module: Any, x: Any, output: Any, since: int) -> None:
         """A norm that called none of the functions: kept, not judged."""
         name = self.names[id(module)] or "norm"
         if not self.wanted(name):
             return
         self.called.add(name)
-        same = isinstance(output, torch().Tensor) and x is not None and output.shape == x.shape
         if not torch().is_grad_enabled():
             return
+        tensor = torch().Tensor
+        values = {n: v for n, v in (module._buffers | module._parameters).items() if v is not None}
         k = getattr(module, "num_features", None)
+        written = k is None  # by someone who names nothing as PyTorch does
+        k = next((len(v) for v in _rows(values.values())), None) if written else k
+        same = isinstance(x, tensor) and isinstance(output, tensor) and output.shape == x.shape
         if not same or x.dim() < 2 or k not in (None, x.shape[1], x.shape[-1]):
             self.failed[name] = "its forward is its own, and not one table in and one out"
             return
+        if not x.requires_grad:
+            self.failed[name] = "its forward is its own, and what goes in gets no gradient"
+            return
         scattered = isinstance(module, torch().nn.SyncBatchNorm) and _world() > 1
-        flat = 0 if k in (None, x.shape[1]) else int(k)
-        values = {n: v for n, v in module._parameters.items() if v is not None}
+        second = k in (None, x.shape[1]) and not (x.dim() == 3 and k == x.shape[2] and written)
+        flat = 0 if second or k is None else int(k)
         channel = flat or x.shape[1]
-        gamma, beta = (values.get(n) for n in ("weight", "bias"))
+        # What people call a weight may be γ − 1, or anything.
+        gamma, beta = (None if written else values.get(n) for n in ("weight", "bias"))
         right = [v if v is not None and v.numel() == channel else None for v in (gamma, beta)]
         call = Call(
             name,
@@ -259,40 +288,39 @@ class Watch:
         )
         taken = self.attempt(name, lambda: self._call(name, call))
         if taken is not None:
-            self.attempt(name, lambda: self._follow(call, x, output))
+            self.attempt(name, lambda: self._follow(call, x, output, since))
 
     def _alone(self, call: Call, x: Any) -> Any:
-        """x under a name that this call alone uses; None where nothing may change.
-
-        Where x goes elsewhere too, as beside a skip connection, its own gradient is of all uses.
-        """
+        """x, so that it gets a gradient where anything here does; else None."""
         if x.requires_grad:
-            return x.view_as(x)
+            return x
         names = self._inside[-1].module
         if any(p.requires_grad for p in names.parameters()):
             return x.detach().requires_grad_()
         return None  # nothing here gets a gradient, and nothing may change that
 
-    def _follow(self, call: Call, x: Any, output: Any) -> None:
+    def _follow(self, call: Call, x: Any, output: Any, since: int) -> None:
         """Watch the gradients of one call; only the graph keeps it alive."""
         if not output.requires_grad or output.is_inference():
             self.still.add(call.name)
             return
         self.live.add(call)
         pair = x is not None and x.requires_grad
-        if x is not None:
+        if pair:
             call.again = weakref.ref(x)
-
-        def on_output(dy: Any) -> None:
-            call.scale = self.scale
-            self.attempt(call.name, lambda: self._came(call, dy, pair))
 
         def on_input(dx: Any) -> None:
             self.attempt(call.name, lambda: self.on_done(call, dx))
 
+        # A hook that knew a step of the graph would keep all of it for ever.
+        way = graph.Pass(graph.leaving(output, x, since) if pair else {}, on_input)
+
+        def on_output(dy: Any) -> None:
+            call.scale = self.scale
+            way.starts()
+            self.attempt(call.name, lambda: self._came(call, dy, pair))
+
         output.register_hook(on_output)
-        if pair:
-            x.register_hook(on_input)
 
     def _came(self, call: Call, dy: Any, pair: bool) -> None:
         self.live.discard(call)
@@ -310,6 +338,20 @@ class Watch:
             if name:
                 self.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
+
+
+def _rows(values: Iterable[Any]) -> list[Any]:
+    """Of a module's numbers, those that may be one for each neuron."""
+    lazy = torch().nn.parameter.UninitializedTensorMixin
+    return [v for v in values if v is not None and not isinstance(v, lazy) and v.dim() == 1]
+
+
+def _called_norm(module: Any) -> bool:
+    """A norm that people wrote themselves, by its name, with a number for each neuron."""
+    kind = type(module)
+    if not _NORM.search(kind.__name__) or kind.__module__.startswith("torch."):
+        return False
+    return bool(_rows((*module._parameters.values(), *module._buffers.values())))
 
 
 def _world() -> int:

@@ -122,7 +122,7 @@ def _scene(
         )
         if show.toolbar
         else None,
-        "river": river.payload(c, rows) if show.river or walk else None,
+        "river": river.payload(c, rows, show.called) if show.river or walk else None,
         "lever": _lever(scene, show, rows),
         "walk": walk and derive.payload(c.trace, c.view, walk.sample, walk.step, rows, alone=held),
         # What a hand takes hold of in the river is kept to the steps of the ledger.

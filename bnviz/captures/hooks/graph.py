@@ -1,0 +1,66 @@
+"""The gradient that one call sends to its input, read where it leaves; the graph stays as it is.
+
+x may go elsewhere too, as beside a skip connection: its own gradient is of all uses. A view put
+between would tell them apart, but then contributions are added in another order, and the last
+bits of training change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bnviz.captures.hooks.tensor import torch
+
+_MOST = 1000  # steps of one call
+
+
+def now() -> int:
+    """A number that every step of the graph from here on reaches."""
+    return int(torch().autograd._get_sequence_nr())
+
+
+def leaving(output: Any, x: Any, since: int) -> dict[Any, list[int]]:
+    """The steps made since then that lead from output into x, each with where in its results."""
+    goal = torch().autograd.graph.get_gradient_edge(x)
+    found: dict[Any, list[int]] = {}
+    seen, todo = set(), [output.grad_fn]
+    while todo:
+        step = todo.pop()
+        if step is None or step in seen or step._sequence_nr() < since:
+            continue
+        seen.add(step)
+        if len(seen) > _MOST:
+            raise ValueError(f"its forward takes more than {_MOST} steps")
+        for index, (after, number) in enumerate(step.next_functions):
+            if after is goal.node and number == goal.output_nr:
+                found.setdefault(step, []).append(index)
+            else:
+                todo.append(after)
+    return found
+
+
+class Pass:
+    """Of one backward pass after the other, the gradient that leaves; done is told the sum."""
+
+    def __init__(self, steps: dict[Any, list[int]], done: Callable[[Any], None]) -> None:
+        self.count, self.done = len(steps), done
+        self.parts: list[Any] = []
+        self.came = 0
+        for step, places in steps.items():
+            step.register_hook(self._hook(places))
+
+    def starts(self) -> None:
+        """∂L/∂y has come: what an earlier pass left behind is none of this one's."""
+        self.parts, self.came = [], 0
+
+    def _hook(self, places: list[int]) -> Callable[[Any, Any], None]:
+        def leaves(inputs: Any, outputs: Any) -> None:
+            self.parts += [inputs[i] for i in places if inputs[i] is not None]
+            self.came += 1
+            if self.came == self.count and self.parts:
+                parts, self.parts = self.parts, []
+                with torch()._C.DisableTorchFunction(), torch().no_grad():
+                    self.done(sum(parts[1:], parts[0].detach()))
+
+        return leaves
