@@ -285,14 +285,7 @@ class _Session:
         """Notes that were written before all calls were made are put right."""
         for (layer, _), kept in self.kept.items():
             note = self._note(kept.capture_note, kept.number, kept.passes, layer)
-            if note != read_note(kept.file):
-                self.run.renote(kept.file, note)
-
-
-def read_note(file: Path) -> str:
-    """The note of a file, alone."""
-    with np.load(file, allow_pickle=False) as arrays:
-        return str(arrays["note"])
+            self.run.renote(kept.file, note)
 
 
 def _per_channel(values: Table | None, k: int, usual: float, kind: Any) -> Table:
