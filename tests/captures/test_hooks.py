@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
-from bnviz.captures.hooks.watch import Call
+from bnviz.captures.hooks.calls import Call
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bnviz.captures.hooks import sums
+from bnviz.captures.hooks.calls import Call
 from bnviz.captures.hooks.front import Front
 from bnviz.captures.hooks.tensor import Tensor, alike, channels, numbers, rows, torch
-from bnviz.captures.hooks.watch import Call
 from bnviz.captures.npz import LARGEST
 from bnviz.captures.record import MOST_NEURONS, CaptureError, Table, Whole
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from bnviz.captures.folder import Run
+from bnviz.captures.hooks.calls import Call
 from bnviz.captures.hooks.kept import front_fits
 from bnviz.captures.hooks.kept import tables as rows_of
 from bnviz.captures.hooks.tensor import Tensor, torch
-from bnviz.captures.hooks.watch import Call
 from bnviz.captures.record import Capture, CaptureError, Place, Table
 
 
