@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from bnviz.captures.npz import read_npz, save_npz
+from bnviz.captures.npz import save_npz, write_members
 from bnviz.captures.record import Capture
 
 _open: dict[Path, Run] = {}  # by the folder that was asked for
@@ -86,20 +86,19 @@ class Run:
     def write(
         self, name: str, capture: Capture, lying: Mapping[str, NDArray[Any]] | None = None
     ) -> Path:
-        """All of the file, or what was there before; lying: see `save_npz`."""
+        """Write a capture; lying: see `save_npz`."""
         file = self.folder / f"{name}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
-        try:
-            save_npz(capture, part, lying=lying)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
+        _put(file, lambda part: save_npz(capture, part, lying=lying))
         return file
 
     def renote(self, file: Path, note: str) -> None:
-        """Say something else of a capture that is written."""
-        self.write(file.name.removesuffix(".npz"), replace(read_npz(file), note=note))
+        """Say something else of a capture that is written, unless it says so already."""
+        with np.load(file, allow_pickle=False) as found:
+            if str(found["note"]) == note:
+                return
+            arrays = {name: found[name] for name in found.files} | {"note": np.array(note)}
+        _put(file, lambda part: write_members(part, arrays))
 
     def list(self, part: Mapping[str, Any]) -> None:
         """Put one capture's report into the manifest."""
@@ -107,9 +106,17 @@ class Run:
         text = json.dumps(
             {"ranks": self.ranks, "rank": self.rank, "parts": self.parts}, ensure_ascii=False
         )
-        part_file = self.folder / f".{self.manifest}.part"
-        part_file.write_text(text, encoding="utf-8")
-        part_file.replace(self.folder / self.manifest)
+        _put(self.folder / self.manifest, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _put(file: Path, write: Callable[[Path], object]) -> None:
+    """All of the file, or what was there before."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _ranks(claim: Path) -> int:

@@ -79,18 +79,18 @@ def save_npz(
     if capture.whole is not None:
         sums = {f"whole_{name}": v for name, v in vars(capture.whole).items() if v is not None}
         arrays |= {name: np.asarray(v) for name, v in sums.items()}
-    arrays |= lying or {}
+    write_members(target, arrays | dict(lying or {}))
+
+
+def write_members(target: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """As `numpy.savez`, which copies all that it writes, does."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, values in arrays.items():
+            own = np.ascontiguousarray(values).reshape(np.shape(values))
+            header = np.lib.format.header_data_from_array_1_0(own)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                _put(file, np.asarray(values))
-
-
-def _put(file: IO[bytes], values: NDArray[Any]) -> None:
-    """As `np.lib.format.write_array` does, which copies all that it writes."""
-    own = np.ascontiguousarray(values).reshape(values.shape)
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(own))
-    file.write(own.reshape(-1).view(np.uint8).data)
+                np.lib.format.write_array_header_1_0(file, header)
+                file.write(own.reshape(-1).view(np.uint8).data)
 
 
 def _member(

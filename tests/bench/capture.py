@@ -1,8 +1,9 @@
 """What watching costs a step of training: `python -m tests.bench.capture`, with PyTorch.
 
-A network with the 53 norms of ResNet-50 and random images, each way in a process of its own.
-Per row: the fastest of the steps, the most memory of the process, both as multiples of plain ones,
-and what is on disk afterwards. `--size`, `--batch` and `--steps` make it smaller.
+A network with the 53 norms of ResNet-50 and random images, each way in a process of its own, in
+which watched and plain steps take turns. Per row: the fastest of the steps, the middle one of the
+ratios to the plain step before each, the most memory of the process, as a multiple of a plain one's
+too, and what is on disk afterwards. `--size`, `--batch` and `--steps` make it smaller.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -73,7 +75,7 @@ def network() -> Any:
 
 
 def measure(way: str, size: int, batch: int, steps: int) -> None:
-    """In a process of its own, whose peak is then this way's: prints time, memory and disk."""
+    """In a process of its own, whose peak is then this way's: prints times, memory and disk."""
     import resource  # noqa: PLC0415
 
     import torch  # noqa: PLC0415
@@ -88,8 +90,11 @@ def measure(way: str, size: int, batch: int, steps: int) -> None:
         loss.backward()
 
     step()  # warm
-    given, took, disk = WAYS[way], [], 0
+    given, took, ratios, disk = WAYS[way], [], [], 0
     for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        plain = time.perf_counter() - start
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             if given is None:
@@ -98,9 +103,10 @@ def measure(way: str, size: int, batch: int, steps: int) -> None:
                 with contextlib.redirect_stdout(io.StringIO()), capture(model, folder, **given):
                     step()
             took.append(time.perf_counter() - start)
+            ratios.append(took[-1] / plain)
             disk = sum(f.stat().st_size for f in Path(folder).rglob("*.npz"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(min(took), peak, disk)
+    print(min(took), statistics.median(ratios), peak, disk)
 
 
 def main() -> None:
@@ -116,16 +122,16 @@ def main() -> None:
         return
     print("| watched | step | to plain | memory at its peak | to plain | on disk |")
     print("| --- | --- | --- | --- | --- | --- |")
-    plain: tuple[float, float] | None = None
+    plain = 0.0
     for way in WAYS:
         options = [f"--{name}={getattr(given, name)}" for name in ("size", "batch", "steps")]
         command = [sys.executable, "-m", "tests.bench.capture", f"--way={way}", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        took, peak, disk = map(float, done.stdout.split())
-        plain = plain or (took, peak)
+        took, ratio, peak, disk = map(float, done.stdout.split())
+        plain = plain or peak
         print(
-            f"| {way} | {took:.1f} s | {took / plain[0]:.2f} × | {peak / 2**30:.2f} GiB | "
-            f"{peak / plain[1]:.2f} × | {disk / 2**20:.0f} MiB |",
+            f"| {way} | {took:.1f} s | {ratio:.2f} × | {peak / 2**30:.2f} GiB | "
+            f"{peak / plain:.2f} × | {disk / 2**20:.0f} MiB |",
             flush=True,
         )
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
-from bnviz.captures.hooks.watch import Call
+from bnviz.captures.hooks.calls import Call
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
 from bnviz.core.scenario import Scenario
@@ -581,6 +581,21 @@ def test_some_steps_of_some_layers(tmp_path: Path) -> None:
     assert got["5"].a is None
     assert got["5"].place.step == 2
     assert len({read_npz(tmp_path / f).x.tobytes() for f in files}) == 2
+
+
+def test_a_note_is_put_right_where_its_file_is(tmp_path: Path) -> None:
+    """Accumulation: the first call's backward pass comes before the second call."""
+    model = net()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+    with capture(model, tmp_path, layers="1", steps=2, call=1) as got:
+        for _ in range(2):
+            step(model, images())
+        before = {file: file.stat().st_size for file in tmp_path.rglob("*.npz")}
+        optimiser.step()
+    assert list(before) == list(tmp_path.rglob("*.npz")) == [tmp_path / "step-0" / "1.npz"]
+    assert "This is call 1 of 2." in got["1"].note
+    assert abs(got.files["1"].stat().st_size - before[got.files["1"]]) < 1000
+    agrees(got["1"])
 
 
 def test_the_loss_scale_is_named_and_frozen_statistics_are_nothing_odd(tmp_path: Path) -> None:
