@@ -103,13 +103,13 @@ function phone(count) {
 // of bnviz/draw/derive_river.py.
 function reach({ x, band, w, bias, phone }, place) {
   const end = x.dx - (phone ? 24 : 34);
-  const half = 22; // of a number, which on a phone stands over the edge of its place
+  const half = 21; // of a number, which on a phone stands over the edge of its place
   return {
     mouth: [w + 9, x.gate + band.gate],
     gate: [x.gate + band.gate, x.gate - band.gate],
-    direct: [phone ? x.dx_direct + half : x.gate - band.gate, x.var + band.var],
-    var: [x.var + band.var, x.var - band.var],
-    after: [x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
+    direct: [phone ? x.dx_direct + half : x.gate - band.gate, phone ? x.dx_direct - half + 2 : x.var + band.var],
+    var: [phone ? x.dx_direct - half + 2 : x.var + band.var, phone ? x.dx_via_var - half : x.var - band.var],
+    after: [phone ? x.var + 3 : x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
     mean: [x.mean + band.mean, x.mean - band.mean],
     x: [phone ? x.dx + half : x.mean - band.mean, end],
     bias: [end, phone ? x.turn + 20 : bias[0] - 60],
