@@ -34,18 +34,16 @@ COVERED = """() => [...document.querySelectorAll('.bnd-edge .bnd-words > *')].fi
 LIT = """() => {
     const svg = document.querySelector('[data-river] svg');
     const rects = [...svg.querySelectorAll('#bnr-lit rect[fill="#000"]')].map((r) => r.getBBox());
-    const inside = (b, r) => b.x >= r.x - 1 && b.x + b.width <= r.x + r.width + 1
-        && b.y + b.height / 2 >= r.y && b.y + b.height / 2 <= r.y + r.height;
-    const outside = (b, r) => b.x + b.width <= r.x + 1 || b.x >= r.x + r.width - 1
-        || b.y + b.height / 2 < r.y || b.y + b.height / 2 > r.y + r.height;
+    const at = (x, y) => rects.some((r) =>
+        x >= r.x && x <= r.x + r.width && y >= r.y && y <= r.y + r.height);
     const found = {}, cut = [];
     for (const value of svg.querySelectorAll('.bnr-value, [data-sum] > text')) {
         const term = value.dataset.term ?? 'Σ ' + value.parentElement.dataset.sum;
         const text = value.querySelector('text') ?? value;
-        const lit = rects.some((r) => inside(text.getBBox(), r));
-        if (!lit && !rects.every((r) => outside(text.getBBox(), r))) {
-            cut.push(term + ' ' + text.textContent);
-        }
+        const b = text.getBBox();
+        const parts = [1, b.width / 2, b.width - 1].map((x) => at(b.x + x, b.y + b.height / 2));
+        const lit = parts.every(Boolean);
+        if (!lit && parts.some(Boolean)) cut.push(term + ' ' + text.textContent);
         (found[term] ??= []).push(lit);
     }
     return [Object.keys(found).filter((term) => found[term].every(Boolean)).sort(), cut];
