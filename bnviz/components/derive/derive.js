@@ -10,7 +10,7 @@ import { Running } from "./running.js";
 
 const NARROW = 640; // below this width of the graph, the tall picture
 const PACE_MS = 5000; // how long Play stays at a step
-const WIDEST = 14; // pixels of the widest arrow of the graph
+const WIDEST = 10; // pixels of the widest arrow of the graph
 
 // Where the nodes stand and the labels hang: x, y, and how the text is anchored.
 const WIDE = {
@@ -21,10 +21,10 @@ const WIDE = {
     y: [606, 160], loss: [692, 160],
   },
   labels: {
-    "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [568, 106, "end"],
-    "beta-y": [634, 106, "start"], "dev-xhat": [394, 114, "middle"],
-    "invstd-xhat": [484, 222, "start"], "var-invstd": [402, 306, "middle"],
-    "dev-var": [314, 228, "end"], "mean-dev": [262, 70, "start"], "x-dev": [215, 184, "middle"],
+    "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [562, 106, "end"],
+    "beta-y": [640, 106, "start"], "dev-xhat": [394, 114, "middle"],
+    "invstd-xhat": [492, 222, "start"], "var-invstd": [402, 306, "middle"],
+    "dev-var": [308, 228, "end"], "mean-dev": [270, 70, "start"], "x-dev": [215, 184, "middle"],
     "x-mean": [162, 96, "end"], "w-x": [6, 66, "start"], "a-x": [6, 250, "start"],
   },
 };
@@ -267,9 +267,10 @@ export class Walk {
     this.formulas.replaceChildren();
     const { sample, colors, rows, neuron } = this.data;
     const label = make("p", "bnd-source", this.formulas);
-    make("span", "", label, `${step.source} · sample `);
-    make("i", "bnd-dot", label).style.background = colors[rows.indexOf(sample)];
-    make("span", "", label, `${sample + 1}, neuron ${neuron + 1}`);
+    label.append(`${step.source} · `);
+    const whose = make("span", "bnd-whose", label, "sample ");
+    make("i", "bnd-dot", whose).style.background = colors[rows.indexOf(sample)];
+    whose.append(`${sample + 1}, neuron ${neuron + 1}`);
     for (const parts of step.formulas) {
       const line = make("div", "bnd-formula", this.formulas);
       line.setAttribute("role", "math");

@@ -125,21 +125,22 @@ export function lit(g, { lanes, sum, nodes }, last) {
   const [head, top, below] = [g.node.y + g.node.r + 6, g.first - g.room * 0.62, last + (phone ? g.room * 0.5 : 44)];
   const foot = phone ? g.sum + 24 : g.h;
   const found = [];
-  const add = ([right, left], from, to) => found.push([left, from, right - left, to - from]);
-  const [pill, rule] = phone ? [30, 12] : [44, 28]; // the gate's: half of it, half of its formula
+  const add = ([end, start], from, to) => found.push([start, from, end - start, to - from]);
+  // The gate's: its pill to the right and to the left, and half of its formula.
+  const [right, left, rule] = phone ? [42, 27, 12] : [44, 44, 28];
   for (const place of lanes) {
-    const [right, left] = reach(g, place);
-    add([right, left], top, below);
+    const [from, to] = reach(g, place);
+    add([from, to], top, below);
     if (place === "mouth") {
-      add([right, x.gate + pill], 0, head);
-      add([right, x.gate + rule], head, top);
+      add([from, x.gate + right], 0, head);
+      add([from, x.gate + rule], head, top);
     } else if (place === "gate") {
-      add([x.gate + pill, x.gate - pill], 0, head);
+      add([x.gate + right, x.gate - left], 0, head);
       add([x.gate + rule, x.gate - rule], head, top);
-    } else if (place === "direct") add([x.gate - rule, left], head, top);
-    else if (place === "x") add([lanes.includes("mean") || phone ? right : x.dx - 4, left], head, top);
-    else if (place === "after") add([right, left], head, top);
-    else if (place !== "var" && place !== "mean") add([right, left], 0, top);
+    } else if (place === "direct") add([x.gate - rule, to], head, top);
+    else if (place === "x") add([lanes.includes("mean") || phone ? from : x.dx - 4, to], head, top);
+    else if (place === "after") add([from, to], head, top);
+    else if (place !== "var" && place !== "mean") add([from, to], 0, top);
   }
   for (const place of sum) {
     if (!phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
