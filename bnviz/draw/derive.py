@@ -51,8 +51,8 @@ def payload(
 ) -> Json:
     """All steps, so that walking them waits for nobody. step counts from 0.
 
-    rows: the samples to show, where they must not change. alone: that step only, by its number,
-    which is all that changes on the screen while a number is held.
+    rows: the samples to show, where they must not change. alone: that step only, by its number:
+    it is all that is on the screen while a number is held.
     """
     m = Numbers(t, view, sample, rows)
     n, k = t.x_hat.shape

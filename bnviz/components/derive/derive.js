@@ -116,10 +116,13 @@ export class Walk {
       this.root.firstElementChild.prepend(this.heading);
       this.river.append(river.root);
     }
-    this.data = walk;
+    // While a number is held the step at hand comes alone: the others are of before.
+    const alone = !Array.isArray(walk.steps);
+    const steps = alone ? Object.assign([...this.data.steps], walk.steps) : walk.steps;
+    this.data = { ...walk, steps };
     // An answer to an earlier event must not take the walk back.
-    if (!this.stage.awaits("walk") && !hold.draws) this.step = walk.step;
-    this.fresh = hold.draws ? this.step : null; // a sweep has the step at hand, and no other
+    if (!this.stage.awaits("walk") && !alone) this.step = walk.step;
+    this.fresh = alone && hold.gesture?.moved ? walk.step : null;
     if (hold.gesture) this.run(false);
     this.drawStrip();
     this.drawStep();
@@ -234,7 +237,7 @@ export class Walk {
       else button.removeAttribute("aria-current");
     });
     this.showStop();
-    // What a sweep says nothing of waits visibly.
+    // A step of before waits visibly.
     this.root.classList.toggle("bnd-waits", this.fresh !== null && this.fresh !== this.step);
     this.stage.river.walk(step, this.data.sample);
     this.back.disabled = this.step === 0;
