@@ -268,12 +268,12 @@ export class Walk {
 
   drawFormulas(step) {
     this.formulas.replaceChildren();
-    const { sample, colors, rows, neuron } = this.data;
+    const { sample, colors, rows } = this.data;
     const label = make("p", "bnd-source", this.formulas);
     label.append(`${step.source} · `);
     const whose = make("span", "bnd-whose", label, "sample ");
     make("i", "bnd-dot", whose).style.background = colors[rows.indexOf(sample)];
-    whose.append(`${sample + 1}, neuron ${neuron + 1}`);
+    whose.append(String(sample + 1));
     for (const parts of step.formulas) {
       const line = make("div", "bnd-formula", this.formulas);
       line.setAttribute("role", "math");

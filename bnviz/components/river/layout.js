@@ -148,7 +148,7 @@ export function lit(g, { lanes, sum, nodes }, last) {
   }
   for (const node of new Set([...nodes, ...lanes.filter((place) => place in { var: 1, mean: 1 })])) {
     add([x[node] + g.node.r + 2, x[node] - g.node.r - 2], 0, head);
-    add([x[node] + band[node], x[node] - band[node]], head, top);
+    if (!phone || lanes.includes(node)) add([x[node] + band[node], x[node] - band[node]], head, top);
     // Its number stands where there is room for it.
     if (!phone) add(g.narrow ? [x[node], x[node] - 116] : [x[node] + 112, x[node] - 86], 0, head);
   }
