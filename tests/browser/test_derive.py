@@ -269,6 +269,7 @@ def test_what_is_held_on_the_walk_takes_equation_river_and_table_along(
     app: App, term: str, way: int
 ) -> None:
     app.open("/derive?step=12")
+    app.page.set_viewport_size({"width": 1280, "height": 1500})  # the table is seen as well
     before = heading(app).inner_text()
     x, y = app.take(app.page.locator(f"[data-hold={term}][data-row='0'] .bnr-pill"))
     for share in (0.3, 0.7, 1.0):

@@ -76,9 +76,9 @@ export class Walk {
     this.river = make("div", "bnd-river", body);
     this.strip = make("nav", "bnd-strip", this.root);
     this.strip.setAttribute("aria-label", "Steps");
-    const more = make("div", "bnd-more", this.root);
-    this.tableBox = make("div", "bnd-table", more);
-    const right = make("div", "bnd-right", more);
+    this.more = make("div", "bnd-more", this.root);
+    this.tableBox = make("div", "bnd-table", this.more);
+    const right = make("div", "bnd-right", this.more);
     this.graph = make("div", "bnd-graph", right);
     this.widths = make("p", "bnd-quiet", right);
     this.said = make("p", "bnd-said", right);
@@ -248,10 +248,14 @@ export class Walk {
     setText(this.check, step.check ? `${step.check.holds ? "✓" : "✗"} ${step.check.text}` : "");
     this.check.hidden = !step.check;
     if (step.check) setAttribute(this.check, "data-holds", step.check.holds);
+    this.running.draw(step.running, this.data);
+    // What nobody sees is not drawn at every step of a drag, and looks as if it waited.
+    const later = Boolean(this.stage.hold.gesture) && this.more.getBoundingClientRect().top > innerHeight;
+    this.more.classList.toggle("bnd-later", later);
+    if (later) return;
     this.drawShape(step);
     this.code.hidden = !step.code;
     setText(this.source, step.code);
-    this.running.draw(step.running, this.data);
     this.drawTable(step);
     this.drawGraph();
     setText(this.said, "");
