@@ -17,6 +17,11 @@ from bnviz.draw.derive_steps import last, steps
 from bnviz.draw.derive_steps import step as one
 from bnviz.draw.palette import sample_colors
 
+WIDTHS = (
+    "The blue arrows go back from the loss, each as wide as the size of its number, all on one "
+    "scale; what is too little to see is a hairline."
+)
+
 
 def _picture(flow: str, n: int, k: int, d: int) -> Json:
     """What is added up and what is spread: one table of cells, or two with a sign between."""
@@ -46,8 +51,8 @@ def payload(
 ) -> Json:
     """All steps, so that walking them waits for nobody. step counts from 0.
 
-    rows: the samples to show, where they must not change. alone: that step only, by its number,
-    which is all that changes on the screen while a number is held.
+    rows: the samples to show, where they must not change. alone: that step only, by its number:
+    it is all that is on the screen while a number is held.
     """
     m = Numbers(t, view, sample, rows)
     n, k = t.x_hat.shape
@@ -70,7 +75,6 @@ def payload(
         if len(m.rows) < n
         else "",
         "graph": graph(m),
-        "widths": "The blue arrows go back from the loss, each as wide as the size of its number, "
-        "all on one scale.",
+        "widths": WIDTHS,
         "paths": float(np.nan_to_num([np.abs(m.columns[name][m.rows]) for name in PATHS]).max()),
     }

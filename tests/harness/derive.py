@@ -9,6 +9,7 @@ from mpmath import mp
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 from bnviz.core.view import View
+from bnviz.draw.derive import WIDTHS
 from bnviz.draw.derive_numbers import Numbers
 from bnviz.draw.derive_steps import steps
 from bnviz.study.derivation import MOVES
@@ -24,14 +25,20 @@ D = "derive"
 def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
     s = s.training()
     e = Exact(s, neuron, input)
+    yield "derive graph", WIDTHS, e
     if e.overflows:
         return
     for step in steps(Numbers(run(s), View(neuron, input), 0)):
         yield D, f"{step['heading']} {step['text']}", e
+        if step["river"]:
+            said = step["river"]["said"]["bias"]
+            yield "derive river", f"{said['claim']}; {said['why']}", e
+            yield "derive river", step["river"]["alt"], e
         if step["check"]:
             yield "derive verdict", "✓" if step["check"]["holds"] else "✗", e
 
 
+always("derive graph", WIDTHS)
 rule("derive verdict", "✓")(lambda e: True)
 rule("derive verdict", "✗")(lambda e: False)  # the code is right: nothing may show red
 
@@ -146,6 +153,22 @@ def _neither(e: Exact, kept: str, dropped: str) -> object:
     # Of x whose cube is no float64 the experiment is not made in units of its own.
     told = shows(kept, mp.mpf(0), slack) and shows(dropped, without, slack)
     return told or not finite(e)
+
+
+_LEAKS = "# leaks; the Σ lane does not run dry"
+_DRY = "0 is left; the Σ lane runs dry all the same"
+
+
+@rule("derive river", _LEAKS, f"The river about a wrong centre: {_LEAKS}.")
+def _leaks(e: Exact, left: str) -> object:
+    _, without, slack = _off_centre(e)
+    return (shows(left, without, slack) and read(left) != 0) or not finite(e)
+
+
+@rule("derive river", _DRY, f"The river about a wrong centre: {_DRY}.")
+def _dry(e: Exact) -> object:
+    _, without, slack = _off_centre(e)
+    return abs(without) <= 2 * slack or not finite(e)
 
 
 rule(D, "Path ①: from x̂ᵢ straight to xᵢ. It adds up to #.")(

@@ -10,7 +10,7 @@ import { Running } from "./running.js";
 
 const NARROW = 640; // below this width of the graph, the tall picture
 const PACE_MS = 5000; // how long Play stays at a step
-const WIDEST = 14; // pixels of the widest arrow of the graph
+const WIDEST = 10; // pixels of the widest arrow of the graph
 
 // Where the nodes stand and the labels hang: x, y, and how the text is anchored.
 const WIDE = {
@@ -21,10 +21,10 @@ const WIDE = {
     y: [606, 160], loss: [692, 160],
   },
   labels: {
-    "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [568, 106, "end"],
-    "beta-y": [634, 106, "start"], "dev-xhat": [394, 114, "middle"],
-    "invstd-xhat": [484, 222, "start"], "var-invstd": [402, 306, "middle"],
-    "dev-var": [314, 228, "end"], "mean-dev": [262, 70, "start"], "x-dev": [215, 184, "middle"],
+    "y-loss": [657, 194, "middle"], "xhat-y": [540, 116, "middle"], "gamma-y": [562, 106, "end"],
+    "beta-y": [640, 106, "start"], "dev-xhat": [394, 114, "middle"],
+    "invstd-xhat": [492, 222, "start"], "var-invstd": [402, 306, "middle"],
+    "dev-var": [308, 228, "end"], "mean-dev": [270, 70, "start"], "x-dev": [215, 184, "middle"],
     "x-mean": [162, 96, "end"], "w-x": [6, 66, "start"], "a-x": [6, 250, "start"],
   },
 };
@@ -76,9 +76,9 @@ export class Walk {
     this.river = make("div", "bnd-river", body);
     this.strip = make("nav", "bnd-strip", this.root);
     this.strip.setAttribute("aria-label", "Steps");
-    const more = make("div", "bnd-more", this.root);
-    this.tableBox = make("div", "bnd-table", more);
-    const right = make("div", "bnd-right", more);
+    this.more = make("div", "bnd-more", this.root);
+    this.tableBox = make("div", "bnd-table", this.more);
+    const right = make("div", "bnd-right", this.more);
     this.graph = make("div", "bnd-graph", right);
     this.widths = make("p", "bnd-quiet", right);
     this.said = make("p", "bnd-said", right);
@@ -116,10 +116,13 @@ export class Walk {
       this.root.firstElementChild.prepend(this.heading);
       this.river.append(river.root);
     }
-    this.data = walk;
+    // While a number is held the step at hand comes alone: the others are of before.
+    const alone = !Array.isArray(walk.steps);
+    const steps = alone ? Object.assign([...this.data.steps], walk.steps) : walk.steps;
+    this.data = { ...walk, steps };
     // An answer to an earlier event must not take the walk back.
-    if (!this.stage.awaits("walk") && !hold.draws) this.step = walk.step;
-    this.fresh = hold.draws ? this.step : null; // a sweep has the step at hand, and no other
+    if (!this.stage.awaits("walk") && !alone) this.step = walk.step;
+    this.fresh = alone && hold.gesture?.moved ? walk.step : null;
     if (hold.gesture) this.run(false);
     this.drawStrip();
     this.drawStep();
@@ -234,7 +237,7 @@ export class Walk {
       else button.removeAttribute("aria-current");
     });
     this.showStop();
-    // What a sweep says nothing of waits visibly.
+    // A step of before waits visibly.
     this.root.classList.toggle("bnd-waits", this.fresh !== null && this.fresh !== this.step);
     this.stage.river.walk(step, this.data.sample);
     this.back.disabled = this.step === 0;
@@ -245,10 +248,14 @@ export class Walk {
     setText(this.check, step.check ? `${step.check.holds ? "✓" : "✗"} ${step.check.text}` : "");
     this.check.hidden = !step.check;
     if (step.check) setAttribute(this.check, "data-holds", step.check.holds);
+    this.running.draw(step.running, this.data, this.stage.river.id);
+    // What nobody sees is not drawn at every step of a drag, and looks as if it waited.
+    const later = Boolean(this.stage.hold.gesture) && this.more.getBoundingClientRect().top > innerHeight;
+    this.more.classList.toggle("bnd-later", later);
+    if (later) return;
     this.drawShape(step);
     this.code.hidden = !step.code;
     setText(this.source, step.code);
-    this.running.draw(step.running, this.data, this.stage.river.id);
     this.drawTable(step);
     this.drawGraph();
     setText(this.said, "");
@@ -265,11 +272,12 @@ export class Walk {
 
   drawFormulas(step) {
     this.formulas.replaceChildren();
-    const { sample, colors, rows, neuron } = this.data;
+    const { sample, colors, rows } = this.data;
     const label = make("p", "bnd-source", this.formulas);
-    make("span", "", label, `${step.source} · sample `);
-    make("i", "bnd-dot", label).style.background = colors[rows.indexOf(sample)];
-    make("span", "", label, `${sample + 1}, neuron ${neuron + 1}`);
+    label.append(`${step.source} · `);
+    const whose = make("span", "bnd-whose", label, "sample ");
+    make("i", "bnd-dot", whose).style.background = colors[rows.indexOf(sample)];
+    whose.append(String(sample + 1));
     for (const parts of step.formulas) {
       const line = make("div", "bnd-formula", this.formulas);
       line.setAttribute("role", "math");

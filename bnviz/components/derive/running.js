@@ -7,7 +7,7 @@ import { Pen } from "../bnviz.river/pen.js";
 import { ribbon, smooth, thick } from "../bnviz.river/shapes.js";
 
 const GREY = "var(--bnr-sum)";
-const [HIGH, LINE, ROOM] = [134, 84, 26]; // of the picture; its zero line; the most above or below
+const [HIGH, LINE, ROOM] = [120, 76, 24]; // of the picture; its zero line; the most above or below
 const END = 62; // where the total stands
 
 export class Running {
@@ -81,9 +81,10 @@ export class Running {
         pen.draw("rect", { x: x - Math.max(1, wide) / 2, y: from, width: Math.max(1, wide), height: edge - from, fill, stroke: color, "stroke-width": 0.8 }, group);
       }
       pen.draw("circle", { cx: x, cy: 10, r: Math.min(8.5, pitch / 2 - 0.5), fill: color }, group);
-      put(x, 14, names[i], `bnr-in${/^#(E69F00|009E73|CC79A7|56B4E9)$/.test(color) ? " bnr-dark" : ""}`, group);
+      const tight = dense ? " bnd-tight" : "";
+      put(x, dense ? 13.5 : 14.5, names[i], `bnr-in${tight}${/^#(E69F00|009E73|CC79A7|56B4E9)$/.test(color) ? " bnr-dark" : ""}`, group);
       if (!dense) put(x, 31, sum.t[i], "bnd-brings", group);
-      if (!dense && i < count - 1) put(x - pitch / 2, LINE + ROOM + 18, sum.sums[i], "bnr-quiet", group);
+      if (!dense && i < count - 1) put(x - pitch / 2, LINE + ROOM + 16, sum.sums[i], "bnr-quiet", group);
     });
     put(END / 2 - 4, LINE + 5, `= ${sum.total}`, `bnd-total${sum.zero ? " bnr-green" : ""}`);
     pen.end();

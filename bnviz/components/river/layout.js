@@ -120,13 +120,13 @@ function phone(count, parts) {
 // of bnviz/draw/derive_river.py.
 function reach({ x, band, w, bias, phone }, place) {
   const end = x.dx - (phone ? 24 : 34);
-  const half = 22; // of a number, which on a phone stands over the edge of its place
+  const half = 21; // of a number, which on a phone stands over the edge of its place
   return {
     mouth: [w + 9, x.gate + band.gate],
     gate: [x.gate + band.gate, x.gate - band.gate],
-    direct: [phone ? x.dx_direct + half : x.gate - band.gate, x.var + band.var],
-    var: [x.var + band.var, x.var - band.var],
-    after: [x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
+    direct: [phone ? x.dx_direct + half : x.gate - band.gate, phone ? x.dx_direct - half + 2 : x.var + band.var],
+    var: [phone ? x.dx_direct - half + 2 : x.var + band.var, phone ? x.dx_via_var - half : x.var - band.var],
+    after: [phone ? x.var + 3 : x.var - band.var, phone ? x.dx_via_var - half : x.mean + band.mean],
     mean: [x.mean + band.mean, x.mean - band.mean],
     x: [phone ? x.dx + half : x.mean - band.mean, end],
     bias: [end, phone ? x.turn + 20 : bias[0] - 60],
@@ -142,21 +142,22 @@ export function lit(g, { lanes, sum, nodes }, last) {
   const [head, top, below] = [g.node.y + g.node.r + 6, g.first - g.room * 0.62, last + (phone ? g.room * 0.5 : 44)];
   const foot = phone ? g.sum + 24 : g.h;
   const found = [];
-  const add = ([right, left], from, to) => found.push([left, from, right - left, to - from]);
-  const [pill, rule] = phone ? [30, 12] : [44, 28]; // the gate's: half of it, half of its formula
+  const add = ([end, start], from, to) => found.push([start, from, end - start, to - from]);
+  // The gate's: its pill to the right and to the left, and half of its formula.
+  const [right, left, rule] = phone ? [42, 27, 12] : [44, 44, 28];
   for (const place of lanes) {
-    const [right, left] = reach(g, place);
-    add([right, left], top, below);
+    const [from, to] = reach(g, place);
+    add([from, to], top, below);
     if (place === "mouth") {
-      add([right, x.gate + pill], 0, head);
-      add([right, x.gate + rule], head, top);
+      add([from, x.gate + right], 0, head);
+      add([from, x.gate + rule], head, top);
     } else if (place === "gate") {
-      add([x.gate + pill, x.gate - pill], 0, head);
+      add([x.gate + right, x.gate - left], 0, head);
       add([x.gate + rule, x.gate - rule], head, top);
-    } else if (place === "direct") add([x.gate - rule, left], head, top);
-    else if (place === "x") add([lanes.includes("mean") || phone ? right : x.dx - 4, left], head, top);
-    else if (place === "after") add([right, left], head, top);
-    else if (place !== "var" && place !== "mean") add([right, left], 0, top);
+    } else if (place === "direct") add([x.gate - rule, to], head, top);
+    else if (place === "x") add([lanes.includes("mean") || phone ? from : x.dx - 4, to], head, top);
+    else if (place === "after") add([from, to], head, top);
+    else if (place !== "var" && place !== "mean") add([from, to], 0, top);
   }
   for (const place of sum) {
     if (!phone || !/bias|weight/.test(place)) add(reach(g, place), below, foot);
@@ -164,7 +165,7 @@ export function lit(g, { lanes, sum, nodes }, last) {
   }
   for (const node of new Set([...nodes, ...lanes.filter((place) => place in { var: 1, mean: 1 })])) {
     add([x[node] + g.node.r + 2, x[node] - g.node.r - 2], 0, head);
-    add([x[node] + band[node], x[node] - band[node]], head, top);
+    if (!phone || lanes.includes(node)) add([x[node] + band[node], x[node] - band[node]], head, top);
     // Its number stands where there is room for it.
     if (!phone) add(g.narrow ? [x[node], x[node] - 116] : [x[node] + 112, x[node] - 86], 0, head);
   }

@@ -599,7 +599,7 @@ export class River {
     if (!this.along) return;
     this.pen.draw("title", {}, group, `Sample ${lane.name}: walk with its numbers`);
     if (lane.row === this.sample) {
-      this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r: r + 3, class: "bnr-ring" }, group);
+      this.pen.draw("circle", { cx: g.x.label, cy: lane.y, r: r + (g.phone ? 1.5 : 3), class: "bnr-ring" }, group);
     }
   }
 

@@ -162,20 +162,21 @@ def pack(
     taken, if something has. whole: is it a run of the whole page, after which the browser may have
     a new stage? also: what goes along, for another script than the stage's.
     """
-    here = _scene(scene, show, rows)
+    held = not whole and (rows is not None or take is not None)
+    here = _scene(scene, show, rows, held=held)
     data = {"reply": asdict(reply), "tab": show.tab, "first": show.first} | here
     # What never changes the browser keeps while a number is held.
-    if whole or (rows is None and take is None):
+    if not held:
         data |= {"presets": toolbar.titles(), "heads": ledger.still(show.far)}
         formulas = river.formulas() if show.river or show.walk else {}
         data["formulas"] = formulas | (lever.formulas() if scene.lever else {})
     table = b""
     if take is not None:
-        held = {"term": take.term, "row": take.row, "fine": take.fine}
+        taken = {"term": take.term, "row": take.row, "fine": take.fine}
         kept = scene.columns.rows if rows is None else rows
         drawn = [_scene(at, show, kept, held=True) for at in take.scenes]
         data["few"] = take.few
-        table = sweep.encode(held, take.values, drawn, here, compressed=not take.few)
+        table = sweep.encode(taken, take.values, drawn, here, compressed=not take.few)
     data |= also or {}
     # Bytes pass through as they are; a dictionary is searched for tables first.
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
