@@ -310,6 +310,6 @@ def test_a_captured_gradient_gets_the_diagnosis_and_others_can_be_handed_in(
     page.wait_for_selector("[data-ledger] tfoot")
     app.idle()
     expect(page.get_by_text("not divided by N").first).to_be_visible()
-    expect(page.get_by_role("cell", name="64", exact=True).first).to_be_visible()
+    expect(page.get_by_role("cell", name="64.00", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Set these 64 samples in Explore").click()
     page.wait_for_url(re.compile("mine="))
