@@ -370,7 +370,8 @@ for _bad in ("nan", "∞", "−∞"):
 
 rule(
     Q,
-    "This layer is not judged. Its forward is its own. Shown is the gradient as it was captured.",
+    "This layer is not judged. Its forward is its own, or its samples are not whole here. Shown is "
+    "the gradient as it was captured.",
 )(lambda e: e.c.norm == "own")
 rule(
     Q,

@@ -749,6 +749,82 @@ rule(
 )
 
 
+rule(K, "It is multiplied by #, a power of 2: the loss scale is still in it")(
+    lambda h, c: (
+        h.e.like(lambda i, j: read(c) * h.e.right[i][j], EXACT)
+        and int(c) > 1
+        and int(c) & (int(c) - 1) == 0
+    )
+)
+
+
+@rule(K, "It is multiplied by #, so that its length is #: it was clipped or divided by its norm")
+def _length(h: _Named, c: str, length: str) -> object:
+    e = h.e
+    norm = mp.sqrt(mp.fsum(v * v for row in e.mine for v in row))
+    half = max(largest(row) for row in e.half) * len(e.mine) * len(e.mine[0])
+    return e.like(lambda i, j: read(c) * e.right[i][j]) and shows(length, norm, half + norm / 1e5)
+
+
+def _sample(h: _Named, listed: str) -> bool:
+    """Is each row that is listed so many times the right one?"""
+    e = h.e
+    return all(
+        abs(mine - read(c) * right) <= 0.01 * largest(e.mine[i]) + 4 * half + 4 * max(e.room())
+        for i, c in enumerate(listed.split(", "))
+        for mine, right, half in zip(e.mine[i], e.right[i], e.half[i], strict=True)
+    )
+
+
+for _more in ("", " …"):
+    rule(
+        K,
+        f"Each sample is multiplied by a number of its own, §{_more}: weighed or masked sample by "
+        "sample",
+    )(lambda h, listed, more=bool(_more): _sample(h, listed) and more == (h.e.n > 6))
+
+    @rule(
+        K,
+        f"Each sample is multiplied by a number of its own, §{_more}: each is divided by its own "
+        "length",
+    )
+    def _own_length(h: _Named, listed: str, more: bool = bool(_more)) -> object:
+        lengths = [mp.sqrt(mp.fsum(v * v for v in row)) for row in h.e.mine]
+        alike = max(lengths) - min(lengths) <= mp.mpf("0.01") * max(lengths)
+        return _sample(h, listed) and more == (h.e.n > 6) and alike
+
+
+@rule(K, "γ was updated before it was used here: by a step with a learning rate of #")
+def _stepped(h: _Named, rate: str) -> object:
+    e = h.e
+    gammas = [
+        o.gamma - read(rate) * mp.fsum(a * b for a, b in zip(o.dy, o.x_hat, strict=True))
+        for o in e.neurons
+    ]
+    return e.like(lambda i, j: e.right[i][j] * gammas[j] / e.neurons[j].gamma, 0.02)
+
+
+@rule(K, "W was updated before it was used here: by a step with a learning rate of #")
+def _stepped_weight(h: _Named, rate: str) -> object:
+    e, s = h.e, h.e.s
+    assert s.weight is not None
+    w = [reals(row) for row in s.weight]
+    moved = [[w[p][j] - read(rate) * Exact(s, j, p).weight for j in range(e.k)] for p in range(s.d)]
+    return e.like(lambda i, p: mp.fsum(e.neurons[j].dx[i] * moved[p][j] for j in range(e.k)), 0.02)
+
+
+rule(
+    K,
+    "The sums of the gradient are divided by # and not by N = #: images are counted, it may be, "
+    "and not their positions",
+)(
+    lambda h, m, n: (
+        int(n) == h.e.n
+        and all(_made(h.e, j, [1, h.e.n // int(m), h.e.n // int(m)]) for j in range(h.e.k))
+    )
+)
+
+
 @rule(K, "It is multiplied by @, each neuron by its own")
 def _each(h: _Named, word: str) -> object:
     e = h.e

@@ -22,7 +22,7 @@ def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None
     """Presets and seeds: of the pages, each scene gets a third, the next one the next."""
     texts, seen = 0, Counter[str]()
     wrong: list[str] = []
-    for index, scene in enumerate(scenes(0, 8)):
+    for index, scene in enumerate(scenes(0, 5)):
         if index % 3 != part:
             continue
         pages = PAGES[index // 3 % 3 :: 3]
@@ -30,7 +30,7 @@ def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None
         count, found = over([scene], pages=pages)
         texts, wrong = texts + count, wrong + found
     assert not wrong, "\n".join(wrong)
-    assert texts > 1500
+    assert texts > 1000
     assert len(seen) == len(PAGES)
 
 

@@ -100,7 +100,8 @@ def other_std(case: Case, p: Paths) -> Iterator[Cause]:
         front = 1.0 / np.square(r * t.inv_std)  # σ² + ε, as it would be
     fixed = (np.abs(c[:, 1:]) <= np.where(np.isfinite(p.off[:, 1:]), p.off[:, 1:], 0)).all()
     parts = np.stack([t.dx_direct, t.dx_via_var, t.dx_via_mean], axis=2)
-    if fixed and (r > 0).all() and (front > 0).all():
+    # Where paths are parallel the weights are open, and the numbers must tell.
+    if fixed and (r > 0).all() and (front > 0).all() and case.fits(r * t.dx_direct, 2 * SOLVED):
         told = ", ".join(significant(float(v)) for v in front[:8] - t.scenario.eps)
         yield Cause(
             "fixed_statistics",
