@@ -197,7 +197,7 @@ export class Walk {
         if (step.part !== index) return;
         const button = this.button(make("li", "", list), "", () => this.go(at));
         button.className = "bnd-stop";
-        const small = index ? null : draw("svg", { class: "bnd-small", "aria-hidden": "true" }, button);
+        const small = index ? null : draw("svg", { class: "bnr bnd-small", "aria-hidden": "true" }, button);
         const label = make("span", "bnd-stop-label", button);
         if (step.number) make("span", "bnd-stop-number", label, `(${step.number}) `);
         make("span", "", label, step.short);
@@ -208,20 +208,29 @@ export class Walk {
     this.smallOf = null;
   }
 
-  // The river has been drawn: so are the small ones, from the same lanes.
+  // The river has been drawn: so are the small ones, from copies of its lanes. While a number is
+  // held they wait, for thirteen rivers are too many for one frame.
   follow(river) {
-    const { g } = river;
+    const { g, given, along } = river;
+    const held = this.stage.hold.gesture;
+    this.strip.classList.toggle("bnd-later", Boolean(held?.moved));
+    if (held) return;
     const top = g.first - g.room * 0.62 - 8;
     const foot = Math.min(g.h, g.base + 46);
-    const shape = JSON.stringify([g.w, g.h, g.x, top, g.count]);
-    if (shape === this.smallOf) return;
-    this.smallOf = shape;
+    const shape = JSON.stringify([g.w, g.h, g.x, top, given.lanes, given.batch]);
+    const odd = Boolean(along.river); // of other numbers: good enough until the river's own come
+    if (shape === this.smallOf?.shape && (odd || !this.smallOf.odd)) return;
+    this.smallOf = { shape, odd };
+    const copies = [["strands", 1], ["drops", 0.4], ["ribbons", 1]].map(([layer, opacity]) => {
+      const copy = draw("g", { opacity });
+      for (const part of river.layers[layer].querySelectorAll("path, rect")) copy.append(part.cloneNode());
+      return copy;
+    });
     this.data.steps.forEach((step, at) => {
       const { small } = this.stops[at];
       if (!small) return;
       setAttribute(small, "viewBox", `0 ${top} ${g.w} ${foot - top}`);
-      small.replaceChildren();
-      for (const layer of ["strands", "drops", "ribbons"]) draw("use", { href: `#${river.id}-${layer}` }, small);
+      small.replaceChildren(...copies.map((copy) => copy.cloneNode(true)));
       draw("line", { x1: 0, x2: g.w, y1: g.sum, y2: g.sum, class: "bnr-base" }, small);
       river.draped(small, step.lit, `bnd-lit-${at}`);
     });

@@ -98,8 +98,7 @@ export class River {
     const { body } = this;
     this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    const layer = (name) => [name, this.pen.draw("g", { id: `${this.id}-${name}` }, body)];
-    this.layers = Object.fromEntries(names.map(layer));
+    this.layers = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
     this.layers.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
