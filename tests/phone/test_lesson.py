@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bnviz.claims.lesson import STEPS, reply, scenario_of
+from bnviz.claims.reach import BIAS, WEIGHT
 from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
@@ -40,7 +41,15 @@ def test_all_steps_travel_at_once_and_are_light() -> None:
             assert set(seen["ledger"]["cells"]) == reach.terms
             assert set(seen["ledger"]["sums"]) == reach.totals
             assert (seen["river"] is None) == (not reach.river)
-            assert seen["river"] is None or set(seen["river"]["parts"]) == reach.river
+            if not reach.river:
+                continue
+            river = seen["river"]
+            assert set(river["parts"]) == reach.river
+            # What is not reached does not even travel.
+            told = [river["lanes"], river["batch"], river["zero"]]
+            assert all(("dweight" in part) == (WEIGHT in reach.river) for part in told)
+            assert ("weight" in river["piles"]) == (WEIGHT in reach.river)
+            assert (river["said"]["bias"] is None) == (BIAS not in reach.river)
         if "dx" not in step.after.terms:
             continue
         np.testing.assert_allclose(
