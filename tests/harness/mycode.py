@@ -390,9 +390,11 @@ def _holds(e: Handed, form: Any) -> bool:
       "It is furthest off at @ #: yours is #, right is #.")  # fmt: skip
 def _furthest(e: Handed, axes: str, *numbers: str) -> object:
     *place, yours, right = numbers
-    i, j = (int(v) - 1 for v in (place if len(place) == 2 else ("1", *place)))
+    alone = axes == "sample"  # of a neuron whose number is its own affair
+    where = [*place, "1"] if alone else place if len(place) == 2 else ["1", *place]
+    i, j = (int(v) - 1 for v in where)
     named = axes == PLACES.get(e.term, "(sample, neuron)" if len(place) == 2 else "neuron")
-    if not named:
+    if not (e.term == "dx" and e.k == 1 if alone else named):
         return False
     off = e.off()
     room = e.room(FORMATS["float64"])
@@ -530,10 +532,16 @@ def _column_sum(e: Handed, j: int) -> tuple[Real, Real]:
     )
 
 
-@rule(C, "Adding up would have caught it: Σ∂L/∂x must be 0, and at neuron # it is #.")
-def _adding(e: Handed, j: str, total: str) -> object:
-    found, open_ = _column_sum(e, int(j) - 1)
-    return e.term == "dx" and shows(total, found, open_) and abs(found) > open_
+@rule(
+    C,
+    "Adding up would have caught it: Σ∂L/∂x must be 0, and at neuron # it is #.",
+    "Adding up would have caught it: Σ∂L/∂x must be 0, and it is #.",
+)
+def _adding(e: Handed, *numbers: str) -> object:
+    *neuron, total = numbers
+    found, open_ = _column_sum(e, int(neuron[0]) - 1 if neuron else 0)
+    named = bool(neuron) or e.k == 1
+    return named and e.term == "dx" and shows(total, found, open_) and abs(found) > open_
 
 
 def _lets_through(e: Handed) -> bool:
@@ -561,12 +569,15 @@ def _along(e: Handed, j: int) -> tuple[Real, Real, Real]:
     C,
     "Σ∂L/∂x = 0 lets it through. Σ∂L/∂x·x̂ would have caught it: it must be "
     "Σ(∂L/∂x̂·x̂)·ε/(σ²+ε)^(3/2), at neuron # #, and it is #.",
+    "Σ∂L/∂x = 0 lets it through. Σ∂L/∂x·x̂ would have caught it: it must be "
+    "Σ(∂L/∂x̂·x̂)·ε/(σ²+ε)^(3/2), #, and it is #.",
 )
-def _by_x_hat(e: Handed, j: str, must: str, have: str) -> object:
-    is_, should, open_ = _along(e, int(j) - 1)
+def _by_x_hat(e: Handed, *numbers: str) -> object:
+    *neuron, must, have = numbers
+    is_, should, open_ = _along(e, int(neuron[0]) - 1 if neuron else 0)
     return (
-        e.term == "dx" and _lets_through(e) and shows(must, should, open_)
-        and shows(have, is_, open_) and is_ != should
+        (bool(neuron) or e.k == 1) and e.term == "dx" and _lets_through(e)
+        and shows(must, should, open_) and shows(have, is_, open_) and is_ != should
     )  # fmt: skip
 
 
