@@ -21,7 +21,7 @@ SCREENS = [
     ("/derive?step=7", "[data-derive]"),
     ("/weights", "[data-lever] svg"),
     ("/weights?part=2", "[data-plot]"),
-    ("/network", "[data-network]"),
+    ("/network?net=depth.6&at=20", "[data-network]"),
     ("/check?proof=2&mistake=variance", "[data-plot]"),
 ]
 
