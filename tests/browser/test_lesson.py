@@ -307,8 +307,7 @@ def test_by_keyboard_a_presenter_still_sets_numbers(app: App) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("PageDown")
     expect(page.locator("h1:visible")).to_have_text(STEPS[2].title)
-    app.idle()
-    assert app.column("dy")[0] == 0.9
+    app.settled(app.cell("dy", 0), "0.9")
 
 
 def test_a_projector_shows_claim_and_sums_together(app: App) -> None:

@@ -122,7 +122,7 @@ def test_a_flood_ends_on_its_last_numbers_without_a_queue(app: App) -> None:
     assert app.column("x")[2] == float(ends)
     assert_one_truth(seen(app))
     expect(app.cell("x", 2).locator(".bns-number")).to_have_text(
-        re.compile(rf"\+?{float(ends):.1f}".replace("-", "−"))
+        re.compile(rf"\+?{float(ends):.1f}".replace("-", "−") if float(ends) else "0")
     )
 
 

@@ -100,7 +100,7 @@ function sight(plot) {
       plot.near = entries.at(-1).isIntersecting;
       plan(plot);
     },
-    { root, rootMargin: "300px 0px" },
+    { root, rootMargin: "100px 0px" },
   );
   plot.seen.observe(plot.root);
 }
