@@ -119,6 +119,7 @@ def test_pointing_explains_with_this_rows_numbers(app: App) -> None:
     # Its x is 2.1, and the mean of the batch is 0.15.
     expect(explain.locator("[data-slot=deviation]")).to_have_text("1.95")
     expect(explain.locator("math mn").last).to_have_text(f"{t.dx_via_var[3, 0]:.2f}")
+    app.page.mouse.move(0, 0)  # else what scrolls under it is explained in place of the sum
     app.sum_cell("dx").focus()
     expect(explain).to_contain_text("= 0.67 − 0.70 + 0.15 + 1.03 − 1.13 − 0.03 ≈ 0")
     app.page.keyboard.press("Control+ArrowRight")
