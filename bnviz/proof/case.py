@@ -69,6 +69,7 @@ class Case:
         )
         return bool((np.abs(value - other) <= tight).all())
 
+    @np.errstate(over="ignore")  # a share beyond all numbers is _MOST_SHARE
     def allowed(self, value: Array) -> Array:
         """What digits and rounding explain, if this is what was computed; the shape of value."""
         if value.shape == self.bound.shape:
