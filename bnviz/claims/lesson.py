@@ -520,8 +520,7 @@ def _added(name: str) -> Callable[[Trace, View], Array]:
 
 def _second_terms(t: Trace, view: View) -> Array:
     """What each sample adds to the second term of ∂L/∂μ."""
-    j, n = view.neuron, t.x_hat.shape[0]
-    shares: Array = t.dvar[j] * -2.0 * t.deviation[:, j] / n
+    shares: Array = -t.dx_via_var[:, view.neuron]  # as x goes into x − μ, and −μ with it
     return shares
 
 

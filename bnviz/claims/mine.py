@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from bnviz.core.arrays import Array
 from bnviz.core.trace import Trace
 from bnviz.proof.judge import Diagnosis
-from bnviz.proof.paths import PARTS, Paths, named
+from bnviz.proof.paths import MOST_OFF, PARTS, Paths, named
 from bnviz.words.glossary import TERMS
 from bnviz.words.numbers import number
 
 MARKS = ("①", "②", "③")
 COEFFICIENTS = ("c₁", "c₂", "c₃")
 _DX = TERMS["dx"].symbol
-_MOST_OFF = 0.25  # a coefficient that may be off by more says nothing
 _COARSE = 0.25  # of what was added up: a sum that may be off by more is none
 _FINE = 0.005  # and of one that is off by no more two decimals are right
 _NEAR = 0.3  # of the difference: what may be left over of a fit that tells something
@@ -176,7 +175,7 @@ def counts(m: Mine) -> tuple[Count, Count, Count]:
         if not m.fitted:
             return Count(mark, "right", 1.0, mark, f"{letter} = 1")
         size = max(1.0, abs(value))
-        if not off[i] <= _MOST_OFF * size:
+        if not off[i] <= MOST_OFF * size:
             flows = bool(np.abs(getattr(m.t, PARTS[i])[:, m.neuron]).any())
             said = "can’t be told" if flows else "nothing flows here"
             return Count(mark, "open", 1.0, f"{mark} {said}", f"{letter}: any")

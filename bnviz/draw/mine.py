@@ -13,7 +13,7 @@ import numpy as np
 from bnviz.claims import mine as claims
 from bnviz.claims.mine import Mine
 from bnviz.core.arrays import Array
-from bnviz.core.columns import MAX_SHOWN
+from bnviz.core.columns import MAX_SHOWN, column_sums
 from bnviz.draw.palette import sample_color
 from bnviz.draw.river import shared_out
 from bnviz.draw.scales import nice
@@ -97,24 +97,23 @@ def _ledger(m: Mine, rows: list[int]) -> Json:
                 "furthest": bool(m.furthest[i]),
             }
         )
-    total = float(m.yours.sum())
-    added = number(total, signed=True, places=places)
+    own = column_sums(m.t, m.neuron, 0)["dx"]
+    sums = {
+        "right": (own.value, own.vanishes),
+        "mine": (float(m.yours.sum()), m.adds_up),
+        "away": (float(m.away.sum()), m.adds_up and own.vanishes),
+    }
+
+    def added(name: str) -> Json:
+        value, zero = sums[name]
+        mark = "" if name == "away" else "✓ " if zero else "✗ "
+        text = "0" if zero else number(value, signed=True, places=places)
+        return {"v": plain(value), "t": f"{mark}{text}", "zero": zero}
+
     return {
         "lines": lines,
         "scales": {"right": scale, "mine": scale, "away": far},
-        "sums": {
-            "right": {"v": plain(float(m.right.sum())), "t": "✓ 0", "zero": True},
-            "mine": {
-                "v": plain(total),
-                "t": "✓ 0" if m.adds_up else f"✗ {added}",
-                "zero": m.adds_up,
-            },
-            "away": {
-                "v": plain(float(m.away.sum())),
-                "t": "0" if m.adds_up else added,
-                "zero": m.adds_up,
-            },
-        },
+        "sums": {name: added(name) for name in sums},
     }
 
 
@@ -162,7 +161,6 @@ def payload(m: Mine) -> Json:
             for c in claims.counts(m)
         ],
         "whole": m.whole,
-        "zero": m.adds_up,
         "ledger": _ledger(m, rows),
         "neurons": _neurons(m),
         "formulas": {name: symbol(name) for name in ("dx", "var", "mean")},

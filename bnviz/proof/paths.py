@@ -18,7 +18,7 @@ PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TELLING = 0.05  # a coefficient that may be off by more is not called whole
 _TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
 _NOTHING = 1e3  # times as much as a path brings: it would be off by so many times
-_MOST_OFF = 0.25  # a weight that may be off by more can't be told
+MOST_OFF = 0.25  # a weight that may be off by more can't be told
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
     """From numbers to how often each column of the basis is in them, (3, N), with the least rest.
 
     And the directions, among the weights of the three paths, that they can't tell, (3, m): there
-    a weight would be off by more than _MOST_OFF for what the numbers may be off by, room. And
+    a weight would be off by more than MOST_OFF for what the numbers may be off by, room. And
     directions at right angles of all that the basis makes, (N, rank).
     """
     size = np.abs(basis).max(axis=0)
@@ -106,7 +106,7 @@ def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
     back[live] = (vt[:rank].T / values[:rank]) @ u[:, :rank].T / size[live, None]
     directions = _TO_PATHS[:, live] @ (vt / size[live]).T  # a column for each
     off = np.abs(u).T @ room
-    told = values * _MOST_OFF > off * np.abs(directions).max(axis=0)
+    told = values * MOST_OFF > off * np.abs(directions).max(axis=0)
     null = np.hstack([_TO_PATHS[:, ~live], directions[:, ~told]])
     if null.size:
         null = np.linalg.qr(null / np.abs(null).max(axis=0))[0]

@@ -326,7 +326,7 @@ def test_a_lane_of_the_river_chooses_its_sample(app: App) -> None:
     app.idle()
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1920])
+@pytest.mark.parametrize("width", [390, 1024, 1280, 1920])
 def test_nothing_of_the_walks_river_is_clipped_or_half_lit(
     new_app: Callable[..., App], width: int
 ) -> None:

@@ -1,6 +1,7 @@
 """A handed-in gradient beside the right one: its lanes add up, and what is marked is off."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_a_turned_path_has_the_other_sign_in_every_lane_and_a_doubled_one_twice_
     np.testing.assert_allclose(right["dx_via_var"], T.dx_via_var[:, 0])
     # The Σ lane does not run dry: twice −0.53 is taken of +0.53.
     assert data["mine"]["batch"]["dx"] == pytest.approx(T.dx_via_mean[:, 0].sum())
-    assert not data["zero"]
+    assert not data["ledger"]["sums"]["mine"]["zero"]
     assert data["ledger"]["sums"]["mine"]["t"] == "✗ −0.53"
     assert total(handed(made(1, -1, 2))).startswith("Σ∂L/∂x is −0.53, and it must be 0.")
 
@@ -157,3 +158,12 @@ def test_it_is_json_and_right_numbers_have_no_picture() -> None:
     assert of(T, diagnose(T, "dx", Pasted(T.dx, np.zeros(T.dx.shape)))) is None
     wrong = diagnose(T, "dgamma", Pasted(T.dgamma + 1, np.zeros(2)))
     assert of(T, wrong) is None
+
+
+def test_the_sum_of_the_right_one_is_a_check_and_no_promise() -> None:
+    m = handed(made(1, 1, 2))
+    assert payload(m)["ledger"]["sums"]["right"]["t"] == "✓ 0"
+    off = replace(T, dx=T.dx + 0.25)  # as if the core were wrong
+    sums = payload(replace(m, t=off))["ledger"]["sums"]
+    assert sums["right"] == {"v": pytest.approx(1.5), "t": "✗ +1.50", "zero": False}
+    assert sums["away"]["v"] == pytest.approx(m.yours.sum() - 1.5)

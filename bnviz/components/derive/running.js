@@ -4,7 +4,7 @@
 import { draw, make, setAttribute, setMath, setText } from "../bnviz.common/dom.js";
 import { real } from "../bnviz.common/numbers.js";
 import { Pen } from "../bnviz.river/pen.js";
-import { ribbon, smooth, thick } from "../bnviz.river/shapes.js";
+import { isLight, ribbon, smooth, thick } from "../bnviz.river/shapes.js";
 
 const GREY = "var(--bnr-sum)";
 const [HIGH, LINE, ROOM] = [120, 76, 24]; // of the picture; its zero line; the most above or below
@@ -82,7 +82,7 @@ export class Running {
       }
       pen.draw("circle", { cx: x, cy: 10, r: Math.min(8.5, pitch / 2 - 0.5), fill: color }, group);
       const tight = dense ? " bnd-tight" : "";
-      put(x, dense ? 13.5 : 14.5, names[i], `bnr-in${tight}${/^#(E69F00|009E73|CC79A7|56B4E9)$/.test(color) ? " bnr-dark" : ""}`, group);
+      put(x, dense ? 13.5 : 14.5, names[i], `bnr-in${tight}${isLight(color) ? " bnr-dark" : ""}`, group);
       if (!dense) put(x, 31, sum.t[i], "bnd-brings", group);
       if (!dense && i < count - 1) put(x - pitch / 2, LINE + ROOM + 16, sum.sums[i], "bnr-quiet", group);
     });

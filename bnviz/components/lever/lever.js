@@ -4,7 +4,7 @@
 import { draw, make, setAttribute, setMath, setText } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
 import { Pen } from "../bnviz.river/pen.js";
-import { hatch, smooth } from "../bnviz.river/shapes.js";
+import { hatch, isLight, smooth } from "../bnviz.river/shapes.js";
 
 const TURN_MS = 450; // a step turns the rod, and does not jump
 const NARROW = 760;
@@ -306,7 +306,7 @@ export class Lever {
     for (const { r, x, y: top, push, tip, color } of [...this.dots].sort((p, q) => p.x - q.x)) {
       const group = pen.draw("g", { "data-dot": data.rows[r], "data-value": data.a[r] }, body);
       pen.draw("circle", { cx: x, cy: top, r: 12, fill: color, class: "bnv-dot" }, group);
-      const dark = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"].includes(color);
+      const dark = isLight(color);
       pen.draw("text", { x, y: top + 4.6, class: dark ? "bnr-in bnr-dark" : "bnr-in", "text-anchor": "middle" }, group, String(data.rows[r] + 1));
       const way = push < 0 ? 1 : -1;
       let at = tip + way * (Math.abs(tip - top) < 18 ? 28 - Math.abs(tip - top) : 10) + (way > 0 ? 12 : 0);
@@ -376,7 +376,7 @@ export class Lever {
       const fill = value > 0 ? color : `url(#${data.colors[r] ? `bnv-${r}` : "bnv-rest"})`;
       pen.draw("rect", { x, y, width: wide, height: high, fill, stroke: value > 0 ? "var(--bnr-paper)" : color, "stroke-width": 1 }, group);
       if (high < 13) return;
-      const dark = value < 0 ? " bnr-halo" : ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"].includes(color) ? " bnr-dark" : "";
+      const dark = value < 0 ? " bnr-halo" : isLight(color) ? " bnr-dark" : "";
       pen.draw("text", { x: x + wide / 2, y: y + high / 2 + 4.6, class: `bnr-in${dark}`, "text-anchor": "middle" }, group, data.rows[r] === undefined ? `+${data.others}` : String(data.rows[r] + 1));
     });
     pen.draw("line", { x1: x - 14, x2: x + wide + 14, y1: base, y2: base, class: "bnr-base" }, body);

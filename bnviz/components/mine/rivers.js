@@ -3,11 +3,10 @@
 
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real } from "../bnviz.common/numbers.js";
-import { hatch, ribbon, smooth, thick } from "../bnviz.river/shapes.js";
+import { hatch, isLight, ribbon, smooth, thick } from "../bnviz.river/shapes.js";
 
 const GREY = "var(--bnm-sum)";
 const ALARM = "var(--bnm-alarm)";
-const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"]; // sample colours that want dark letters
 const TERMS = ["dx_direct", "dx_via_var", "dx_via_mean"];
 const HEADS = ["dx_direct", "var", "mean"]; // where each of the three is written
 const pen = { draw };
@@ -220,8 +219,9 @@ export class Rivers {
   // All lanes together: it runs dry, or what is left is seen.
   sum(drawn, batch) {
     const { g, data, layers } = this;
+    const total = data.ledger.sums[this.mine ? "mine" : "right"];
+    const { zero } = total;
     const v = Object.fromEntries(Object.entries(drawn).map(([term, value]) => [term, Number.isFinite(real(value)) ? real(value) : 0]));
-    const zero = !this.mine || data.zero;
     if (zero) v.dx = 0;
     const color = zero ? GREY : ALARM;
     draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnm-base" }, layers.marks);
@@ -230,8 +230,7 @@ export class Rivers {
     this.text(g.x.label, g.sum + 6, "Σ", "bnm-title");
     const under = (value) => g.sum + (value < 0 ? -7 : 19);
     this.text(g.x.dx_direct, under(v.dx_direct), number(batch.dx_direct, true, data.places), "bnm-num");
-    const { mine } = data.ledger.sums;
-    this.text(g.x.dx, under(v.dx), zero ? "✓ 0" : mine.t, `bnm-num bnm-b ${zero ? "bnm-green" : "bnm-red"}`);
+    this.text(g.x.dx, under(v.dx), total.t, `bnm-num bnm-b ${zero ? "bnm-green" : "bnm-red"}`);
   }
 
   numbers(lanes, real_) {
@@ -269,7 +268,7 @@ export class Rivers {
     const r = Math.min(10.5, (g.pitch || 30) / 2 - 0.5);
     const half = Math.max(r, 4 + lane.name.length * 4); // wide enough for its number
     draw("rect", { x: g.x.label - half, y: lane.y - r, width: 2 * half, height: 2 * r, rx: r, fill: lane.color }, layers.words);
-    this.text(g.x.label, lane.y + 4.7, lane.name, LIGHT.includes(lane.color) ? "bnm-in bnm-dark" : "bnm-in");
+    this.text(g.x.label, lane.y + 4.7, lane.name, isLight(lane.color) ? "bnm-in bnm-dark" : "bnm-in");
   }
 
   text(x, y, content, cls, anchor = "middle") {

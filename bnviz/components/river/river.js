@@ -6,11 +6,10 @@ import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { number, real, short } from "../bnviz.common/numbers.js";
 import { layout, lit } from "./layout.js";
 import { Pen } from "./pen.js";
-import { hatch, ribbon, smooth, thick } from "./shapes.js";
+import { hatch, isLight, ribbon, smooth, thick } from "./shapes.js";
 
 const PASS_MS = 6000; // one pass of the chevrons
 const GREY = "var(--bnr-sum)";
-const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"]; // sample colours that want dark letters
 
 let count = 0;
 
@@ -379,7 +378,7 @@ export class River {
   }
 
   badge(parent, x, y, lane, onPaper) {
-    const cls = onPaper ? "bnr-in bnr-halo" : LIGHT.includes(lane.color) ? "bnr-in bnr-dark" : "bnr-in";
+    const cls = onPaper ? "bnr-in bnr-halo" : isLight(lane.color) ? "bnr-in bnr-dark" : "bnr-in";
     this.text(x, y, lane.name, cls, "middle", parent);
   }
 

@@ -2,6 +2,11 @@
 
 import { draw } from "../bnviz.common/dom.js";
 
+const LIGHT = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9"];
+
+// Does a sample's colour want dark letters on it?
+export const isLight = (color) => LIGHT.includes(color);
+
 // From 0 to 1 without a corner.
 export function smooth(share) {
   const t = Math.max(0, Math.min(1, share));
