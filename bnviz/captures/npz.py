@@ -20,6 +20,7 @@ from bnviz.captures.record import (
     Capture,
     CaptureError,
     Terms,
+    check_numbers,
     checked,
     working_type,
 )
@@ -154,6 +155,7 @@ def read_npz(
         if value.size != 1 or value.dtype.kind not in "fiub":
             raise CaptureError(f"{name} must be one number.")
         numbers[name] = float(value.reshape(-1)[0])
+    check_numbers(numbers)
     said = _unfold(found, int(numbers["patch_groups"]))
     texts["note"] = f"{texts.get('note', '')} {said}".strip()
     try:

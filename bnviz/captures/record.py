@@ -150,6 +150,7 @@ def checked(
             + (f" Beside them it may have {others}." if others and missing == "x" else "")
         )
     notes = [texts.get("note", "")]
+    check_numbers(numbers)
     found, said = _laid_out(dict(found), int(min(numbers.get("axis", 0), 99)))
     notes.append(said)
     x = found["x"]
@@ -185,7 +186,6 @@ def checked(
         }
     for name, values in arrays.items():
         _check_values(name, values)
-    _check_numbers(numbers)
     mode, norm = texts.get("mode") or "train", texts.get("norm") or "batch"
     _check_mode(mode, arrays)
     given: dict[str, Any] = {name: v for name, v in arrays.items() if name not in WHOLE}
@@ -265,7 +265,8 @@ def _taken_over(norm: str, numbers: Mapping[str, float], n: int, k: int) -> dict
     return {"norm": norm, "groups": groups, "positions": positions}
 
 
-def _check_numbers(numbers: Mapping[str, float]) -> None:
+def check_numbers(numbers: Mapping[str, float]) -> None:
+    """Are these sizes, counts and formats? CaptureError names what is not."""
     for name, value in numbers.items():
         if not (np.isfinite(value) and 0 <= value < 2**53):
             raise CaptureError(f"{name} must be a finite number, zero or more.")

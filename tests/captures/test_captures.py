@@ -224,6 +224,26 @@ def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
         read_npz(file)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1.0])
+@pytest.mark.parametrize(
+    "name",
+    ["eps", "roundoff", "axis", "groups", "positions", "patch_groups", "at_rank", "at_ranks"],
+)
+def test_no_single_number_of_a_file_is_used_before_it_is_looked_at(name: str, value: float) -> None:
+    looks = np.array([[1], [0], [0], [1], [1]])
+    with pytest.raises(CaptureError, match=f"{name} must be a finite number"):
+        read_npz(
+            zipped(
+                x__npy=npy(np.ones((2, 4, 3))),
+                dy__npy=npy(np.ones((2, 4, 3))),
+                a__npy=npy(np.ones((2, 3, 5))),
+                weight__npy=npy(np.ones((4, 3, 3))),
+                patches__npy=npy(looks),
+                **{f"{name}__npy": npy(np.array(value))},
+            )
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
