@@ -21,8 +21,8 @@ def as_layer(s: Scenario) -> Scenario:
     design = np.column_stack([a, np.ones(a.shape[0])])
     fit = np.linalg.lstsq(design, s.x, rcond=None)[0]
     # A weight that moves x by less than rounding is none.
-    moved = np.abs(fit) * np.append(np.ptp(a, axis=0), np.inf)[:, None]
-    fit[moved <= rounding(a.shape[0]) * np.abs(s.x).max(axis=0)] = 0.0
+    moved = np.abs(fit[:-1]) * np.ptp(a, axis=0)[:, None]
+    fit[:-1][moved <= rounding(a.shape[0]) * np.abs(s.x).max(axis=0)] = 0.0
     # Three digits of each, whatever its unit.
     fit = np.array([[float(f"{weight:.3g}") for weight in row] for row in fit])
     return Scenario(None, s.dy, s.gamma, s.beta, s.eps, a, fit[:-1], fit[-1])
