@@ -278,6 +278,7 @@ def stage(show: Show, headline: Claim | None = None) -> None:
             session.can_redo(),
             link=session.link() if held is None else None,
             back=session.back(),
+            more=bool(state.get("settled")),
         ),
         rows=None if held is None else _kept_rows(held, view, show),
         on_event=session.callback(_on_event),

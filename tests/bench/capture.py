@@ -34,7 +34,7 @@ def network() -> Any:
     import torch  # noqa: PLC0415
     from torch import nn  # noqa: PLC0415
 
-    class Block(nn.Module):  # type: ignore[misc, unused-ignore]
+    class Block(nn.Module):  # type: ignore[misc]
         def __init__(self, into: int, width: int, stride: int) -> None:
             super().__init__()
             out = 4 * width

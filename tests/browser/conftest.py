@@ -329,10 +329,10 @@ class App:
         contrasts.
         """
         self._axe()
+        # The page stays in the other scheme: turning back would draw all of it a third time.
         dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         self._turn_light("light" if dark else "dark")
         self._axe(runOnly=["color-contrast"])
-        self._turn_light("dark" if dark else "light")
         size = self.page.viewport_size
         assert size
         width = size["width"]

@@ -17,7 +17,7 @@ def train(rank: int, folder: str, port: int) -> None:
 
     all_reduce: Any = import_module("torch.distributed.nn.functional").all_reduce
 
-    class Over(nn.BatchNorm1d):  # type: ignore[misc, unused-ignore]
+    class Over(nn.BatchNorm1d):  # type: ignore[misc]
         """Synchronised by hand, since PyTorch's own runs on graphics cards alone."""
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:

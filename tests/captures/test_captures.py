@@ -420,7 +420,7 @@ def test_the_layer_in_front_is_taken_along(
 def test_beside_a_skip_connection_the_gradient_is_of_the_norm_alone(tmp_path: Path) -> None:
     import torch  # noqa: PLC0415
 
-    class Block(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    class Block(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.linear, self.norm = torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
@@ -489,7 +489,7 @@ def test_a_layer_whose_output_was_changed_in_place_is_not_in_front(tmp_path: Pat
 def test_the_model_does_the_same_with_and_without_hooks(tmp_path: Path) -> None:
     import torch  # noqa: PLC0415
 
-    class Named(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    class Named(torch.nn.Module):  # type: ignore[misc]
         """Calls by keyword, and has a name with a slash."""
 
         def __init__(self) -> None:

@@ -35,7 +35,8 @@ class Reply:
     """What goes to the browser with the numbers: the event it answers, and what went wrong.
 
     link: the query that brings all of it back; None while a number is held. back: the token of
-    the browser's last return; see `bnviz.components.line`.
+    the browser's last return; see `bnviz.components.line`. more: does the whole page follow, with
+    another answer?
     """
 
     seq: int | None
@@ -44,6 +45,7 @@ class Reply:
     redo: bool = False
     link: dict[str, str] | None = None
     back: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import { Hold } from "./hold.js";
 import { unfold, unpack, unpacked } from "./sweep.js";
 
 const LOST_MS = 5000; // an answer later than this is asked for again
+const PAGE_MS = 1500; // a page that has not followed by then may have been asked something else
 const AWAY_MS = 1000; // a line that is back sooner is not worth a word
 const AWAY = "The server does not answer. What you set is kept here until it does.";
 
@@ -46,6 +47,7 @@ export class Stage {
     this.parts = [this.toolbar, this.walk, this.river, this.lever, this.ledger];
     this.queue = [];
     this.sent = null; // what Python has not answered yet
+    this.follows = false; // it has, but for the page that follows
     this.seq = Date.now(); // never an older page's number
     onKeys(this.root, (event) => this.globalKey(event));
     line.listen(() => this.root.isConnected && this.lineChanged());
@@ -156,11 +158,15 @@ export class Stage {
     const again = returned && !/^(un|re)do$/.test(this.sent?.kind);
     const answered = this.sent !== null && reply.seq === this.sent.seq && !again;
     if (returned) this.returning = false;
-    if (answered) this.sent = null;
+    const first = answered && !this.follows;
+    // The next question waits until the page that follows has been here: asked in its midst, it
+    // would have the server drop what the page had for the stage, and the browser the stage.
+    this.follows = answered && Boolean(reply.more);
+    if (answered && !this.follows) this.sent = null;
     if (returned || (answered && !this.returning)) clearTimeout(this.lostTimer);
     if (this.isAway && !this.returning) this.away(false);
     if (reply.link) line.keep(reply.link);
-    this.hold.answered(answered && !this.queue.length, packed.length > 0);
+    this.hold.answered(first && !this.queue.length, packed.length > 0);
     const { era } = this.hold;
     if (scene.few) this.hold.arrived(unpacked(packed, scene), era);
     // While the browser draws by itself, an answer that was under way is of an older position;
@@ -168,7 +174,15 @@ export class Stage {
     if (!this.hold.draws && !(returned && this.hold.gesture)) this.update(scene);
     if (packed.length && !scene.few) unfold(packed, scene).then((sweep) => this.hold.arrived(sweep, era));
     if (returned && this.sent) this.ask();
+    else if (this.follows) this.lostTimer = setTimeout(() => this.next(), PAGE_MS);
     else if (answered) this.flush();
+  }
+
+  // What was asked is answered.
+  next() {
+    this.follows = false;
+    this.sent = null;
+    this.flush();
   }
 
   update(scene) {

@@ -1,0 +1,1 @@
+"""Components: what their files cost, beside what their pages test."""
