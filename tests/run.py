@@ -13,6 +13,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from threading import Thread
 
 ROOT = Path(__file__).parents[1]
 # The headless shell is the same engine without a desktop: a quarter less time for the journeys.
@@ -51,30 +52,33 @@ def python() -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def browser(interpreter: Path) -> None:
-    """See to it that there is a browser, and say which."""
+def packages_of_the_system() -> None:
+    """Have the system's packager bring a browser and Redis, where they are missing and it may."""
+    wanted = []  # each with what does as well
     if not any(map(shutil.which, BROWSERS)):
-        if shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
-            run("apt-get", "update", "-qq")
-            get = ("apt-get", "install", "-y", "-qq", "--no-install-recommends")
-            if attempt(*get, "chromium-headless-shell"):
-                run(*get, "chromium")
-        else:
-            run(interpreter, "-m", "playwright", "install", "chromium")
+        wanted.append(BROWSERS[:2])
+    if shutil.which("redis-server") is None:
+        wanted.append(("redis-server",))
+    if wanted and shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+        attempt("apt-get", "update", "-qq")
+        get = ("apt-get", "install", "-y", "-qq", "--no-install-recommends")
+        for names in wanted:
+            any(attempt(*get, name) == 0 for name in names)
+
+
+def browser(interpreter: Path) -> None:
+    """See to it that there is a browser, and say which. Without Redis its tests say so."""
+    if not any(map(shutil.which, BROWSERS)):
+        run(interpreter, "-m", "playwright", "install", "chromium")
     found = next(filter(None, map(shutil.which, BROWSERS)), "the one Playwright installed")
     print(f"browser: {found}", flush=True)
-
-
-def redis() -> None:
-    """See to it that rooms are tried with Redis where that can be; else those tests say so."""
-    if shutil.which("redis-server") is None and shutil.which("apt-get") and os.geteuid() == 0:
-        attempt("apt-get", "update", "-qq")
-        attempt("apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-server")
 
 
 def main() -> None:
     """Set up, then check."""
     interpreter = python()
+    system = Thread(target=packages_of_the_system)  # beside Python's own packages
+    system.start()
     packages = [
         part
         for name in ("requirements.txt", "bnviz/requirements-serve.txt", "tests/requirements.txt")
@@ -82,8 +86,8 @@ def main() -> None:
     ]
     # Compiling all there is takes longer than all tests of the core; what is imported will be.
     run(interpreter, "-m", "pip", "install", "--quiet", "--no-compile", *packages)
+    system.join()
     browser(interpreter)
-    redis()
     run(interpreter, "-m", "ruff", "check", ".")
     run(interpreter, "-m", "ruff", "format", "--check", ".")
     # The type checker works alone for most of a minute: the tests need not wait for it.
