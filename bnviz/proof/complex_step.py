@@ -178,8 +178,7 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
         "dvar": slope(lambda m: f.scaled(f.normalise(deviation, var + m[:, None])), h * std**2)
         / f.unit
         / f.unit,
-        "dmean": slope(lambda m: f.about(f.x.astype(complex), mean + m[:, None]), h * std)
-        / f.unit,
+        "dmean": slope(lambda m: f.about(f.x.astype(complex), mean + m[:, None]), h * std) / f.unit,
         "dx": slope(f.from_x, np.tile(h * std, (n, 1))) / f.unit,
         "dgamma": slope(
             lambda m: f.loss.value((s.gamma + m[:, None]) * x_hat + s.beta, f.target),
@@ -201,8 +200,7 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
         weight = s.weight / f.unit
         pull = _power_of_two((np.abs(weight) * steep / std).max(axis=1))
         found["da"] = (
-            slope(lambda m: f.from_x(m @ (weight / pull[:, None])), np.full((n, s.d), _STEP))
-            * pull
+            slope(lambda m: f.from_x(m @ (weight / pull[:, None])), np.full((n, s.d), _STEP)) * pull
         )
     return found
 
