@@ -89,6 +89,7 @@ CORNERS = {
     "far upstream": _PUZZLE.edit(dy=_PUZZLE.dy + 1e14),
     "far inputs": _PUZZLE.edit(a=np.asarray(_PUZZLE.a) + 1e14),
     "no upstream": _PUZZLE.edit(dy=np.ones(_PUZZLE.shape)),
+    "alone": PRESETS["constant"].scenario,  # one neuron, which the judge gives no number
     # The first half alone gets a gradient, and no weight learns; the second, and one does.
     "halves": Scenario(
         np.tile([[-1.0], [0.0], [1.0]], (2, 2)),

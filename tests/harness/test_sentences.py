@@ -10,7 +10,7 @@ import pytest
 from mpmath import mp
 
 from bnviz.inputs.presets import PRESETS
-from tests.harness import explore, lesson
+from tests.harness import explore, lesson, mycode
 from tests.harness.__main__ import PAGES, over
 from tests.harness.exact import Exact, digits
 from tests.harness.reds import reds
@@ -37,7 +37,7 @@ def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None
 
 @pytest.mark.parametrize("name", CORNERS)
 def test_no_sentence_is_false_where_one_stands_by_a_hair(name: str) -> None:
-    _, wrong = over([(name, CORNERS[name])], pages=(explore, lesson))
+    _, wrong = over([(name, CORNERS[name])], pages=(explore, lesson, mycode))
     assert not wrong, "\n".join(wrong)
 
 
