@@ -169,19 +169,22 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
     y_size = np.maximum(np.abs(s.gamma * x_hat + s.beta).max(axis=0), 1.0)
     h = _STEP / steep  # a step of x̂, such that y moves by no more than 1e-30
 
+    def slope(of: Callable[[Complex], Complex], step: Array) -> Array:
+        # Weighed before the units are put back: that alone may be smaller than numbers go.
+        return _slope(of, step) * weigh
+
     found = {
-        "dx_hat": _slope(lambda m: f.scaled(x_hat + m), np.tile(h, (n, 1))),
-        "dvar": _slope(lambda m: f.scaled(f.normalise(deviation, var + m[:, None])), h * std**2)
+        "dx_hat": slope(lambda m: f.scaled(x_hat + m), np.tile(h, (n, 1))),
+        "dvar": slope(lambda m: f.scaled(f.normalise(deviation, var + m[:, None])), h * std**2)
         / f.unit
         / f.unit,
-        "dmean": _slope(lambda m: f.about(f.x.astype(complex), mean + m[:, None]), h * std)
-        / f.unit,
-        "dx": _slope(f.from_x, np.tile(h * std, (n, 1))) / f.unit,
-        "dgamma": _slope(
+        "dmean": slope(lambda m: f.about(f.x.astype(complex), mean + m[:, None]), h * std) / f.unit,
+        "dx": slope(f.from_x, np.tile(h * std, (n, 1))) / f.unit,
+        "dgamma": slope(
             lambda m: f.loss.value((s.gamma + m[:, None]) * x_hat + s.beta, f.target),
             _STEP * (steep if loss == "given" else np.ones(k)),
         ),
-        "dbeta": _slope(
+        "dbeta": slope(
             lambda m: f.loss.value(s.gamma * x_hat + s.beta + m[:, None], f.target),
             _STEP * (y_size if loss == "given" else np.ones(k)),
         ),
@@ -190,17 +193,16 @@ def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
         reach = _power_of_two(np.abs(s.a).max(axis=0))
         a = s.a / reach
         found["dweight"] = (
-            _slope(lambda m: f.from_x(a @ m), np.tile(h * std, (s.d, 1))) / f.unit * reach[:, None]
+            slope(lambda m: f.from_x(a @ m), np.tile(h * std, (s.d, 1))) / f.unit * reach[:, None]
         )
-        found["dbias"] = _slope(lambda m: f.from_x(m[:, None]), h * std) / f.unit
+        found["dbias"] = slope(lambda m: f.from_x(m[:, None]), h * std) / f.unit
     if s.weight is not None:
         weight = s.weight / f.unit
         pull = _power_of_two((np.abs(weight) * steep / std).max(axis=1))
         found["da"] = (
-            _slope(lambda m: f.from_x(m @ (weight / pull[:, None])), np.full((n, s.d), _STEP))
-            * pull
+            slope(lambda m: f.from_x(m @ (weight / pull[:, None])), np.full((n, s.d), _STEP)) * pull
         )
-    return {term: value * weigh for term, value in found.items()}
+    return found
 
 
 @np.errstate(all="ignore")

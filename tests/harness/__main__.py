@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -31,7 +32,7 @@ from tests.harness import (
 from tests.harness.exact import Exact, digits
 from tests.harness.reds import reds
 from tests.harness.rules import RULES, SEEN, judge
-from tests.harness.scenes import scenes, views
+from tests.harness.scenes import CORNERS, scenes, views
 
 Pages = tuple[ModuleType, ...]
 PAGES: Pages = (explore, weights, lever, check, derive, lesson, figures, mycode, mine, layers)
@@ -102,7 +103,8 @@ def main() -> int:
     pages = tuple(page for page in PAGES if (chosen.page or "") in page.__name__)
     count = MANY if chosen.all else chosen.count
     since = time.perf_counter()
-    texts, wrong = over(scenes(chosen.start, count), most=60, pages=pages)
+    every = chain(CORNERS.items(), scenes(chosen.start, count))
+    texts, wrong = over(every, most=60, pages=pages)
     if not chosen.page:
         for name, text, facts in network.runs(chosen.start, count // 8):
             texts += 1

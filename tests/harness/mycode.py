@@ -472,6 +472,13 @@ for _i, _told in enumerate(
             and read(share) >= 60
         )
     )
+    rule(M, f"Of the difference, #% {_told}.")(  # a neuron that is judged alone has no number
+        lambda e, share, i=_i: (
+            len(e.neurons) == 1
+            and abs(read(share) - 100 * _difference_shares(e, 0)[i]) <= mp.mpf("0.51")
+            and read(share) >= 60
+        )
+    )
 
 # ---- Another shape -----------------------------------------------------------------------
 

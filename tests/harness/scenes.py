@@ -82,6 +82,24 @@ def of_the_lesson(seed: int) -> Scenario:
     return own.edit(x=x, dy=dy, gamma=gamma, eps=float(rng.choice(_EPS)))
 
 
+_PUZZLE = PRESETS["puzzle"].scenario
+# Where a sentence stands by a hair, and hardly any seed comes.
+CORNERS = {
+    # Weights that do learn, and rounding swallows it (as seeds 206 and 7): nothing is asked.
+    "far upstream": _PUZZLE.edit(dy=_PUZZLE.dy + 1e14),
+    "far inputs": _PUZZLE.edit(a=np.asarray(_PUZZLE.a) + 1e14),
+    "no upstream": _PUZZLE.edit(dy=np.ones(_PUZZLE.shape)),
+    "alone": PRESETS["constant"].scenario,  # one neuron, which the judge gives no number
+    # The first half alone gets a gradient, and no weight learns; the second, and one does.
+    "halves": Scenario(
+        np.tile([[-1.0], [0.0], [1.0]], (2, 2)),
+        np.array([[1.0, -2.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, -2.0, 1.0]]).T,
+        eps=0.0,
+        a=np.array([[1.0], [1.0], [1.0], [2.0], [3.0], [5.0]]),
+    ),
+}
+
+
 def views(s: Scenario) -> Iterator[tuple[int, int]]:
     """Every neuron and input."""
     yield from ((j, p) for j in range(s.shape[1]) for p in range(max(1, s.d)))

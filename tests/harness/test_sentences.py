@@ -10,11 +10,12 @@ import pytest
 from mpmath import mp
 
 from bnviz.inputs.presets import PRESETS
+from tests.harness import explore, lesson, mycode
 from tests.harness.__main__ import PAGES, over
 from tests.harness.exact import Exact, digits
 from tests.harness.reds import reds
 from tests.harness.rules import judge
-from tests.harness.scenes import scenes
+from tests.harness.scenes import CORNERS, scenes
 
 
 @pytest.mark.parametrize("part", range(3))
@@ -32,6 +33,12 @@ def test_no_sentence_is_false_and_none_is_without_a_condition(part: int) -> None
     assert not wrong, "\n".join(wrong)
     assert texts > 1000
     assert len(seen) == len(PAGES)
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_no_sentence_is_false_where_one_stands_by_a_hair(name: str) -> None:
+    _, wrong = over([(name, CORNERS[name])], pages=(explore, lesson, mycode))
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_check_is_red_on_right_code() -> None:

@@ -167,6 +167,14 @@ def test_units_change_no_digit(factors: dict[str, int], power: int) -> None:
     same_in_units(s, factors, power)
 
 
+def test_what_is_a_number_only_with_its_upstream_keeps_its_digits() -> None:
+    """∂L/∂σ² has units of ∂L/∂y / x², and x⁻² alone is smaller than numbers go here."""
+    s = Scenario(LAYER.x, LAYER.dy, LAYER.gamma, LAYER.beta, 0.0, LAYER.a)
+    same_in_units(s, {"dy": 1, "x": 1}, 520)
+    wide = s.edit(x=np.ldexp(s.x, 520), dy=np.ldexp(s.dy, 500), eps=1e-5)
+    assert all(c.holds for c in checked(wide, "given").values())
+
+
 @pytest.mark.parametrize("power", [-490, 490])
 def test_units_of_eps_are_those_of_x_squared(power: int) -> None:
     s = Scenario(LAYER.x, LAYER.dy, LAYER.gamma, LAYER.beta, 0.25, LAYER.a)

@@ -50,8 +50,8 @@ def _chosen(
         chosen = (np.sort(any_)[:, None] * per + np.arange(per)).ravel()
     else:
         first = [] if finite else _not_finite(x, dy, call.flat)[:room]
-        rest = np.setdiff1d(any_, first)
-        chosen = np.union1d(first, rest[: room - len(first)]).astype(np.int64)
+        rest = any_[(any_[:, None] != np.array(first, int)).all(axis=1)][: room - len(first)]
+        chosen = np.sort(np.append(rest, first).astype(np.int64))
     return torch().as_tensor(chosen, device=getattr(x, "device", None)), whole
 
 

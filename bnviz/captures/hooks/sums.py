@@ -9,7 +9,7 @@ import numpy as np
 from bnviz.captures.hooks.tensor import Tensor, alike, lying, torch
 from bnviz.captures.record import Whole
 
-_BLOCK = 2**19  # numbers
+_BLOCK = 2**16  # numbers: what is worked on stays near the processor
 
 
 def _blocks(laid: Any) -> Any:
@@ -29,8 +29,9 @@ def whole(x: Tensor, dy: Tensor, last: int) -> Whole:
     near = near.new_zeros(k) if not near.isfinite().all() else near
     sums = near.new_zeros(5, k)
     rows = 0
+    room = first.new_empty(2, *first.shape)  # to ask for it anew takes longer than the sums
     for a, b in zip(_blocks(laid["x"]), _blocks(laid["dy"]), strict=True):
-        dev, g = a.double() - near[:, None], b.double()
+        dev, g = room[0, : len(a)].copy_(a).sub_(near[:, None]), room[1, : len(a)].copy_(b)
         for index, (left, right) in enumerate(((dev, dev), (dev, g), (g, g))):
             sums[index] += torch().linalg.vecdot(left, right).sum(0)
         sums[3] += dev.sum(2).sum(0)
