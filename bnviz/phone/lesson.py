@@ -29,7 +29,9 @@ Json = dict[str, Any]
 # An empty query is the default scenario; the numbers that a step brings along are written so.
 OWN = ""
 _DEFAULT = "default"
-FAR = 20  # positions on either side: fewer at once than in the app, for a class drags together
+# Positions on either side: fewer than in the app, for a class drags together; and all at once, for
+# the few that a hand could have first would be most of these.
+FAR = 20
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,11 @@ def _taken(screen: Screen, event: Mapping[str, Any]) -> Take:
     value, step = float(event["value"]), float(event["step"])
     if not (abs(value) <= LARGEST and 0 < step <= LARGEST and abs(value) <= 1e12 * step):
         raise ValueError("no such positions")
-    count = min(max(int(event.get("count", FAR)), 1), FAR)
-    values = grid(value, step, log=term == "eps", count=count)
+    values = grid(value, step, log=term == "eps", count=FAR)
     drawn = [
         Scene(columns(run(with_cell(s, term, row, column, number)), view)) for number in values
     ]
-    return Take(term, row, bool(event.get("fine")), count < FAR, values, drawn)
+    return Take(term, row, bool(event.get("fine")), False, values, drawn)
 
 
 def _number(screen: Screen, event: Mapping[str, Any], text: object) -> Screen:

@@ -37,6 +37,7 @@ _KINDS = {
     ".woff2": "font/woff2",
     ".html": "text/html",
 }
+_TAKEN = ("kind", "term", "row", "value", "step", "fine")  # what a sweep depends on
 _WAITING = 12  # sweeps that may wait for their turn, half a second's work
 _LARGEST = LONGEST + 4096  # bytes of a body
 # The page needs nothing of anyone else, and its styles are set from its scripts.
@@ -187,23 +188,32 @@ def _frame(screen: tuple[int, str, bool]) -> bytes:
     return lesson.frame(lesson.open_link(step, link, revealed))
 
 
+@lru_cache(maxsize=256)
+def _sweep(screen: tuple[int, str, bool], event: str) -> bytes:
+    """A class that begins on the same numbers takes hold of the same ones."""
+    step, link, revealed = screen
+    return lesson.played(lesson.open_link(step, link, revealed), json.loads(event))
+
+
 async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
     event = sent.get("event")
     screen = _screen(sent)
+    key = (screen.step, screen.link, screen.revealed)
     if event is None:
-        key = (screen.step, sent.get("link", lesson.OWN), screen.revealed)
         packed = await to_thread.run_sync(_frame, key)
     elif not isinstance(event, dict):
         raise ValueError("not an event")
     elif not _plays.take():
         raise Slow
     else:
-        heavy = event.get("kind") == "take" and "count" not in event
-        lane = _lanes()[heavy]
-        if heavy and lane.statistics().tasks_waiting >= _WAITING:
-            # The hand gets each number by itself then, which is less than all of them.
-            event, lane = {"kind": "no sweep", "seq": event.get("seq")}, _lanes()[False]
-        packed = await to_thread.run_sync(lesson.played, screen, event, limiter=lane)
+        short, long = _lanes()
+        # Else the hand gets each number by itself, which is less than all of them.
+        if event.get("kind") == "take" and long.statistics().tasks_waiting < _WAITING:
+            taken = {name: event.get(name) for name in _TAKEN}
+            packed = await to_thread.run_sync(_sweep, key, json.dumps(taken), limiter=long)
+        else:
+            event = event if event.get("kind") != "take" else {"kind": "no sweep"}
+            packed = await to_thread.run_sync(lesson.played, screen, event, limiter=short)
     return Response(packed, 200, _SAFE | _FRESH, "application/octet-stream")
 
 
