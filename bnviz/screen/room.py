@@ -204,14 +204,13 @@ def _tally(asked: bool) -> None:
         return
     code, _ = _mine()
     try:
-        room = _store().read(code)
-        phones, counts = _store().joined(code), _store().counts(code)
+        seen = _store().see(code)
     except RoomError:
         st.rerun()
-    if room.version != st.session_state.room_seen[0]:
+    if seen.room.version != st.session_state.room_seen[0]:
         st.rerun()
-    said = sum(counts.get(room.step, {}).values())
-    st.markdown(answered(said, phones, asked), width="content")
+    said = sum(seen.counts.values())
+    st.markdown(answered(said, seen.joined, asked), width="content")
 
 
 def door() -> None:

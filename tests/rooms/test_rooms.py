@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import socket
 import subprocess
@@ -99,7 +100,7 @@ def test_one_phone_has_one_answer_until_it_is_shown(rooms: Store) -> None:
     rooms.answer(code, one, 0, "other")
     rooms.answer(code, two, 0, "zero")
     rooms.answer(code, two, 1, "zero")
-    assert rooms.joined(code) == 2
+    assert rooms.see(code).joined == 2
     rooms.steer(code, secret, reveal=True)
     with pytest.raises(Refused, match="has been shown"):
         rooms.answer(code, one, 0, "zero")
@@ -107,12 +108,30 @@ def test_one_phone_has_one_answer_until_it_is_shown(rooms: Store) -> None:
     assert rooms.counts(code) == {0: {"other": 1, "zero": 1}, 1: {"zero": 1, "other": 1}}
 
 
+def test_a_prediction_can_be_a_number_and_nobody_is_told_whose(rooms: Store) -> None:
+    code, secret = rooms.open()
+    one, two, three = (rooms.join(code) for _ in range(3))
+    rooms.answer(code, one, 0, "n", 6)
+    rooms.answer(code, one, 0, "zero", -0.25)
+    rooms.answer(code, two, 0, "zero", -0.25)
+    rooms.answer(code, three, 0, "n", 5.123456789)
+    rooms.answer(code, three, 1, "zero", 1e-9)
+    seen = rooms.see(code)
+    assert seen.values == ((-0.25, 2), (5.12346, 1))
+    assert (seen.counts, seen.joined) == ({"zero": 2, "n": 1}, 3)
+    rooms.answer(code, one, 0, "n")  # chosen instead: the number is gone
+    assert rooms.see(code).values == ((-0.25, 1), (5.12346, 1))
+    rooms.steer(code, secret, step=1)
+    assert rooms.see(code).values == ((1e-9, 1),)
+    assert rooms.counts(code) == {0: {"zero": 1, "n": 2}, 1: {"zero": 1}}
+
+
 def test_a_room_ends_by_itself_after_a_day_or_at_once(rooms: Store) -> None:
     code, secret = rooms.open()
     again, other = rooms.open()
     rooms.answer(code, rooms.join(code), 0, "zero")
     rooms.end(code, secret)
-    for act in (rooms.read, rooms.join, rooms.counts, rooms.joined):
+    for act in (rooms.read, rooms.join, rooms.counts, rooms.see):
         with pytest.raises(NoRoom):
             act(code)
     assert rooms.read(again)
@@ -155,6 +174,10 @@ def test_no_code_secret_phone_or_answer_of_an_attacker_does_anything(
     for choice in ("", "Zero", "x" * 13, "<b>", "a b", None, 3):
         with pytest.raises(Refused):
             rooms.answer(code, phone, 0, choice)
+    values: list[object] = [math.nan, -math.inf, 1e12, 10**400, True, "1", [1.0], {}]
+    for value in values:
+        with pytest.raises(Refused, match="no number"):
+            rooms.answer(code, phone, 0, "zero", value)
     with pytest.raises(Refused):
         rooms.steer(code, secret, link="1" * (store.LONGEST + 1))
     assert rooms.steers(code, secret)
@@ -186,6 +209,48 @@ def test_rooms_and_phones_are_bounded(rooms: Store, monkeypatch: pytest.MonkeyPa
     rooms.join(code)
     rooms.clock.ahead = store.DAY + 1  # type: ignore[attr-defined]
     rooms.open()  # those that ended by themselves make place
+
+
+def test_where_rooms_are_too_many_the_one_gives_way_that_has_lain_idle(
+    rooms: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_ROOMS", 3)
+
+    def later(seconds: float) -> None:
+        rooms.clock.ahead += seconds  # type: ignore[attr-defined]
+
+    (held, secret), (flood, _), (other, _) = (rooms.open() for _ in range(3))
+    phone = rooms.join(held)
+    later(store.IDLE_EMPTY - 60)
+    with pytest.raises(Full):
+        rooms.open()
+    later(120)
+    fresh, _ = rooms.open()  # in place of the first that nobody came to
+    with pytest.raises(NoRoom):
+        rooms.read(flood)
+    assert rooms.read(held)
+    newer, _ = rooms.open()
+    with pytest.raises(NoRoom):
+        rooms.read(other)
+    with pytest.raises(Full):
+        rooms.open()  # the others are in use, or were just opened
+    later(store.IDLE - 600)
+    rooms.answer(held, phone, 0, "zero")  # a class that has worked on its own for long
+    later(900)
+    rooms.open()
+    rooms.open()
+    assert rooms.counts(held) == {0: {"zero": 1}}
+    for gone in (fresh, newer):
+        with pytest.raises(NoRoom):
+            rooms.read(gone)
+    later(store.IDLE)
+    for _ in range(2):
+        rooms.open()
+    with pytest.raises(Full):
+        for _ in range(3):
+            rooms.open()
+    with pytest.raises(NoRoom):
+        rooms.steer(held, secret, step=1)
 
 
 def test_many_at_once_lose_nothing(rooms: Store) -> None:
