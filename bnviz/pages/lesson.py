@@ -114,14 +114,12 @@ def _question(index: int, step: Step, chosen: str | None) -> None:
     st.markdown(escaped(step.question))
     if step.number:
         t, view = run(session.scenario()), session.view()
-        guess.guess(
-            f"{index}",
-            step.number.what,
-            step.number.reach(t, view),
-            read_guesses(session.option("guess")).get(index),
-            step.number.total(t, view) if chosen is not None else None,
-            on_show=session.callback(_show_number, index),
+        truth = step.number.total(t, view) if chosen is not None else None
+        put = read_guesses(session.option("guess")).get(index)
+        drawn = guess.axis(
+            f"{index}", step.number.what, step.number.reach(t, view), truth, value=put
         )
+        guess.guess(drawn, on_show=session.callback(_show_number, index))
     # A key a step: a group of answers that lives on keeps the focus on one that has gone.
     st.session_state[f"prediction-{index}"] = chosen
     st.radio(

@@ -6,7 +6,7 @@ A phone has no session: it says which numbers are on its screen, and what was do
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from bnviz.claims.lesson import STEPS, fits, reply, scenario_of
 from bnviz.claims.reach import LANES
+from bnviz.components.guess import axis
 from bnviz.components.stage import Reply, Scene, Show, Take, pack
 from bnviz.core.columns import columns
 from bnviz.core.scenario import Scenario
@@ -23,6 +24,7 @@ from bnviz.draw.sweep import grid
 from bnviz.inputs.cells import LARGEST, CellError, cell, cell_name, parse_cell, place, with_cell
 from bnviz.inputs.link import decode, encode
 from bnviz.inputs.presets import DEFAULT, PRESETS
+from bnviz.rooms import Refused
 from bnviz.words.numbers import exact
 
 Json = dict[str, Any]
@@ -87,13 +89,32 @@ def poll(screen: Screen) -> Json:
     return {"choices": offered, "revealed": screen.revealed}
 
 
+def number(screen: Screen, dots: Sequence[tuple[float, int]] | None = None) -> Json | None:
+    """The axis on which the prediction of a step can be put, where it is a number; once revealed,
+    with the truth on it, and the dots of the class where they are known."""
+    asked, t = STEPS[screen.step].number, run(screen.scenario)
+    if asked is None:
+        return None
+    truth = asked.total(t, screen.view) if screen.revealed else None
+    return axis(f"{screen.step}", asked.what, asked.reach(t, screen.view), truth, dots=dots)
+
+
+def nearest(step: int, link: str, value: float) -> str:
+    """The choice that a number predicted for these numbers comes nearest to."""
+    asked = STEPS[step].number
+    if asked is None:
+        raise Refused("This step asks for no number.")
+    screen = open_link(step, link, False)
+    return asked.near(run(screen.scenario), screen.view, value)
+
+
 def words(screen: Screen) -> Json:
     """What stands over the numbers, as far as it is true of them."""
     step, t = STEPS[screen.step], run(screen.scenario)
     found: Json = {"step": screen.step, "title": step.title, "link": screen.link}
     if not fits(step, t, screen.view):
         return found | {"other": "These are other numbers than those that this step asks about."}
-    found |= {"question": step.question, "poll": poll(screen)}
+    found |= {"question": step.question, "poll": poll(screen), "number": number(screen)}
     if screen.revealed:
         story = step.shown(t, screen.view)
         found["story"] = {"claim": story.claim, "why": story.why}

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -26,11 +26,11 @@ from bnviz.phone import lesson
 from bnviz.phone.channel import Channel, look
 from bnviz.phone.limits import Limit
 from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
-from bnviz.rooms.store import LONGEST, STEPS, tidy_code
+from bnviz.rooms.store import LONGEST, STEPS, predicted, tidy_code
 
 _PAGE = Path(__file__).parent / "page"
 _COMPONENTS = Path(stage.__file__).parents[1]
-_SERVED = ("common", "poll", "stage", *stage.PARTS)
+_SERVED = ("common", "guess", "poll", "stage", *stage.PARTS)
 _KINDS = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -160,9 +160,21 @@ async def _answer(_request: Request, sent: dict[str, Any]) -> Response:
     phone = sent.get("phone")
     if not isinstance(phone, str) or not _answers.take(phone[:32]):
         raise Slow
-    given = (sent.get("code"), phone, sent.get("step"), sent.get("choice"))
-    await to_thread.run_sync(channel().store.answer, *given)
-    return _plain({})
+    return _plain({"choice": await to_thread.run_sync(_told, sent)})
+
+
+def _told(sent: Mapping[str, Any]) -> str:
+    """Keep an answer; the choice that it is, or that its number comes nearest to."""
+    store = channel().store
+    code, step, choice, value = (sent.get(name) for name in ("code", "step", "choice", "value"))
+    if value is not None:
+        room = store.read(code)
+        number = predicted(value)
+        if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < STEPS:
+            raise ValueError("no such step")
+        choice = lesson.nearest(step, room.link if room.step == step else lesson.OWN, number)
+    store.answer(code, sent.get("phone"), step, choice, value)
+    return str(choice)
 
 
 def _screen(sent: dict[str, Any]) -> lesson.Screen:

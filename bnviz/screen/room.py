@@ -17,9 +17,10 @@ import segno
 import streamlit as st
 
 from bnviz.claims.lesson import STEPS, reply, scenario_of
+from bnviz.components.guess import guess as draw_guess
 from bnviz.components.poll import poll as draw_poll
 from bnviz.core.trace import run
-from bnviz.phone.lesson import Screen, link_of, open_link
+from bnviz.phone.lesson import Screen, link_of, number, open_link
 from bnviz.phone.lesson import poll as offered
 from bnviz.phone.limits import Limit
 from bnviz.rooms import Full, NoRoom, Room, RoomError, Store, open_store
@@ -259,13 +260,18 @@ def question(room: Room) -> None:
     screen = Screen(room.step, session.scenario(), session.view(), room.shown)
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
-    counts = None
+    seen = None
     if room.shown:
         try:
-            counts = _store().counts(_mine()[0]).get(room.step, {})
+            seen = _store().see(_mine()[0])
         except RoomError as error:
             st.markdown(escaped(str(error)))
-    draw_poll(offered(screen), counts)
+    with st.container(key="dots"):
+        if seen is not None and seen.values:
+            drawn = number(screen, seen.values)
+            if drawn is not None:
+                draw_guess(drawn, on_show=lambda: None)
+    draw_poll(offered(screen), None if seen is None else seen.counts)
     with st.container(key="reveal"):
         if not room.shown:
             show: Callable[..., None] = session.callback(lambda: _steer(reveal=True))
