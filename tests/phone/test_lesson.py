@@ -37,6 +37,12 @@ def test_all_steps_travel_at_once_and_are_light() -> None:
         ]
         assert "story" not in before["lesson"]
         assert not any({"right", "said"} & set(c) for c in before["lesson"]["poll"]["choices"])
+        assert (before["lesson"]["number"] is None) == (step.number is None)
+        if step.number:
+            truth, zero = step.number.total(t, step.view)
+            assert before["lesson"]["number"]["truth"] is None
+            assert after["lesson"]["number"]["truth"] == {"v": truth, "zero": zero}
+            assert abs(truth) <= after["lesson"]["number"]["scale"]
         for seen, reach in ((before, step.before), (after, step.after)):
             assert set(seen["ledger"]["cells"]) == reach.terms
             assert set(seen["ledger"]["sums"]) == reach.totals

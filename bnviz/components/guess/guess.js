@@ -6,7 +6,7 @@ import { number, real } from "../bnviz.common/numbers.js";
 
 const SETTLE_MS = 500; // after the last key of a run of steps
 const WIDE = 1000; // the dots' own units, as wide as the track
-const TALL = 220; // of the same, for the highest pile
+const TALL = 260; // of the same, for the highest pile
 
 const guesses = new WeakMap();
 
