@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import hashlib
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import lru_cache
@@ -24,7 +23,7 @@ from bnviz.components import stage
 from bnviz.components.theme import theme
 from bnviz.phone import lesson
 from bnviz.phone.channel import Channel, look
-from bnviz.phone.limits import Limit
+from bnviz.phone.limits import Limit, asker
 from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
 from bnviz.rooms.store import LONGEST, STEPS, predicted, tidy_code
 
@@ -98,10 +97,8 @@ def version() -> str:
 
 
 def _address(request: HTTPConnection) -> str:
-    """Who asks; what a proxy says of it counts only where bnviz.serve put one in front."""
-    if os.environ.get("BNVIZ_PROXY"):
-        return request.headers.get("x-forwarded-for", "").split(",")[-1].strip()[:64]
-    return request.client.host if request.client else ""
+    peer = request.client.host if request.client else None
+    return asker(peer, request.headers.get("x-forwarded-for", ""))
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -24,12 +24,13 @@ def axis(
     *,
     value: float | None = None,
     dots: Sequence[tuple[float, int]] | None = None,
+    button: str = "Show",
 ) -> dict[str, Any]:
     """What the browser draws. of: what it is a prediction of, so that another begins anew.
 
     what: its name. reach: the size of what is added up, of which the scale is made. truth: the
     number and whether it is 0, once it may be shown. value: the prediction, once made. dots: those
-    of a class, each with how many made it.
+    of a class, each with how many made it. button: what it says that sends the number off.
     """
     scale = nice(reach)
     return {
@@ -41,6 +42,7 @@ def axis(
         "value": value,
         "truth": truth and {"v": plain(truth[0]), "zero": truth[1]},
         "dots": dots,
+        "button": button,
     }
 
 

@@ -36,7 +36,7 @@ export class Guess {
     this.truth = make("i", "bng-bar bng-truth", this.track);
     this.grip = make("i", "bng-grip", this.track);
     this.text = make("span", "bng-number", this.row);
-    this.button = make("button", "bng-show", this.row, "Show");
+    this.button = make("button", "bng-show", this.row);
     this.button.type = "button";
     this.button.onclick = () => this.value !== null && this.post(this.value);
     this.said = make("span", "bng-number bng-true", this.row);
@@ -51,6 +51,7 @@ export class Guess {
     this.data = data;
     if (data.value !== null || (this.together && !this.held)) this.value = data.value;
     setText(this.ask, this.asked(data));
+    setText(this.button, data.button);
     setText(this.what, unbroken(`${data.what} =`));
     this.draw();
   }
