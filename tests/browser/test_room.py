@@ -144,6 +144,11 @@ def test_a_class_goes_through_two_steps_together(
         expect(phones[0].locator(".ph-status")).to_contain_text("The room has ended")
         expect(teacher.get_by_role("button", name="Open a room")).to_be_visible()
         app.idle()
+        # The code can be typed on the lesson as well; this one is of a room that is no more.
+        teacher.get_by_label("The code on the teacher’s screen").fill(code.upper())
+        teacher.get_by_role("button", name="Join").click()
+        expect(teacher).to_have_url(f"{address}/room/#{code}")
+        expect(teacher.get_by_role("alert")).to_contain_text("There is no room with this code")
     assert "Traceback" not in log.read_text()
     assert app.errors == []
     for page in (teacher, *phones):

@@ -21,8 +21,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Door {
   constructor(parent) {
     this.form = make("form", "bnj", parent);
+    this.form.setAttribute("data-join", "");
     this.input = make("input", "bnj-code", this.form);
-    Object.assign(this.input, { placeholder: "Code of a room", autocomplete: "off", spellcheck: false, maxLength: 12 });
+    Object.assign(this.input, { placeholder: "Room code", autocomplete: "off", spellcheck: false, maxLength: 12 });
     this.input.setAttribute("aria-label", "The code on the teacher’s screen");
     this.input.autocapitalize = "none";
     this.button = make("button", "bnj-join", this.form, "Join");
