@@ -9,12 +9,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bnviz.claims.lesson import STEPS as LESSON
-from bnviz.rooms import Full, NoRoom, Refused, Store, Unreachable, open_store, store
+from bnviz.rooms import Full, NoRoom, Refused, RoomError, Store, Unreachable, open_store, store
 from bnviz.rooms.sqlite import Sqlite
 
 HOSTILE: list[object] = [
@@ -33,14 +34,13 @@ class Clock:
         return time.time() + self.ahead
 
 
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def real_redis(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real Redis of these tests' own."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed")
     pytest.importorskip("redis", reason="the package redis is not installed")
-    folder = tmp_path_factory.mktemp("redis")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -52,9 +52,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.05)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield f"redis://127.0.0.1:{port}/0", server
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Redis of all tests but the one that ends it."""
+    with real_redis(tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -316,3 +323,89 @@ def test_a_store_that_is_gone_is_said_in_a_sentence(
     for act in (rooms.open, lambda: rooms.read("bcdfgh"), lambda: rooms.join("bcdfgh")):
         with pytest.raises(Unreachable, match="goes on alone"):
             act()
+
+
+class Class:
+    """Phones and a teacher at work on a store, in threads, while something happens to it."""
+
+    def __init__(self, rooms: Store) -> None:
+        self.rooms, (self.code, self.secret) = rooms, rooms.open()
+        self.phone = rooms.join(self.code)
+        self.done, self.told, self.failed = 0, set[str](), list[BaseException]()
+        self.stop = threading.Event()
+        acts: list[Callable[[], object]] = [
+            lambda: rooms.answer(self.code, self.phone, 0, "zero", 0.5),
+            lambda: rooms.see(self.code),
+            lambda: rooms.join(self.code),
+            lambda: rooms.steer(self.code, self.secret, free=True),
+        ]
+        self.threads = [threading.Thread(target=self._work, args=(act,)) for act in acts]
+
+    def _work(self, act: Callable[[], object]) -> None:
+        while not self.stop.wait(0.002):
+            try:
+                act()
+                self.done += 1
+            except RoomError as error:
+                self.told.add(str(error))
+            except BaseException as error:
+                self.failed.append(error)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Until the end, and for a moment after what happened."""
+        for thread in self.threads:
+            thread.start()
+        try:
+            while self.done < 8:
+                time.sleep(0.01)
+            yield
+            for _ in range(300):
+                if self.told:
+                    break
+                time.sleep(0.02)
+        finally:
+            self.stop.set()
+            for thread in self.threads:
+                thread.join()
+
+
+def test_a_file_that_is_deleted_in_the_middle_of_a_lesson_ends_its_rooms(tmp_path: Path) -> None:
+    rooms = Sqlite(tmp_path / "rooms.sqlite3")
+    at_work = Class(rooms)
+    with at_work.working():
+        for file in tmp_path.iterdir():
+            file.unlink(missing_ok=True)
+    assert at_work.failed == []
+    assert at_work.told <= {str(NoRoom()), str(Unreachable())}
+    with pytest.raises(NoRoom):
+        rooms.read(at_work.code)
+    assert rooms.read(rooms.open()[0])  # and new ones can be opened
+
+
+def test_a_disk_that_is_full_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")  # not on Windows
+    rooms = Sqlite(tmp_path / "rooms.sqlite3")
+    code, secret = rooms.open()
+    rooms.steer(code, secret, step=3)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        with pytest.raises(Unreachable):
+            rooms.steer(code, secret, step=4)
+        with pytest.raises(Unreachable):
+            rooms.join(code)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert rooms.read(code).step == 3
+    assert rooms.steer(code, secret, step=4).step == 4
+
+
+def test_a_redis_that_ends_in_the_middle_of_a_lesson_is_said(tmp_path: Path) -> None:
+    with real_redis(tmp_path) as (url, server):
+        at_work = Class(open_store(url))
+        with at_work.working():
+            server.kill()
+            server.wait()
+    assert at_work.failed == []
+    assert at_work.told == {str(Unreachable())}
