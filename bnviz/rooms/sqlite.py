@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,37 +42,74 @@ SELECT code FROM (
 _WAIT = 3.0  # seconds for another process to finish its writing
 
 
+_gate = threading.Condition()
+_users: Counter[Path] = Counter()  # of this process, by file
+
+
+def _make(file: Path) -> None:
+    file.touch(mode=0o600)
+    db = sqlite3.connect(file, timeout=_WAIT, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(_SCHEMA)
+    finally:
+        db.close()
+
+
+@contextmanager
+def _using(file: Path) -> Iterator[None]:
+    """Nobody has the file open while it is made anew, because it was deleted.
+
+    Its shared memory would be cut off under those who have the old one, and the process with it.
+    """
+    with _gate:
+        if not file.exists():
+            if not _gate.wait_for(lambda: not _users[file] or file.exists(), _WAIT):
+                raise OSError("the file that is gone is still in use")
+            if not file.exists():
+                _make(file)
+        _users[file] += 1
+    try:
+        yield
+    finally:
+        with _gate:
+            _users[file] -= 1
+            _gate.notify_all()
+
+
 class Sqlite(Store):
     """A connection a call: it opens in a fraction of a millisecond, and no thread owns it."""
 
     def __init__(self, file: Path, clock: Clock = time.time) -> None:
         super().__init__(clock)
-        self.file = file
+        self.file = file.absolute()
 
     @contextmanager
     def _open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         try:
-            new = not self.file.exists()
-            db = sqlite3.connect(self.file, timeout=_WAIT, isolation_level=None)
-            try:
-                if new:
-                    self.file.chmod(0o600)
-                    db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.execute("PRAGMA foreign_keys = ON")
-                if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                    db.executescript(_SCHEMA)
-                db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-                try:
-                    yield db
-                except BaseException:
-                    db.rollback()
-                    raise
-                db.commit()
-            finally:
-                db.close()
+            with _using(self.file), self._connected(write) as db:
+                yield db
         except (sqlite3.Error, OSError) as error:
             raise Unreachable from error
+
+    @contextmanager
+    def _connected(self, write: bool) -> Iterator[sqlite3.Connection]:
+        there = f"{self.file.as_uri()}?mode=rw"  # it is made in one place alone
+        db = sqlite3.connect(there, timeout=_WAIT, isolation_level=None, uri=True)
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA foreign_keys = ON")
+            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                db.executescript(_SCHEMA)
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield db
+            except BaseException:
+                db.rollback()
+                raise
+            db.commit()
+        finally:
+            db.close()
 
     def _found(self, db: sqlite3.Connection, code: str) -> tuple[Room, str]:
         row = db.execute(

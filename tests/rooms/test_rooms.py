@@ -15,7 +15,17 @@ from pathlib import Path
 import pytest
 
 from bnviz.claims.lesson import STEPS as LESSON
-from bnviz.rooms import Full, NoRoom, Refused, RoomError, Store, Unreachable, open_store, store
+from bnviz.rooms import (
+    Full,
+    NoRoom,
+    Refused,
+    RoomError,
+    Store,
+    Unreachable,
+    open_store,
+    sqlite,
+    store,
+)
 from bnviz.rooms.sqlite import Sqlite
 
 HOSTILE: list[object] = [
@@ -338,6 +348,7 @@ class Class:
             lambda: rooms.see(self.code),
             lambda: rooms.join(self.code),
             lambda: rooms.steer(self.code, self.secret, free=True),
+            rooms.open,
         ]
         self.threads = [threading.Thread(target=self._work, args=(act,)) for act in acts]
 
@@ -374,8 +385,10 @@ def test_a_file_that_is_deleted_in_the_middle_of_a_lesson_ends_its_rooms(tmp_pat
     rooms = Sqlite(tmp_path / "rooms.sqlite3")
     at_work = Class(rooms)
     with at_work.working():
-        for file in tmp_path.iterdir():
-            file.unlink(missing_ok=True)
+        for _ in range(100):  # by chance of the moment this once ended the process
+            for file in tmp_path.iterdir():
+                file.unlink(missing_ok=True)
+            time.sleep(0.003)
     assert at_work.failed == []
     assert at_work.told <= {str(NoRoom()), str(Unreachable())}
     with pytest.raises(NoRoom):
@@ -409,3 +422,18 @@ def test_a_redis_that_ends_in_the_middle_of_a_lesson_is_said(tmp_path: Path) -> 
             server.wait()
     assert at_work.failed == []
     assert at_work.told == {str(Unreachable())}
+
+
+def test_a_file_that_is_gone_is_not_made_anew_under_who_uses_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_WAIT", 0.02)
+    rooms, other = Sqlite(tmp_path / "rooms.sqlite3"), Sqlite(tmp_path / "rooms.sqlite3")
+    code, _ = rooms.open()
+    with rooms._open():
+        rooms.file.unlink()
+        with pytest.raises(Unreachable):
+            other.open()
+        assert not rooms.file.exists()
+    with pytest.raises(NoRoom):
+        other.read(code)
