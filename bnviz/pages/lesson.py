@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from bnviz.claims.lesson import (
+    LEVER,
     STEPS,
     Step,
     fits,
@@ -28,7 +29,6 @@ from bnviz.screen.stage import look, stage
 _COUNT = len(STEPS)
 # A class sees one at a time, as large as the screen allows.
 _PICTURES = {"table": "Table", "river": "River", "lever": "Lever"}
-_LEVER = 5  # the step, from 0, from which on the lever stands below the table
 
 
 def _here() -> int:
@@ -263,7 +263,7 @@ def _show() -> None:
                 _own_numbers(index, asked)
     reach = step.reach(answered=answered or not asked)
     # Why the weight learns, once it has been asked; by then it gives nothing away.
-    lever = look() if index >= _LEVER and WEIGHT in reach.river and answered else None
+    lever = look() if index >= LEVER and WEIGHT in reach.river and answered else None
     seen = {"table": True, "river": LANES in reach.river, "lever": lever is not None}
     with st.container(key="pictures-row"):
         if presenting and seen["river"]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from bnviz.phone.channel import Channel, look
 from bnviz.phone.limits import Limit, asker
 from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
 from bnviz.rooms.store import LONGEST, STEPS, predicted, tidy_code
+from bnviz.study.lever import Look
 
 _PAGE = Path(__file__).parent / "page"
 _COMPONENTS = Path(stage.__file__).parents[1]
@@ -180,7 +182,8 @@ def _screen(sent: dict[str, Any]) -> lesson.Screen:
         raise ValueError("no such step")
     if not isinstance(link, str):
         raise ValueError("no such link")
-    return lesson.open_link(step, link, bool(sent.get("revealed")))
+    screen = lesson.open_link(step, link, bool(sent.get("revealed")))
+    return replace(screen, look=lesson.read_look(sent.get("look")))
 
 
 @lru_cache(maxsize=1)
@@ -198,10 +201,10 @@ def _frame(screen: tuple[int, str, bool]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _sweep(screen: tuple[int, str, bool], event: str) -> bytes:
+def _sweep(screen: tuple[int, str, bool], look: Look, event: str) -> bytes:
     """A class that begins on the same numbers takes hold of the same ones."""
-    step, link, revealed = screen
-    return lesson.played(lesson.open_link(step, link, revealed), json.loads(event))
+    seen = replace(lesson.open_link(*screen), look=look)
+    return lesson.played(seen, json.loads(event))
 
 
 async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
@@ -218,8 +221,8 @@ async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
         short, long = _lanes()
         # Else the hand gets each number by itself, which is less than all of them.
         if event.get("kind") == "take" and long.statistics().tasks_waiting < _WAITING:
-            taken = {name: event.get(name) for name in _TAKEN}
-            packed = await to_thread.run_sync(_sweep, key, json.dumps(taken), limiter=long)
+            taken = json.dumps({name: event.get(name) for name in _TAKEN})
+            packed = await to_thread.run_sync(_sweep, key, screen.look, taken, limiter=long)
         else:
             event = event if event.get("kind") != "take" else {"kind": "no sweep"}
             packed = await to_thread.run_sync(lesson.played, screen, event, limiter=short)

@@ -322,7 +322,8 @@ class Room {
 
   async play(event) {
     const { turn, step, lesson } = this;
-    const body = { step, link: lesson.link, revealed: this.revealed(step), event };
+    const { link, look } = lesson;
+    const body = { step, link, look, revealed: this.revealed(step), event };
     let frame = null;
     try {
       const answer = await send("stage", body);
