@@ -126,14 +126,10 @@ def test_the_lever_comes_with_the_answer_and_is_played_with() -> None:
 @pytest.mark.parametrize(
     "sent",
     [
-        *(None, 3, [], {"mark": "1", "rate": True, "steps": -1}),
+        None,
+        [],
+        {"mark": "1", "rate": True, "steps": -1},
         {"mark": math.nan, "steps": 10**9},
-            None,
-            3,
-            [],
-            {"mark": "1", "rate": True, "steps": -1},
-            {"mark": math.nan, "steps": 10**9},
-        ),
         {"mark": 10**400, "rate": math.inf, "steps": {}},
     ],
     ids=lambda sent: repr(sent)[:40],
