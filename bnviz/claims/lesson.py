@@ -617,6 +617,8 @@ _PRODUCTS = _OPENED.add(("dweight",))
 _WEIGHED = _PRODUCTS.add((), ("a", "dweight"), WEIGHT)
 _ALL = _WEIGHED.add((), (), BIAS)
 
+LEVER = 5  # the step, from 0, from which on the lever is shown once its question is answered
+
 STEPS: tuple[Step, ...] = (
     Step(
         "The norm",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,7 +52,7 @@ class Trace:
         flags: NDArray[np.bool_] = self.inv_std == 0
         return flags
 
-    @property
+    @cached_property
     def deviation(self) -> Array:
         """x − μ, (N, k), with the digits that a large offset would cost kept."""
         scale = np.where(self.undefined, 1.0, self.inv_std)

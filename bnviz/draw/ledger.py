@@ -175,7 +175,10 @@ def payload(
         "rows": rows,
         "hidden": _hidden(c, rows, quiet=s.layer or called is not None or "dweight" not in shown),
         "colors": [sample_color(i) for i in rows],
-        "cells": {name: [plain(values[i]) for i in rows] for name, values in shown.items()},
+        "cells": {
+            name: [plain(value) for value in values[rows].tolist()]
+            for name, values in shown.items()
+        },
         "sums": {name: _sum(name, c) for name in shown if name in reach.totals},
         "numbers": {
             column: {
@@ -185,7 +188,7 @@ def payload(
             for column, name in _NUMBERS.items()
             if column in shown
         },
-        "deviation": [plain(float(v)) for v in t.deviation[rows, j]],
+        "deviation": [plain(v) for v in t.deviation[rows, j].tolist()],
         "scales": scales,
         "places": {name: places_for(scale) for name, scale in scales.items()},
         "steps": {name: step(scale) for name, scale in scales.items()},

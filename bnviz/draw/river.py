@@ -62,11 +62,12 @@ def shared_out(
 
     The others are None where every sample is among the rows.
     """
-    hidden = np.setdiff1d(np.arange(whole["dx"].size), rows)
     lanes = {name: values[rows] for name, values in whole.items()}
-    rest = {name: float(values[hidden].sum()) for name, values in whole.items()}
     batch = {name: float(values.sum()) for name, values in whole.items()}
-    return lanes, rest if hidden.size else None, batch
+    hidden = sorted(set(range(whole["dx"].size)).difference(rows))
+    if not hidden:
+        return lanes, None, batch
+    return lanes, {name: float(values[hidden].sum()) for name, values in whole.items()}, batch
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -122,7 +123,7 @@ def formulas() -> dict[str, str]:
 
 
 def _plain(values: Array) -> list[float | str]:
-    return [plain(float(value)) for value in values]
+    return [plain(value) for value in values.tolist()]
 
 
 def carried(f: Flow, sums: dict[str, Sum], *, weight: bool = True) -> dict[str, Any]:

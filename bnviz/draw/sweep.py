@@ -42,16 +42,30 @@ def grid(value: float, step: float, *, log: bool, count: int = POSITIONS) -> lis
     return sorted(set(found))
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every number and every text, by its place; lists of texts are one."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _leaves(part, (*path, key))
-    elif isinstance(value, list) and value and not isinstance(value[0], str):
-        for index, part in enumerate(value):
-            yield from _leaves(part, (*path, index))
+def _differing(path: Path, now: Any, column: list[Any]) -> Iterator[tuple[Path, list[Any]]]:
+    """The places where something of a column is not as it is now, each with its values.
+
+    All scenes are walked at once, and what is the same in all of them is not entered: nearly all
+    of a scene is. Lists of texts are one.
+    """
+    if all(value == now for value in column):
+        return
+    first = column[0]
+    if isinstance(first, dict):
+        known = now if isinstance(now, dict) else {}
+        for key in first:
+            found = [value.get(key) if isinstance(value, dict) else None for value in column]
+            yield from _differing((*path, key), known.get(key), found)
+    elif isinstance(first, list) and first and not isinstance(first[0], str):
+        for i in range(len(first)):
+            found = [_entry(value, i) for value in column]
+            yield from _differing((*path, i), _entry(now, i), found)
     else:
-        yield path, value
+        yield path, column
+
+
+def _entry(value: Any, i: int) -> Any:
+    return value[i] if isinstance(value, list) and i < len(value) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -82,15 +96,9 @@ def encode(
     here: what is drawn now, which may be none of these; the browser changes it into each.
     A few positions are best sent as they are, since browsers take their time to unpack.
     """
-    rows = [dict(_leaves(scene)) for scene in drawn]
-    now = dict(_leaves(here))
-    paths = list(rows[0])
     numbers: dict[tuple[float, ...], list[Path]] = {}  # the same number in two places goes once
     texts: list[Json] = []
-    for path in paths:
-        column = [row.get(path) for row in rows]
-        if all(v == now.get(path) for v in column):
-            continue
+    for path, column in _differing((), here, list(drawn)):
         if all(map(_is_number, column)):
             numbers.setdefault(tuple(float(v) for v in column if v is not None), []).append(path)
         else:

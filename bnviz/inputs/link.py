@@ -56,6 +56,9 @@ OPTIONS = {
     "present": ("0", re.compile(r"[01]", re.ASCII)),
     # The room that this window steers: its code, and the secret, which is never shared.
     "room": ("", re.compile(r"[a-z2-9]{6}[0-9a-f]{32}", re.ASCII)),
+    # A room to join, and once joined its code and what this window is known by there.
+    "join": ("", re.compile(r"[a-z2-9]{6}", re.ASCII)),
+    "seat": ("", re.compile(r"[a-z2-9]{6}[0-9a-f]{32}", re.ASCII)),
     # The one picture of a page that is presented.
     "see": ("", re.compile(r"river|table|sums|lever")),
     "notes": ("0", re.compile(r"[01]", re.ASCII)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from bnviz.claims.lesson import (
+    LEVER,
     STEPS,
     Step,
     fits,
@@ -20,14 +21,14 @@ from bnviz.claims.reach import LANES, WEIGHT
 from bnviz.components import guess, keys
 from bnviz.components.stage import Show
 from bnviz.core.trace import run
-from bnviz.screen import presenter, room, session
+from bnviz.rooms import Room
+from bnviz.screen import presenter, room, seat, session
 from bnviz.screen.parts import choose_part, escaped
 from bnviz.screen.stage import look, stage
 
 _COUNT = len(STEPS)
 # A class sees one at a time, as large as the screen allows.
 _PICTURES = {"table": "Table", "river": "River", "lever": "Lever"}
-_LEVER = 5  # the step, from 0, from which on the lever stands below the table
 
 
 def _here() -> int:
@@ -56,7 +57,13 @@ def _turn() -> None:
 def _predict(index: int) -> None:
     made = read_predictions(session.option("said"))
     made[index] = st.session_state[f"prediction-{index}"]
+    if not seat.answer(index, made[index]):
+        return
     session.choose("said", write_predictions(made))
+    if session.option("seat"):  # one answer: the bar that stood there is taken back
+        put = read_guesses(session.option("guess"))
+        put.pop(index, None)
+        session.choose("guess", write_guesses(put))
 
 
 def _show_number(index: int) -> None:
@@ -65,10 +72,12 @@ def _show_number(index: int) -> None:
     number = STEPS[index].number
     if number is None or isinstance(value, bool) or not isinstance(value, int | float):
         return
-    guesses = read_guesses(session.option("guess")) | {index: float(value)}
-    session.choose("guess", write_guesses(guesses))
     made = read_predictions(session.option("said"))
     made[index] = number.near(run(session.scenario()), session.view(), float(value))
+    if not seat.answer(index, made[index], float(value)):
+        return
+    guesses = read_guesses(session.option("guess")) | {index: float(value)}
+    session.choose("guess", write_guesses(guesses))
     session.choose("said", write_predictions(made))
 
 
@@ -85,9 +94,10 @@ def _turn_button(label: str, index: int) -> None:
     )
 
 
-def _strip(index: int, presenting: bool) -> None:
+def _strip(index: int, presenting: bool, led: bool) -> None:
+    """The way through the steps. led: is it the teacher's?"""
     with st.container(horizontal=True, vertical_alignment="center", key="strip"):
-        if presenting:
+        if presenting or led:
             st.markdown(f"{index + 1} of {_COUNT}", width="content")
         else:
             st.session_state.lesson_step = index
@@ -100,28 +110,35 @@ def _strip(index: int, presenting: bool) -> None:
                 on_change=session.callback(_pick_step),
                 label_visibility="collapsed",
             )
+        if led:
+            return
         st.session_state.notes = session.option("notes") == "1"
         st.toggle("Notes", key="notes", on_change=session.callback(_toggle_notes))
         if not presenting:
             room.door()
+            seat.door()
         st.space("stretch")  # the way on stands at the right, as on every page
         _turn_button("← Back", index - 1)
         _turn_button("Next →", index + 1)
 
 
-def _question(index: int, step: Step, chosen: str | None) -> None:
+def _question(index: int, step: Step, chosen: str | None, shown: bool) -> None:
+    """The question, to be answered; shown: what is true is on the screen."""
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
     if step.number:
         t, view = run(session.scenario()), session.view()
-        guess.guess(
+        truth = step.number.total(t, view) if shown else None
+        put = read_guesses(session.option("guess")).get(index)
+        drawn = guess.axis(
             f"{index}",
             step.number.what,
             step.number.reach(t, view),
-            read_guesses(session.option("guess")).get(index),
-            step.number.total(t, view) if chosen is not None else None,
-            on_show=session.callback(_show_number, index),
+            truth,
+            value=put,
+            button="Answer" if session.option("seat") else "Show",
         )
+        guess.guess(drawn, on_show=session.callback(_show_number, index))
     # A key a step: a group of answers that lives on keeps the focus on one that has gone.
     st.session_state[f"prediction-{index}"] = chosen
     st.radio(
@@ -134,6 +151,14 @@ def _question(index: int, step: Step, chosen: str | None) -> None:
         on_change=session.callback(_predict),
         args=(index,),
     )
+
+
+def _shown(index: int, step: Step, chosen: str | None) -> None:
+    """What a class chose, beside what is true, for one of it."""
+    st.markdown(f"# {escaped(step.title)}")
+    st.markdown(escaped(step.question))
+    seat.results(index, chosen, read_guesses(session.option("guess")).get(index))
+    _story(step)
 
 
 def _answer(index: int, step: Step, chosen: str) -> None:
@@ -176,6 +201,32 @@ def _own_numbers(index: int, asked: bool) -> None:
     st.button("Take the step’s numbers", on_click=session.callback(_enter), args=(index,))
 
 
+def _ask(index: int, together: Room | None, followed: Room | None, answered: bool) -> None:
+    """The question, to a class, as one of a class, or alone; once answered with what is true."""
+    step = STEPS[index]
+    chosen = read_predictions(session.option("said")).get(index)
+    if together is not None:
+        room.question(together)
+        if answered:
+            _story(step)
+    elif followed is not None and answered:
+        _shown(index, step, chosen)
+    else:
+        _question(index, step, chosen, answered)
+        if answered and chosen is not None:
+            _answer(index, step, chosen)
+
+
+def _joined() -> tuple[Room | None, Room | None, bool]:
+    """The room that this window steers, the one that it follows, and whether what is true of
+    the step is on the screen."""
+    together = room.sync()  # another window of the teacher may have turned on
+    followed = seat.sync() if together is None else None
+    led, index = together or followed, _here()
+    chosen = read_predictions(session.option("said")).get(index)
+    return together, followed, chosen is not None if led is None else index in led.revealed
+
+
 def _show() -> None:
     index = _here()
     state = st.session_state
@@ -187,39 +238,32 @@ def _show() -> None:
             # The links to the other pages were drawn before: once more, with these numbers.
             session.save()
             st.rerun()
-    together = room.sync()  # another window of the teacher may have turned on
+    together, followed, answered = _joined()
     index = _here()
     step = STEPS[index]
     presenting = presenter.presenting()
-    chosen = read_predictions(session.option("said")).get(index)
-    answered = chosen is not None if together is None else together.shown
     asked = fits(step, run(session.scenario()), session.view())
     # Each of these is there in every run: an element that comes and goes would have all
     # below it built anew, the ledger too.
     with st.container(key="presenter"):
         if presenting:
             keys.listen(index, on_turn=session.callback(_turn))
-    _strip(index, presenting)
+    _strip(index, presenting, led=followed is not None and not followed.free)
     room.desk(together, asked)
+    seat.desk(followed, asked)
     with st.container(key="teacher"):
         if session.option("notes") == "1":
             st.markdown(f"**For the teacher.** {escaped(step.notes)}")
     with st.container(key="question"):
-        if asked and together is not None:
-            room.question(together)
-            if answered:
-                _story(step)
-        elif asked:
-            _question(index, step, chosen)
-            if chosen is not None:
-                _answer(index, step, chosen)
+        if asked:
+            _ask(index, together, followed, answered)
         else:
             st.markdown(f"# {escaped(step.title)}")
             with st.container(horizontal=True, vertical_alignment="center", key="others"):
                 _own_numbers(index, asked)
     reach = step.reach(answered=answered or not asked)
     # Why the weight learns, once it has been asked; by then it gives nothing away.
-    lever = look() if index >= _LEVER and WEIGHT in reach.river and answered else None
+    lever = look() if index >= LEVER and WEIGHT in reach.river and answered else None
     seen = {"table": True, "river": LANES in reach.river, "lever": lever is not None}
     with st.container(key="pictures-row"):
         if presenting and seen["river"]:

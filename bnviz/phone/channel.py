@@ -13,24 +13,26 @@ from typing import Any
 
 from anyio import to_thread
 
-from bnviz.rooms import NoRoom, Room, RoomError, Store
+from bnviz.rooms import NoRoom, RoomError, Seen, Store
 
 EVERY = 0.25  # seconds
 QUIET = 15.0  # seconds after which a line that has nothing to say says so: proxies cut it else
 MOST = 4000  # lines of one process
 
 
-def message(room: Room, answered: int, joined: int, counts: dict[str, int]) -> dict[str, Any]:
+def message(seen: Seen) -> dict[str, Any]:
     """What phones may know of a room: of the answers only how many, until they are shown."""
+    room = seen.room
     return {
         "step": room.step,
         "shown": room.shown,
         "revealed": room.revealed,
         "free": room.free,
         "link": room.link,
-        "answered": answered,
-        "joined": joined,
-        "counts": counts if room.shown else None,
+        "answered": sum(seen.counts.values()),
+        "joined": seen.joined,
+        "counts": seen.counts if room.shown else None,
+        "values": seen.values if room.shown else None,
     }
 
 
@@ -38,9 +40,7 @@ def look(store: Store, code: str) -> str:
     """The message to the phones of a room, as JSON: one that has ended, and a store that is
     away, are messages as well."""
     try:
-        room = store.read(code)
-        counts = store.counts(code).get(room.step, {})
-        found = message(room, sum(counts.values()), store.joined(code), counts)
+        found = message(store.see(code))
     except NoRoom:
         found = {"ended": True}
     except RoomError as error:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+
+def asker(peer: str | None, forwarded: str) -> str:
+    """Who asks; what a proxy says of it counts only where bnviz.serve put one in front."""
+    if os.environ.get("BNVIZ_PROXY"):
+        return forwarded.rsplit(",", maxsplit=1)[-1].strip()[:64]
+    return peer or ""
 
 
 class Limit:

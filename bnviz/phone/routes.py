@@ -6,9 +6,9 @@ import asyncio
 import gzip
 import hashlib
 import json
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,21 @@ from bnviz.components import stage
 from bnviz.components.theme import theme
 from bnviz.phone import lesson
 from bnviz.phone.channel import Channel, look
-from bnviz.phone.limits import Limit
+from bnviz.phone.limits import Limit, asker
 from bnviz.rooms import Full, NoRoom, RoomError, Unreachable, open_store
-from bnviz.rooms.store import LONGEST, STEPS, tidy_code
+from bnviz.rooms.store import LONGEST, STEPS, predicted, tidy_code
+from bnviz.study.lever import Look
 
 _PAGE = Path(__file__).parent / "page"
 _COMPONENTS = Path(stage.__file__).parents[1]
-_SERVED = ("common", "poll", "stage", *stage.PARTS)
+_SERVED = ("common", "guess", "poll", "stage", *stage.PARTS)
 _KINDS = {
     ".js": "text/javascript",
     ".css": "text/css",
     ".woff2": "font/woff2",
     ".html": "text/html",
 }
+_TAKEN = ("kind", "term", "row", "value", "step", "fine")  # what a sweep depends on
 _WAITING = 12  # sweeps that may wait for their turn, half a second's work
 _LARGEST = LONGEST + 4096  # bytes of a body
 # The page needs nothing of anyone else, and its styles are set from its scripts.
@@ -97,10 +99,8 @@ def version() -> str:
 
 
 def _address(request: HTTPConnection) -> str:
-    """Who asks; what a proxy says of it counts only where bnviz.serve put one in front."""
-    if os.environ.get("BNVIZ_PROXY"):
-        return request.headers.get("x-forwarded-for", "").split(",")[-1].strip()[:64]
-    return request.client.host if request.client else ""
+    peer = request.client.host if request.client else None
+    return asker(peer, request.headers.get("x-forwarded-for", ""))
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -159,9 +159,21 @@ async def _answer(_request: Request, sent: dict[str, Any]) -> Response:
     phone = sent.get("phone")
     if not isinstance(phone, str) or not _answers.take(phone[:32]):
         raise Slow
-    given = (sent.get("code"), phone, sent.get("step"), sent.get("choice"))
-    await to_thread.run_sync(channel().store.answer, *given)
-    return _plain({})
+    return _plain({"choice": await to_thread.run_sync(_told, sent)})
+
+
+def _told(sent: Mapping[str, Any]) -> str:
+    """Keep an answer; the choice that it is, or that its number comes nearest to."""
+    store = channel().store
+    code, step, choice, value = (sent.get(name) for name in ("code", "step", "choice", "value"))
+    if value is not None:
+        room = store.read(code)
+        number = predicted(value)
+        if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < STEPS:
+            raise ValueError("no such step")
+        choice = lesson.nearest(step, room.link if room.step == step else lesson.OWN, number)
+    store.answer(code, sent.get("phone"), step, choice, value)
+    return str(choice)
 
 
 def _screen(sent: dict[str, Any]) -> lesson.Screen:
@@ -170,7 +182,8 @@ def _screen(sent: dict[str, Any]) -> lesson.Screen:
         raise ValueError("no such step")
     if not isinstance(link, str):
         raise ValueError("no such link")
-    return lesson.open_link(step, link, bool(sent.get("revealed")))
+    screen = lesson.open_link(step, link, bool(sent.get("revealed")))
+    return replace(screen, look=lesson.read_look(sent.get("look")))
 
 
 @lru_cache(maxsize=1)
@@ -187,23 +200,32 @@ def _frame(screen: tuple[int, str, bool]) -> bytes:
     return lesson.frame(lesson.open_link(step, link, revealed))
 
 
+@lru_cache(maxsize=256)
+def _sweep(screen: tuple[int, str, bool], look: Look, event: str) -> bytes:
+    """A class that begins on the same numbers takes hold of the same ones."""
+    seen = replace(lesson.open_link(*screen), look=look)
+    return lesson.played(seen, json.loads(event))
+
+
 async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
     event = sent.get("event")
     screen = _screen(sent)
+    key = (screen.step, screen.link, screen.revealed)
     if event is None:
-        key = (screen.step, sent.get("link", lesson.OWN), screen.revealed)
         packed = await to_thread.run_sync(_frame, key)
     elif not isinstance(event, dict):
         raise ValueError("not an event")
     elif not _plays.take():
         raise Slow
     else:
-        heavy = event.get("kind") == "take" and "count" not in event
-        lane = _lanes()[heavy]
-        if heavy and lane.statistics().tasks_waiting >= _WAITING:
-            # The hand gets each number by itself then, which is less than all of them.
-            event, lane = {"kind": "no sweep", "seq": event.get("seq")}, _lanes()[False]
-        packed = await to_thread.run_sync(lesson.played, screen, event, limiter=lane)
+        short, long = _lanes()
+        # Else the hand gets each number by itself, which is less than all of them.
+        if event.get("kind") == "take" and long.statistics().tasks_waiting < _WAITING:
+            taken = json.dumps({name: event.get(name) for name in _TAKEN})
+            packed = await to_thread.run_sync(_sweep, key, screen.look, taken, limiter=long)
+        else:
+            event = event if event.get("kind") != "take" else {"kind": "no sweep"}
+            packed = await to_thread.run_sync(lesson.played, screen, event, limiter=short)
     return Response(packed, 200, _SAFE | _FRESH, "application/octet-stream")
 
 

@@ -6,9 +6,19 @@ import os
 from pathlib import Path
 from tempfile import gettempdir
 
-from bnviz.rooms.store import Full, NoRoom, Refused, Room, RoomError, Store, Unreachable
+from bnviz.rooms.store import Full, NoRoom, Refused, Room, RoomError, Seen, Store, Unreachable
 
-__all__ = ["Full", "NoRoom", "Refused", "Room", "RoomError", "Store", "Unreachable", "open_store"]
+__all__ = [
+    "Full",
+    "NoRoom",
+    "Refused",
+    "Room",
+    "RoomError",
+    "Seen",
+    "Store",
+    "Unreachable",
+    "open_store",
+]
 
 
 def _file() -> Path:

@@ -12,10 +12,11 @@ from typing import Any
 import redis
 
 from bnviz.rooms import store
-from bnviz.rooms.store import Clock, Counts, NoRoom, Room, Store, Unreachable
+from bnviz.rooms.store import Clock, NoRoom, Room, Store, Unreachable
 
 _PATIENCE = 2.0  # seconds for an answer of the server
 _ALL = "bnviz:rooms"  # every open room, by its end
+_USED = "bnviz:rooms:used"  # and by when something was last done in it
 
 
 def _key(code: str, what: str = "") -> str:
@@ -56,15 +57,30 @@ class Redis(Store):
 
     def _create(self, code: str, kept: str, room: Room) -> bool:
         with self._open() as db:
-            db.zremrangebyscore(_ALL, "-inf", self.clock())
+            now = self.clock()
+            db.zremrangebyscore(_ALL, "-inf", now)
+            db.zremrangebyscore(_USED, "-inf", now - store.DAY)
             if db.zcard(_ALL) >= store.MOST_ROOMS:
-                raise store.full_house()
+                self._give_way(db, now)
             if not db.hsetnx(_key(code), "secret", kept):
                 return False
             db.hset(_key(code), "state", json.dumps(store.as_fields(room)))
             db.expire(_key(code), store.DAY)
             db.zadd(_ALL, {code: room.ends})
+            db.zadd(_USED, {code: now})
             return True
+
+    def _give_way(self, db: Any, now: float) -> None:
+        """End the room that has lain idle for longest, an empty one first; Full if none has."""
+        idle = db.zrangebyscore(_USED, "-inf", now - store.IDLE_EMPTY, withscores=True)
+        pipe = db.pipeline()
+        for code, _ in idle:
+            pipe.scard(_key(code, "phones"))
+        phones = dict(zip((code for code, _ in idle), pipe.execute(), strict=True))
+        away = [code for code, at in idle if not phones[code] or at <= now - store.IDLE]
+        if not away:
+            raise store.full_house()
+        self._forget(min(away, key=lambda code: phones[code] > 0))
 
     def _read(self, code: str) -> tuple[Room, str]:
         with self._open() as db:
@@ -75,6 +91,7 @@ class Redis(Store):
             room = act(*self._found(pipe, code))
             pipe.multi()
             pipe.hset(_key(code), "state", json.dumps(store.as_fields(room)))
+            pipe.zadd(_USED, {code: self.clock()})
             return room
 
         changed: Room = self._atomic(code, change)
@@ -85,6 +102,7 @@ class Redis(Store):
             answers = [_key(code, str(step)) for step in range(store.STEPS)]
             db.delete(_key(code), _key(code, "phones"), *answers)
             db.zrem(_ALL, code)
+            db.zrem(_USED, code)
 
     def _join(self, code: str, phone: str) -> None:
         def join(pipe: Any) -> None:
@@ -94,10 +112,11 @@ class Redis(Store):
             pipe.multi()
             pipe.sadd(_key(code, "phones"), phone)
             pipe.expire(_key(code, "phones"), store.DAY)
+            pipe.zadd(_USED, {code: self.clock()})
 
         self._atomic(code, join)
 
-    def _answer(self, code: str, phone: str, step: int, choice: str) -> None:
+    def _answer(self, code: str, phone: str, step: int, said: str) -> None:
         def answer(pipe: Any) -> None:
             room, _ = self._found(pipe, code)
             if not pipe.sismember(_key(code, "phones"), phone):
@@ -105,20 +124,23 @@ class Redis(Store):
             if step in room.revealed:
                 raise store.too_late()
             pipe.multi()
-            pipe.hset(_key(code, str(step)), phone, choice)
+            pipe.hset(_key(code, str(step)), phone, said)
             pipe.expire(_key(code, str(step)), store.DAY)
+            pipe.zadd(_USED, {code: self.clock()})
 
         self._atomic(code, answer)
 
-    def counts(self, code: str) -> Counts:
-        """How many chose what, by step."""
+    def _every(self, code: str) -> dict[int, store.Said]:
         with self._open() as db:
             self._found(db, code)
             steps = {step: db.hvals(_key(code, str(step))) for step in range(store.STEPS)}
-            return {step: dict(Counter(chosen)) for step, chosen in steps.items() if chosen}
+            return {step: Counter(said) for step, said in steps.items() if said}
 
-    def joined(self, code: str) -> int:
-        """How many phones were let in."""
+    def _see(self, code: str) -> tuple[Room, int, store.Said]:
         with self._open() as db:
-            self._found(db, code)
-            return int(db.scard(_key(code, "phones")))
+            room, _ = self._found(db, code)
+            pipe = db.pipeline(transaction=False)
+            pipe.scard(_key(code, "phones"))
+            pipe.hvals(_key(code, str(room.step)))
+            joined, said = pipe.execute()
+            return room, int(joined), Counter(said)

@@ -18,7 +18,12 @@ from dataclasses import asdict, dataclass, replace
 STEPS = 11
 DAY = 24 * 60 * 60  # seconds that a room lasts
 MOST_ROOMS = 1000
+# Where there are so many, one gives way in which nothing was done for so many seconds: first an
+# empty one, that nobody came to.
+IDLE_EMPTY = 30 * 60
+IDLE = 3 * 60 * 60
 MOST_PHONES = 600  # a room
+LARGEST = 1e12  # a prediction that is a number is smaller
 LONGEST = 20_000  # characters of the numbers on the teacher's screen
 # Neither vowels, so that no words come about, nor what is mistaken for another when read aloud.
 LETTERS = "bcdfghjkmnpqrstvwxz23456789"
@@ -27,6 +32,9 @@ _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _CHOICE = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 
 Counts = dict[int, dict[str, int]]
+Said = Mapping[
+    str, int
+]  # how many said what: a choice, and behind a colon the number, if it is one
 Clock = Callable[[], float]
 
 
@@ -78,6 +86,36 @@ class Room:
         return self.step in self.revealed
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A room, and what is known of its phones: how many joined, and at the step at hand how many
+    chose what, and each number that someone predicted with how many did, ascending."""
+
+    room: Room
+    joined: int
+    counts: Mapping[str, int]
+    values: tuple[tuple[float, int], ...]
+
+
+def _counted(said: Said) -> dict[str, int]:
+    """How many chose what."""
+    found: dict[str, int] = {}
+    for text, n in said.items():
+        choice = text.partition(":")[0]
+        found[choice] = found.get(choice, 0) + n
+    return found
+
+
+def _numbers(said: Said) -> tuple[tuple[float, int], ...]:
+    """The numbers that were predicted, each with how many did."""
+    found: dict[float, int] = {}
+    for text, n in said.items():
+        _, _, value = text.partition(":")
+        if value:
+            found[float(value)] = found.get(float(value), 0) + n
+    return tuple(sorted(found.items()))
+
+
 def tidy_code(text: object) -> str:
     """A code as it is kept, from what a person types; NoRoom where it can be none."""
     code = re.sub(r"[\s-]", "", text[:40]).lower() if isinstance(text, str) else ""
@@ -90,6 +128,14 @@ def _token(text: object) -> str:
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
         raise Refused("This is not a link that steers a room.")
     return text
+
+
+def predicted(value: object) -> float:
+    """A number that was predicted; Refused where it is none."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not abs(value) < LARGEST:  # type: ignore[arg-type]
+        raise Refused("This is no number that can be predicted.")
+    return float(value) + 0.0  # type: ignore[arg-type]  # no −0
 
 
 def digest(secret: str) -> str:
@@ -177,27 +223,44 @@ class Store(ABC):
         self._join(tidy_code(code), phone)
         return phone
 
-    def answer(self, code: object, phone: object, step: object, choice: object) -> None:
-        """What a phone predicts for a step; a later answer takes the place of an earlier."""
+    def answer(
+        self, code: object, phone: object, step: object, choice: object, value: object = None
+    ) -> None:
+        """What a phone predicts for a step; a later answer takes the place of an earlier.
+
+        value: the number, where it was a number that is nearest to the choice.
+        """
         if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < STEPS:
             raise Refused("There is no such step.")
         if not isinstance(choice, str) or not _CHOICE.fullmatch(choice):
             raise Refused("There is no such answer.")
         if not isinstance(phone, str) or not _TOKEN.fullmatch(phone):
             raise Refused("This phone is not in the room.")
-        self._answer(tidy_code(code), phone, step, choice)
+        said = choice if value is None else f"{choice}:{predicted(value):.6g}"
+        self._answer(tidy_code(code), phone, step, said)
 
-    @abstractmethod
-    def counts(self, code: str) -> Counts:
+    def counts(self, code: object) -> Counts:
         """How many chose what, by step; an answer that nobody chose is not in it."""
+        every = self._every(tidy_code(code))
+        return {step: _counted(said) for step, said in every.items()}
+
+    def see(self, code: object) -> Seen:
+        """The room and its phones, as one look finds them."""
+        room, joined, said = self._see(tidy_code(code))
+        return Seen(room, joined, _counted(said), _numbers(said))
 
     @abstractmethod
-    def joined(self, code: str) -> int:
-        """How many phones were let in."""
+    def _every(self, code: str) -> dict[int, Said]:
+        """What was said at each step."""
+
+    @abstractmethod
+    def _see(self, code: str) -> tuple[Room, int, Said]:
+        """The room, how many phones were let in, and what was said at the step at hand."""
 
     @abstractmethod
     def _create(self, code: str, kept: str, room: Room) -> bool:
-        """Write a new room down; False if the code is taken, Full if there are too many."""
+        """Write a new room down; False if the code is taken, Full if there are too many and none
+        gives way."""
 
     @abstractmethod
     def _read(self, code: str) -> tuple[Room, str]:
@@ -215,7 +278,7 @@ class Store(ABC):
         """Full beyond MOST_PHONES."""
 
     @abstractmethod
-    def _answer(self, code: str, phone: str, step: int, choice: str) -> None:
+    def _answer(self, code: str, phone: str, step: int, said: str) -> None:
         """Refused where the phone is not in the room, or the step has been shown."""
 
 

@@ -17,11 +17,12 @@ import segno
 import streamlit as st
 
 from bnviz.claims.lesson import STEPS, reply, scenario_of
+from bnviz.components.guess import guess as draw_guess
 from bnviz.components.poll import poll as draw_poll
 from bnviz.core.trace import run
-from bnviz.phone.lesson import Screen, link_of, open_link
+from bnviz.phone.lesson import Screen, link_of, number, open_link
 from bnviz.phone.lesson import poll as offered
-from bnviz.phone.limits import Limit
+from bnviz.phone.limits import Limit, asker
 from bnviz.rooms import Full, NoRoom, Room, RoomError, Store, open_store
 from bnviz.rooms.store import Counts
 from bnviz.screen import session
@@ -31,14 +32,21 @@ _EVERY = 1.0  # seconds
 
 
 @st.cache_resource
-def _store() -> Store:
+def shared_store() -> Store:
+    """The store of this process."""
     return open_store()
 
 
 @st.cache_resource
-def _openings() -> Limit:
-    """All visitors of this process together: a room lasts a day, and there may be so many."""
-    return Limit(30, 0.1)
+def _openings() -> tuple[Limit, Limit]:
+    """From one address, which may be a school's, and from all of them: a room lasts a day, and
+    there may be so many."""
+    return Limit(10, 1 / 60), Limit(60, 0.5)
+
+
+def visitor() -> str:
+    """The address that this session is from."""
+    return asker(st.context.ip_address, st.context.headers.get("X-Forwarded-For") or "")
 
 
 def served() -> bool:
@@ -58,27 +66,30 @@ def _here() -> tuple[int, str]:
     return step, link_of(step, session.scenario(), session.view())
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Say it below the desk, once."""
     st.session_state.room_note = text
 
 
 def _steer(**change: object) -> None:
     """Change the room, and remember that it was this window."""
     try:
-        room = _store().steer(*_mine(), **change)
+        room = shared_store().steer(*_mine(), **change)
     except RoomError as error:
-        _say(str(error))
+        say(str(error))
     else:
         st.session_state.room_seen = (room.version, _here())
 
 
 def _open() -> None:
     try:
-        if not _openings().take():
+        # Who is over his own bound takes nothing from that of all.
+        one, every = _openings()
+        if not (one.take(visitor()) and every.take()):
             raise Full("Too many rooms were opened here just now. Try again in a minute.")
-        code, secret = _store().open()
+        code, secret = shared_store().open()
     except RoomError as error:
-        _say(str(error))
+        say(str(error))
         return
     session.choose("room", code + secret)
     step, link = _here()
@@ -92,17 +103,17 @@ def _leave() -> None:
 
 def _end() -> None:
     try:
-        _store().end(*_mine())
+        shared_store().end(*_mine())
     except NoRoom:
         pass
     except RoomError as error:
-        _say(str(error))
+        say(str(error))
         return
     _leave()
 
 
-def _adopt(room: Room) -> None:
-    """Show what another window of the teacher shows."""
+def adopt(room: Room) -> None:
+    """Show what the teacher shows in another window."""
     try:
         screen = open_link(room.step, room.link, room.shown)
     except ValueError:
@@ -119,23 +130,23 @@ def sync() -> Room | None:
         return None
     state, here, (code, secret) = st.session_state, _here(), _mine()
     try:
-        room = _store().read(code)
+        room = shared_store().read(code)
         seen = state.get("room_seen")
-        if seen is None and not _store().steers(code, secret):
-            _say("This link does not steer the room.")
+        if seen is None and not shared_store().steers(code, secret):
+            say("This link does not steer the room.")
             _leave()
             return None
         if seen is None or (here == seen[1] and room.version != seen[0]):
-            _adopt(room)
+            adopt(room)
         elif here != seen[1]:
-            room = _store().steer(code, secret, step=here[0], link=here[1])
+            room = shared_store().steer(code, secret, step=here[0], link=here[1])
         state.room_seen = (room.version, _here())
     except NoRoom:
-        _say("The room has ended.")
+        say("The room has ended.")
         _leave()
         return None
     except RoomError as error:
-        _say(str(error))
+        say(str(error))
         return None
     return room
 
@@ -143,8 +154,11 @@ def sync() -> Room | None:
 def _address(code: str = "") -> str:
     """Where phones join."""
     here = urlsplit(st.context.url or "")
-    path = here.path.rstrip("/").rsplit("/", 1)[0] + "/room/"
-    return urlunsplit((here.scheme, here.netloc, path, "", code))
+    above = here.path.rstrip("/").rsplit("/", 1)[0]
+    if served():
+        return urlunsplit((here.scheme, here.netloc, f"{above}/room/", "", code))
+    query = f"join={code}" if code else ""
+    return urlunsplit((here.scheme, here.netloc, f"{above}/lesson", query, ""))
 
 
 def _linked(address: str) -> str:
@@ -186,7 +200,7 @@ def counts_csv(counts: Counts) -> str:
 
 def _csv(code: str) -> str:
     try:
-        return counts_csv(_store().counts(code))
+        return counts_csv(shared_store().counts(code))
     except RoomError as error:
         return f"{error}\n"
 
@@ -204,14 +218,13 @@ def _tally(asked: bool) -> None:
         return
     code, _ = _mine()
     try:
-        room = _store().read(code)
-        phones, counts = _store().joined(code), _store().counts(code)
+        seen = shared_store().see(code)
     except RoomError:
         st.rerun()
-    if room.version != st.session_state.room_seen[0]:
+    if seen.room.version != st.session_state.room_seen[0]:
         st.rerun()
-    said = sum(counts.get(room.step, {}).values())
-    st.markdown(answered(said, phones, asked), width="content")
+    said = sum(seen.counts.values())
+    st.markdown(answered(said, seen.joined, asked), width="content")
 
 
 def door() -> None:
@@ -220,8 +233,6 @@ def door() -> None:
         st.button(
             "Open a room",
             on_click=session.callback(_open),
-            disabled=not served(),
-            help=None if served() else "This host does not run the page for phones.",
         )
 
 
@@ -254,19 +265,30 @@ def _desk(room: Room, asked: bool) -> None:
     st.button("End the room", on_click=session.callback(_end))
 
 
+def answers(screen: Screen, code: str, chosen: str | None = None, put: float | None = None) -> None:
+    """The answers on offer, and once shown those of the class. chosen, put: one's own."""
+    seen = None
+    if screen.revealed:
+        try:
+            seen = shared_store().see(code)
+        except RoomError as error:
+            st.markdown(escaped(str(error)))
+        if seen is not None and seen.room.step != screen.step:
+            seen = None  # of another step
+    with st.container(key="dots"):
+        drawn = number(screen, seen.values) if seen is not None else None
+        if seen is not None and drawn is not None and (seen.values or put is not None):
+            draw_guess(drawn | {"value": put}, on_show=lambda: None)
+    draw_poll(offered(screen) | {"chosen": chosen}, None if seen is None else seen.counts)
+
+
 def question(room: Room) -> None:
     """The answers on offer, and once shown what the class chose and what is true."""
     step = STEPS[room.step]
     screen = Screen(room.step, session.scenario(), session.view(), room.shown)
     st.markdown(f"# {escaped(step.title)}")
     st.markdown(escaped(step.question))
-    counts = None
-    if room.shown:
-        try:
-            counts = _store().counts(_mine()[0]).get(room.step, {})
-        except RoomError as error:
-            st.markdown(escaped(str(error)))
-    draw_poll(offered(screen), counts)
+    answers(screen, _mine()[0])
     with st.container(key="reveal"):
         if not room.shown:
             show: Callable[..., None] = session.callback(lambda: _steer(reveal=True))

@@ -16,7 +16,7 @@ from bnviz.screen.standalone import standalone
 from bnviz.words.glossary import TERMS
 
 _LONGEST = 1800  # characters; beyond, a phone's camera can't tell the dots apart
-_MINE = ("room", "present", "notes")  # the teacher's own
+_MINE = ("room", "seat", "join", "present", "notes")  # of this window alone
 _HIDE = {
     "sums": "the row of sums",
     "dW": TERMS["dweight"].symbol,

@@ -238,7 +238,7 @@ class App:
                       (place) => place.querySelector(
                           '[data-plot], [data-stage], [data-derive], [data-neurons], '
                           + '[data-network], [data-mine], [data-keys], [data-line], [data-poll], '
-                          + '[data-guess], [data-fit], [data-rivers]'))
+                          + '[data-guess], [data-fit], [data-rivers], [data-join]'))
                  && [...document.querySelectorAll('[data-plot]:not([data-later])')].every(
                       (plot) => plot.querySelector('.plot-container'))""",
             polling=50,

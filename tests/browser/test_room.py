@@ -55,13 +55,15 @@ def predicts_together(app: App, phones: Phones) -> None:
     teacher, (one, two, three) = app.page, phones
     for phone in phones:
         sees(phone, 0)
-    choose(one, "zero", 0)
+    one.locator(".bng-track").click()  # in its middle: a prediction of 0
+    expect(row(one, "zero").get_by_role("radio")).to_be_checked()
     choose(two, "zero", 0)
     with two.expect_response(lambda r: '"n"' in (r.request.post_data or "")):
         choose(two, "n", 0)  # at once, and it is the one that counts
     expect(teacher.locator(".st-key-room")).to_contain_text("2 of 3 phones answered")
     expect(one.locator(".ph-status")).to_contain_text("2 of 3 have answered")
     assert bars(one) == dict.fromkeys(STEPS[0].choices, "0")
+    expect(two.locator(".bng-dot")).to_have_count(0)
     three.context.set_offline(True)
 
     teacher.get_by_role("button", name="Show the answers").click()
@@ -72,6 +74,8 @@ def predicts_together(app: App, phones: Phones) -> None:
         expect(row(page, "n").locator(".bnp-said")).to_have_text(shown(said))
         assert bars(page) == {"n": "1", "zero": "1", "x": "0"}
         expect(row(page, "zero")).to_contain_text("(right)")
+        expect(page.locator(".bng-dot")).to_have_count(1)
+        expect(page.locator(".bng-dots")).to_have_accessible_name("1 prediction of Σx̂, at 0")
         expect(page.locator("h2").first).to_have_text(shown(claim))
     expect(two.get_by_role("radio").first).to_be_disabled()
     app.idle()
@@ -140,6 +144,11 @@ def test_a_class_goes_through_two_steps_together(
         expect(phones[0].locator(".ph-status")).to_contain_text("The room has ended")
         expect(teacher.get_by_role("button", name="Open a room")).to_be_visible()
         app.idle()
+        # The code can be typed on the lesson as well; this one is of a room that is no more.
+        teacher.get_by_label("The code on the teacher’s screen").fill(code.upper())
+        teacher.get_by_role("button", name="Join").click()
+        expect(teacher).to_have_url(f"{address}/room/#{code}")
+        expect(teacher.get_by_role("alert")).to_contain_text("There is no room with this code")
     assert "Traceback" not in log.read_text()
     assert app.errors == []
     for page in (teacher, *phones):

@@ -13,7 +13,9 @@ from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
 from bnviz.phone.lesson import OWN, Screen, open_link, words
+from bnviz.rooms import Room
 from bnviz.screen.room import answered
+from bnviz.screen.seat import following
 from tests.harness.exact import Exact, largest
 from tests.harness.explore import sum_dx, zero
 from tests.harness.rules import always, rule
@@ -67,6 +69,8 @@ def _always() -> Iterator[Text]:
     for phones, said in ((0, 0), (1, 1), (30, 12)):
         yield "tally", answered(said, phones, True), (said, phones)
         yield "tally", answered(said, phones, False), (said, phones)
+    for room in (Room(), Room(step=3, free=True)):
+        yield "seat", following(room), room
 
 
 @rule("phone", "These are other numbers than those that this step asks about.")
@@ -79,6 +83,11 @@ rule("tally", "# of # phones answered", "# of # phone answered")(
 )
 rule("tally", "# phones")(lambda e, phones: int(phones) == e[1] != 1)
 rule("tally", "# phone")(lambda e, phones: int(phones) == e[1] == 1)
+
+rule("seat", "Following the teacher.")(lambda room: not room.free)
+rule("seat", "Explore freely. The teacher is at step #.")(
+    lambda room, at: room.free and int(at) == room.step + 1
+)
 
 # ---- The steps, on their own numbers -------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from bnviz.core.trace import run
 from bnviz.core.view import View
 from bnviz.inputs.presets import PRESETS
 from bnviz.phone import lesson
+from bnviz.study.lever import Look
 
 
 def read(packed: bytes) -> dict[str, Any]:
@@ -37,6 +39,12 @@ def test_all_steps_travel_at_once_and_are_light() -> None:
         ]
         assert "story" not in before["lesson"]
         assert not any({"right", "said"} & set(c) for c in before["lesson"]["poll"]["choices"])
+        assert (before["lesson"]["number"] is None) == (step.number is None)
+        if step.number:
+            truth, zero = step.number.total(t, step.view)
+            assert before["lesson"]["number"]["truth"] is None
+            assert after["lesson"]["number"]["truth"] == {"v": truth, "zero": zero}
+            assert abs(truth) <= after["lesson"]["number"]["scale"]
         for seen, reach in ((before, step.before), (after, step.after)):
             assert set(seen["ledger"]["cells"]) == reach.terms
             assert set(seen["ledger"]["sums"]) == reach.totals
@@ -93,6 +101,43 @@ def test_a_number_that_is_taken_brings_its_sweep() -> None:
     assert len(packed) > 8 + int.from_bytes(packed[:8], "little")
 
 
+def test_the_lever_comes_with_the_answer_and_is_played_with() -> None:
+    before, after = (lesson.open_link(5, lesson.OWN, shown) for shown in (False, True))
+    assert read(lesson.frame(before))["lever"] is None
+    flat = read(lesson.frame(after))["lever"]
+    found = read(lesson.played(after, {"kind": "step", "seq": 1}))
+    assert found["lesson"]["look"]["steps"] == found["lever"]["taken"] == 1
+    assert flat["slope"] == 0 > found["lever"]["slope"], "against ∂L/∂W, which is more than 0"
+    marked = replace(after, look=lesson.read_look(found["lesson"]["look"]))
+    assert marked.look.steps == 1
+    found = read(lesson.played(marked, {"kind": "set", "term": "mark", "row": 0, "value": 2.5}))
+    assert found["lesson"]["look"] == {"mark": 2.5, "rate": 0.2, "steps": 1}
+    found = read(lesson.played(marked, {"kind": "set", "term": "dy", "row": 0, "value": 2.5}))
+    assert found["lesson"]["look"]["steps"] == 0, "a step is of the numbers that it was taken from"
+    found = read(lesson.played(marked, {"kind": "shift"}))
+    a = scenario_of(STEPS[5]).a
+    assert a is not None
+    np.testing.assert_array_equal(found["ledger"]["cells"]["a"], a[:, 0] + 10)
+    assert math.isclose(found["lever"]["turn"]["v"], flat["turn"]["v"], rel_tol=1e-12)
+    packed = lesson.played(after, {"kind": "take", "term": "mark", "row": 0, "value": 0, "step": 1})
+    assert len(packed) > 8 + int.from_bytes(packed[:8], "little")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        [],
+        {"mark": "1", "rate": True, "steps": -1},
+        {"mark": math.nan, "steps": 10**9},
+        {"mark": 10**400, "rate": math.inf, "steps": {}},
+    ],
+    ids=lambda sent: repr(sent)[:40],
+)
+def test_no_look_of_an_attacker_is_taken(sent: object) -> None:
+    assert lesson.read_look(sent) == Look()
+
+
 def test_another_neuron_is_not_asked_about_where_the_question_is_wrong_of_it() -> None:
     screen = lesson.open_link(5, lesson.OWN, True)
     found = read(lesson.played(screen, {"kind": "view", "neuron": 0, "input": 1, "seq": 1}))
@@ -121,14 +166,21 @@ def test_another_neuron_is_not_asked_about_where_the_question_is_wrong_of_it() -
         {"kind": "view", "neuron": 10**9, "input": -(10**9)},
         {"kind": "view", "neuron": float("inf"), "input": 0},
         {"kind": {"$": 1}, "seq": [1]},
+        {"kind": "take", "term": "mark", "row": 0, "value": 1e300, "step": 1},
+        {"kind": "take", "term": "rate", "row": 0, "value": 1e5, "step": 0.1},
+        {"kind": "set", "term": "mark", "row": 0, "value": "nan"},
+        {"kind": "home", "term": ["mark"], "row": 0},
     ],
     ids=lambda event: json.dumps(event)[:60],
 )
 def test_no_event_of_an_attacker_raises_or_changes_the_numbers(event: dict[str, Any]) -> None:
-    screen = lesson.open_link(1, lesson.OWN, True)
-    packed = lesson.played(screen, event)
-    assert len(packed) < 200_000
-    assert read(packed)["lesson"]["link"] == lesson.OWN or event.get("kind") == "view"
+    for step in (1, 5):
+        screen = lesson.open_link(step, lesson.OWN, True)
+        packed = lesson.played(screen, event)
+        assert len(packed) < 200_000
+        found = read(packed)["lesson"]
+        assert found["link"] == lesson.OWN or event.get("kind") == "view"
+        assert found["look"] == {"mark": 0.0, "rate": 0.2, "steps": 0}
 
 
 @pytest.mark.parametrize("link", ["x=1", "dy=1&check=00000000", "&" * 100, "a=" + "1_" * 30_000])

@@ -13,8 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from bnviz.claims.lesson import STEPS, scenario_of
 from bnviz.core.trace import run
+from bnviz.phone.limits import Limit, asker
+from bnviz.rooms import NoRoom
 from bnviz.rooms.sqlite import Sqlite
 from bnviz.screen import room
+from bnviz.screen.parts import escaped
 
 APP = str(Path(__file__).parents[2] / "app.py")
 
@@ -46,9 +49,9 @@ def press(at: AppTest, label: str) -> AppTest:
     return at
 
 
-def address(at: AppTest) -> str:
-    """The code and the secret in the window's address."""
-    found = at.query_params["room"]
+def address(at: AppTest, name: str = "room") -> str:
+    """The code and the secret, or the token, in the window's address."""
+    found = at.query_params[name]
     return found if isinstance(found, str) else found[0]
 
 
@@ -121,3 +124,107 @@ def test_the_counts_of_all_steps_as_csv() -> None:
         truth = step.choices[step.truth(run(scenario_of(step)), step.view)].text
         right = [x["answer"] for x in lines if x["step"] == str(i + 1) and x["right"] == "yes"]
         assert truth in right
+
+
+@pytest.fixture
+def routeless(store: Sqlite, monkeypatch: pytest.MonkeyPatch) -> Sqlite:
+    """A host that only runs the app: no page for phones."""
+    monkeypatch.setattr(room, "served", lambda: False)
+    return store
+
+
+def seated(code: str, phone: str, **more: str) -> AppTest:
+    return window({"seat": code + phone, **more})
+
+
+def test_where_there_is_no_page_for_phones_the_lesson_is_one(routeless: Sqlite) -> None:
+    teacher = press(window(), "Open a room")
+    code = address(teacher)[:6]
+    assert "/lesson" in said(teacher)
+    press(teacher, "Next →")
+    student = seated(code, routeless.join(code))
+    assert STEPS[1].title in said(student)
+    assert "Following the teacher. 0 of 1 phone answered." in said(student)
+    assert not {"Next →", "Open a room", "Show the answers"} & set(labels(student)), "it is led"
+    student.radio[0].set_value("loss").run()
+    student.radio[0].set_value("direct").run()
+    assert routeless.counts(code) == {1: {"direct": 1}}
+    claim = STEPS[1].shown(run(scenario_of(STEPS[1])), STEPS[1].view).claim
+    assert escaped(claim) not in said(student), "not before it is shown"
+    press(teacher, "Show the answers")
+    student.run()
+    assert escaped(claim) in said(student)
+    assert not student.radio
+    press(teacher, "Next →")
+    student.run()
+    assert STEPS[2].title in said(student)
+    press(teacher, "Let phones explore")
+    student.run()
+    assert "Explore freely. The teacher is at step 3." in said(student)
+    press(student, "Next →")
+    press(press(teacher, "← Back"), "Next →")
+    student.run()
+    assert escaped(STEPS[3].title) in said(student)
+    press(teacher, "Back to me")
+    student.run()
+    assert STEPS[2].title in said(student)
+    assert address(student, "seat")[:6] == code, "a reload is the same phone"
+    press(student, "Leave the room")
+    assert {"Next →", "Open a room"} <= set(labels(student))
+
+
+def test_a_seat_whose_room_or_store_is_gone_is_a_lesson_alone(routeless: Sqlite) -> None:
+    code, secret = routeless.open()
+    student = seated(code, routeless.join(code))
+    for file in routeless.file.parent.iterdir():
+        file.unlink()
+    routeless.file.write_bytes(b"no database" * 1000)
+    student.run()
+    assert "goes on alone" in said(student)
+    student.radio[0].set_value("zero").run()
+    assert "So it is." in said(student)
+    routeless.file.unlink()
+    student.run()
+    assert "The room has ended." in said(student)
+    assert "Open a room" in labels(student)
+    with pytest.raises(NoRoom):
+        routeless.steer(code, secret, step=1)
+
+
+def test_no_seat_of_an_attacker_answers(routeless: Sqlite) -> None:
+    code, _ = routeless.open()
+    student = seated(code, "0" * 32)
+    student.radio[0].set_value("zero").run()
+    assert "This phone is not in the room." in said(student)
+    assert routeless.counts(code) == {}
+
+
+def test_who_opens_rooms_all_the_time_keeps_nobody_else_from_it(
+    store: Sqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (Limit(1, 0, clock=lambda: 0.0), Limit(2, 0, clock=lambda: 0.0))
+    monkeypatch.setattr(room, "_openings", lambda: limits)
+    monkeypatch.setattr(room, "visitor", lambda: "192.0.2.1")
+    opened = [said(press(window(), "Open a room")) for _ in range(3)]
+    assert ["Too many rooms were opened" in text for text in opened] == [False, True, True]
+    at = window()
+    monkeypatch.setattr(room, "visitor", lambda: "192.0.2.2")
+    assert "Too many" not in said(press(at, "Open a room"))
+    monkeypatch.setattr(room, "visitor", lambda: "192.0.2.3")
+    at = press(press(at, "End the room"), "Open a room")
+    assert "Too many" in said(at), "all together are bounded, too"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "forwarded", "who"),
+    [
+        ("", "198.51.100.9", "192.0.2.1"),
+        ("1", "203.0.113.5, 198.51.100.9", "198.51.100.9"),
+        ("1", "x" * 1000, "x" * 64),
+    ],
+)
+def test_what_a_proxy_says_counts_only_behind_one(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, forwarded: str, who: str
+) -> None:
+    monkeypatch.setenv("BNVIZ_PROXY", proxy)
+    assert asker("192.0.2.1", forwarded) == who

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from bnviz.components.register import component
 from bnviz.draw.scales import nice, step
@@ -15,24 +16,24 @@ _mount = component("guess", Path(__file__).parent, js="guess.js", css="guess.css
 KEY = "guess"
 
 
-def guess(
+def axis(
     of: str,
     what: str,
     reach: float,
-    value: float | None,
     truth: tuple[float, bool] | None,
     *,
-    on_show: Callable[[], None],
-) -> None:
-    """Draw the bar. of: what it is a prediction of, so that another begins anew.
+    value: float | None = None,
+    dots: Sequence[tuple[float, int]] | None = None,
+    button: str = "Show",
+) -> dict[str, Any]:
+    """What the browser draws. of: what it is a prediction of, so that another begins anew.
 
-    what: its name. reach: the size of what is added up, of which the scale is made. value: the
-    prediction, once made. truth: the number and whether it is 0, once it may be shown.
-
-    The number arrives as `st.session_state[KEY].show`, and on_show is called.
+    what: its name. reach: the size of what is added up, of which the scale is made. truth: the
+    number and whether it is 0, once it may be shown. value: the prediction, once made. dots: those
+    of a class, each with how many made it. button: what it says that sends the number off.
     """
     scale = nice(reach)
-    data = {
+    return {
         "of": of,
         "what": what,
         "scale": scale,
@@ -40,5 +41,13 @@ def guess(
         "places": places_for(scale),
         "value": value,
         "truth": truth and {"v": plain(truth[0]), "zero": truth[1]},
+        "dots": dots,
+        "button": button,
     }
-    _mount()(key=KEY, data=json.dumps(data, ensure_ascii=False).encode(), on_show_change=on_show)
+
+
+def guess(drawn: dict[str, Any], *, on_show: Callable[[], None]) -> None:
+    """Draw an `axis`. A number that is put on it, and shown, arrives as
+    `st.session_state[KEY].show`, and on_show is called."""
+    data = json.dumps(drawn, ensure_ascii=False).encode()
+    _mount()(key=KEY, data=data, on_show_change=on_show)

@@ -5,6 +5,7 @@
 
 import { make, setText, unbroken } from "../bnviz.common/dom.js";
 import { line } from "../bnviz.common/line.js";
+import { Guess } from "../bnviz.guess/guess.js";
 import { Poll } from "../bnviz.poll/poll.js";
 import { Stage } from "../bnviz.stage/stage.js";
 import { unpack } from "../bnviz.stage/sweep.js";
@@ -101,6 +102,8 @@ class Room {
     const words = make("div", "ph-words", place);
     this.title = make("h1", "ph-title", words);
     this.question = make("p", "ph-question", words);
+    this.guess = new Guess(words, true);
+    this.guess.post = (value) => this.answer(null, value);
     this.poll = new Poll(words, (key) => this.answer(key));
     this.problem = make("p", "ph-error", words);
     this.problem.setAttribute("role", "alert");
@@ -273,11 +276,13 @@ class Room {
     setText(this.count, `${this.step + 1} of ${this.steps.length}`);
     setText(this.title, unbroken(lesson.title));
     setText(this.question, unbroken(lesson.question ?? lesson.other ?? ""));
-    this.poll.root.hidden = !lesson.poll;
-    if (lesson.poll) {
-      const counts = room && room.step === this.step ? room.counts : null;
-      this.poll.update({ ...lesson.poll, counts, chosen: this.chosen[this.step] });
-    }
+    const { poll, number } = lesson;
+    const here = room && room.step === this.step ? room : {};
+    const { choice = null, value = null } = this.chosen[this.step] ?? {};
+    this.guess.root.hidden = !number;
+    if (number) this.guess.update({ ...number, value, dots: here.values });
+    this.poll.root.hidden = !poll;
+    if (poll) this.poll.update({ ...poll, counts: here.counts, chosen: choice });
     setText(this.claim, unbroken(lesson.story?.claim ?? ""));
     setText(this.why, unbroken(lesson.story?.why ?? ""));
     this.own.hidden = !lesson.link || lesson.link === room?.link;
@@ -286,23 +291,29 @@ class Room {
 
   // ---- What is done here
 
-  answer(choice) {
+  // One of the answers on offer, or a number, to which the server finds the nearest of them.
+  answer(choice, value = null) {
     const { step } = this;
-    this.chosen[step] = choice;
+    const said = { choice, value };
+    this.chosen[step] = said;
     this.words();
     setText(this.problem, "");
     // One at a time: of two that are under way at once, either may arrive last.
-    this.telling = this.telling.then(() => this.tell(step, choice));
+    this.telling = this.telling.then(() => this.tell(step, said));
   }
 
-  async tell(step, choice) {
-    if (this.chosen[step] !== choice) return; // another one since
+  async tell(step, said) {
+    if (this.chosen[step] !== said) return; // another one since
+    const { choice, value } = said;
     try {
-      await send("answer", { code: this.code, phone: this.phone, step, choice });
-      this.arrived[step] = choice;
+      const sent = value === null ? { choice } : { value };
+      const answer = await send("answer", { code: this.code, phone: this.phone, step, ...sent });
+      this.arrived[step] = { choice: (await answer.json()).choice, value };
+      if (this.chosen[step] === said) this.chosen[step] = this.arrived[step];
+      this.words();
       remembered.set(`bnviz:${this.code}:said`, JSON.stringify(this.arrived));
     } catch (problem) {
-      if (this.chosen[step] !== choice) return;
+      if (this.chosen[step] !== said) return;
       this.chosen[step] = this.arrived[step];
       this.words();
       setText(this.problem, problem.status ? problem.message : "This answer did not arrive. Choose again.");
@@ -311,7 +322,8 @@ class Room {
 
   async play(event) {
     const { turn, step, lesson } = this;
-    const body = { step, link: lesson.link, revealed: this.revealed(step), event };
+    const { link, look } = lesson;
+    const body = { step, link, look, revealed: this.revealed(step), event };
     let frame = null;
     try {
       const answer = await send("stage", body);
