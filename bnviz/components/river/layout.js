@@ -155,7 +155,7 @@ export function lit(g, { lanes, sum, nodes }, last) {
       add([x.gate + right, x.gate - left], 0, head);
       add([x.gate + rule, x.gate - rule], head, top);
     } else if (place === "direct") add([x.gate - rule, to], head, top);
-    else if (place === "x") add([lanes.includes("mean") || phone ? from : x.dx - 4, to], head, top);
+    else if (place === "x") add([lanes.includes("mean") ? from : x.dx + (phone ? 13 : -4), to], head, top);
     else if (place === "after") add([from, to], head, top);
     else if (place !== "var" && place !== "mean") add([from, to], 0, top);
   }
