@@ -286,7 +286,8 @@ export class Lever {
     });
     pen.draw("line", { x1: mark, x2: mark, y1: g.zero, y2: g.axis - 20, class: "bnv-plumb" }, body);
     pen.draw("path", { d: `M${mark - 10} ${g.axis - 20}h20l-10 17Z`, class: "bnv-mark" }, body);
-    const end = mark > (g.left + g.right) / 2;
+    const wide = data.said.mark.length * 6.6 + 16;
+    const end = mark > (g.left + g.right) / 2 ? mark > wide : mark + wide > g.right && mark > wide;
     if (!g.narrow) this.text(mark + (end ? -16 : 16), g.axis - 10, data.said.mark, "bnr-small bnr-quiet bnr-halo", end ? "end" : "start");
   }
 
