@@ -135,10 +135,12 @@ def _against(c: Columns, v: Lever) -> str:
 def _caption(c: Columns) -> str:
     """What is drawn, and of how many inputs this is one."""
     d = c.trace.scenario.d
+    same = np.unique(c.values["a"]).size < c.values["a"].size
     return (
         "An arrow is the push −∂L/∂xᵢ: solid up, hatched down. The height of the rod is the change "
         f"in x that {'this one input of several' if d > 1 else 'this input'} can make; "
         "the lines under the axis are the arms."
+        + (" Samples with the same a stand side by side." if same else "")
     )
 
 

@@ -225,15 +225,14 @@ def _dmean_via_var(m: Numbers) -> Json:
         else "The second piece is 0: what lies above the mean and below it cancels."
         if zero
         else f"The second piece should be 0. Here it is {found}.",
-        "μ also enters the variance, and the chain rule asks for that path too. Its local "
-        "derivative is Σ −2(xᵢ−μ)/N, and "
+        "μ also enters the variance, with local derivative Σ −2(xᵢ−μ)/N. "
         + (
-            "here each deviation is 0 by itself. For other numbers they add up to 0."
+            "Here each deviation is 0 by itself. For other numbers they add up to 0."
             if _flat(m)
-            else "the deviations from a mean add up to 0: follow the running sum. "
+            else "The deviations from a mean add up to 0: follow the running sum. "
             "The sum vanishes; "
             + (
-                "and so does each sample's share of it, as far as digits tell."
+                "and so does each sample's share, as far as digits tell."
                 if (np.abs(m.columns["dx_via_var"]) <= m.sums["dx_via_var"].bound).all()
                 else "the samples' shares of it don't."
             )

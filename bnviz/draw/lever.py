@@ -75,6 +75,7 @@ def payload(
         "moved": _plain(v.moved[rows]),
         "slope": plain(v.weight_step),
         "offset": plain(v.bias_step),
+        "next": _plain(np.array(v.next)) if whole else None,
         "gate": plain(gate(c)),
         "lift": _stack(v.pushes, v.lift, rows) if whole else None,
         "turn": _stack(v.moments, v.turn, rows) if whole else None,

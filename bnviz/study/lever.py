@@ -38,7 +38,7 @@ class Lever:
 
     first: the pushes on the flat rod, before any step. pushes: −∂L/∂x where the rod is now.
     arms: a − mark. moments: pushes · arms. lift, turn: their sums. weight_step, bias_step: δW
-    and δb of all steps. moved: what they do to each x.
+    and δb of all steps. moved: what they do to each x. next: δW and δb after one step more.
     """
 
     look: Look
@@ -52,6 +52,7 @@ class Lever:
     weight_step: float
     bias_step: float
     moved: Array
+    next: tuple[float, float]
 
 
 def _free(s: Scenario) -> Scenario:
@@ -92,4 +93,5 @@ def lever(c: Columns, look: Look) -> Lever:
         weight_step=weight_step,
         bias_step=bias_step,
         moved=a * weight_step + bias_step,
+        next=(weight_step - look.rate * weight.value, bias_step - look.rate * lift.value),
     )

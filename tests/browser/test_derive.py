@@ -46,6 +46,12 @@ LIT = """() => {
         if (!lit && parts.some(Boolean)) cut.push(term + ' ' + text.textContent);
         (found[term] ??= []).push(lit);
     }
+    // The equation over the lanes: no sign of it is half in the light.
+    for (const sign of svg.querySelectorAll('.bnr-say, .bnr-card')) {
+        const b = sign.getBBox();
+        const parts = [0, b.width / 2, b.width].map((x) => at(b.x + x, b.y + b.height / 2));
+        if (!parts.every(Boolean) && parts.some(Boolean)) cut.push(sign.textContent);
+    }
     return [Object.keys(found).filter((term) => found[term].every(Boolean)).sort(), cut];
 }"""
 

@@ -19,11 +19,24 @@ from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
 from bnviz.study.weight_gradient import VANISHING
 
-from .conftest import App, box
+from .conftest import PATIENCE, App, box
 
 # A figure in space needs WebGL; a machine without a graphics card draws it in software.
 SPACE = resized(PRESETS["puzzle"].scenario, 3, 2, 3)
 SLIDER = "input[type=range]"  # of the page, and none of the stage's
+# As wide as the page: what a column is before it stands beside another.
+UNPLACED = "[data-testid=stColumn] { flex: 0 0 100% !important; width: 100% !important }"
+# How wide figures are drawn, and which of them leave their column or lie on another.
+PLACED = """() => {
+    const drawn = [...document.querySelectorAll('[data-plot]')].map((plot) => [
+        plot.closest('[data-testid=stColumn]').getBoundingClientRect(),
+        plot.querySelector('.main-svg').getBoundingClientRect()]);
+    const out = drawn.filter(([column, a]) => a.right > column.right + 1);
+    const on = drawn.filter(([, a], i) => drawn.some(([, b], j) => j > i
+        && a.left < b.right - 1 && b.left < a.right - 1
+        && a.top < b.bottom - 1 && b.top < a.bottom - 1));
+    return [drawn.map(([, a]) => a.width), out.length + on.length];
+}"""
 
 
 def titles(app: App) -> list[str]:
@@ -37,8 +50,16 @@ def claim(app: App) -> str:
 def test_outer_products_one_at_a_time(app: App) -> None:
     app.follow("Weights")
     expect(app.page.locator("h1")).to_have_text("The pushes cancel. The rod still turns.")
+    # On a busy machine figures are drawn before their columns stand side by side.
+    early = app.page.add_style_tag(content=UNPLACED)
     app.page.get_by_role("radio", name="Outer products").click()
     expect(app.page.get_by_text("Samples added")).to_be_visible()
+    for figure in app.page.locator("[data-plot]").all():
+        app.see(figure)
+    widths, _ = app.page.evaluate(PLACED)
+    assert min(widths) > 1100
+    early.evaluate("style => style.remove()")
+    app.page.wait_for_function(f"({PLACED})()[1] === 0", timeout=PATIENCE / 3)
     expect(app.idle().page.locator("h1")).to_contain_text("leaves its mark on the weights")
     assert titles(app)[3] == "So far: ∂L/∂b is 0 again"
     app.page.get_by_role("button", name="Back").click()

@@ -59,8 +59,7 @@ always(
     "∂L/∂μ has two pieces. The direct one goes through x − μ.",
     "μ is taken from every xᵢ, so its local derivative in x̂ᵢ is −1/√(σ²+ε), the same for every "
     "sample. Here the variance is held fixed.",
-    "μ also enters the variance, and the chain rule asks for that path too. Its local derivative "
-    "is Σ −2(xᵢ−μ)/N, and",
+    "μ also enters the variance, with local derivative Σ −2(xᵢ−μ)/N.",
     "If mean and variance were constants, this would be the whole gradient. They are not: xᵢ moves "
     "them too.",
     "∂L/∂σ² is one number for the neuron. Each sample takes a share in proportion to its own "
@@ -98,12 +97,12 @@ rule(D, "The second piece is 0: no x differs from the mean.")(flat)
 rule(D, "The second piece is 0: what lies above the mean and below it cancels.")(
     lambda e: not e.flat and zero(e.dvar * mp.fsum(e.away), e.bound)
 )
-rule(D, "here each deviation is 0 by itself. For other numbers they add up to 0.")(flat)
-rule(D, "the deviations from a mean add up to 0: follow the running sum.")(
+rule(D, "Here each deviation is 0 by itself. For other numbers they add up to 0.")(flat)
+rule(D, "The deviations from a mean add up to 0: follow the running sum.")(
     lambda e: not e.flat and abs(mp.fsum(e.away)) <= 1e-30 * largest(e.away)
 )
 rule(D, "The sum vanishes; the samples' shares of it don't.")(lambda e: not e.flat and e.dvar != 0)
-rule(D, "The sum vanishes; and so does each sample's share of it, as far as digits tell.")(
+rule(D, "The sum vanishes; and so does each sample's share, as far as digits tell.")(
     lambda e: largest(e.via_var) <= 2 * e.bound
 )
 rule(D, "Why keep a zero? It keeps the sum at 0 even where the mean is off.")(

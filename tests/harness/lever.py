@@ -141,6 +141,7 @@ rule(
     "An arrow is the push −∂L/∂xᵢ: solid up, hatched down. The height of the rod is the change "
     "in x that this input can make; the lines under the axis are the arms.",
 )(lambda e: e.s.d == 1)
+rule(N, "Samples with the same a stand side by side.")(lambda e: len(set(e.a)) < e.n)
 rule(
     N,
     "arms are measured from here: drag it, the turn stays the same",

@@ -66,7 +66,8 @@ def test_steps_are_those_of_plain_descent_and_never_lift(name: str) -> None:
     for steps in range(1, 6):
         weight -= rate * float(a @ textbook(x, s.dy[:, 0], float(s.gamma[0]), s.eps))
         x = s.x[:, 0] + a * weight
-        v = at(s, rate=rate, steps=steps)
+        before, v = at(s, rate=rate, steps=steps - 1), at(s, rate=rate, steps=steps)
+        assert before.next == (v.weight_step, v.bias_step)
         assert v.weight_step == pytest.approx(weight, rel=1e-9)
         np.testing.assert_allclose(v.moved, a * weight, rtol=1e-9, atol=1e-12)
         here = textbook(x, s.dy[:, 0], float(s.gamma[0]), s.eps)

@@ -44,10 +44,12 @@ export class Running {
     const brings = sum.brings.map(finite);
     const partial = sum.partial.map(finite);
     const pitch = (width - END - 14) / count;
-    const dense = pitch < 44;
+    // Numbers stand where they keep clear of each other.
+    const longest = Math.max(...[...sum.t, ...sum.sums].map((text) => text.length));
+    const dense = pitch < 6.4 * longest + 4;
     const u = ROOM / Math.max(...[...brings, ...partial].map(Math.abs), 1e-300);
     const xOf = (i) => width - 14 - (i + 0.5) * pitch;
-    setAttribute(svg, "viewBox", `0 0 ${width} ${HIGH}`);
+    setAttribute(svg, "viewBox", `0 0 ${width} ${dense ? LINE + ROOM + 4 : HIGH}`);
     setAttribute(svg, "aria-label", `${sum.s}, added up: ${[...sum.sums, sum.total].join(", ")}`);
     pen.begin(body);
     const put = (x, y, content, cls, parent = body) =>

@@ -20,12 +20,13 @@ export class Lever {
     this.pen = new Pen();
     this.handles = make("div", "bnv-handles", this.place);
     this.caption = make("figcaption", "bnv-caption", this.root);
-    this.controls = make("div", "bnv-controls", this.root);
+    this.row = make("div", "bnv-row", this.root);
+    this.controls = make("div", "bnv-controls", this.row);
     this.step = this.button("Take a step", "step", "bnv-first");
     this.flat = this.button("Back to flat", "flat");
     this.rate = this.knob();
     this.shift = this.button("Add 10 to every a", "shift");
-    this.stepped = make("p", "bnv-stepped", this.root);
+    this.stepped = make("p", "bnv-stepped", this.row);
     this.stepped.setAttribute("aria-live", "polite");
     this.notes = make("div", "bnv-notes", this.root);
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -108,7 +109,7 @@ export class Lever {
     const { data } = this;
     // What a link leaves out is not there for a screen reader either.
     if (!this.editable.length || !data.turn) this.controls.remove();
-    else if (!this.controls.isConnected) this.caption.after(this.controls);
+    else if (!this.controls.isConnected) this.row.prepend(this.controls);
     this.step.disabled = data.taken >= data.most.steps;
     this.flat.disabled = !data.taken;
     if (!this.stage.hold.shows(this.rate.shown)) {
@@ -173,18 +174,18 @@ export class Lever {
     const w = width;
     const left = narrow ? 14 : 24;
     const right = narrow ? w - 14 : Math.round(w * (data.turn ? 0.64 : 0.98));
-    const room = narrow ? 116 : 158;
-    const zero = narrow ? 138 : 186;
+    const room = narrow ? 116 : 148;
+    const zero = narrow ? 138 : 174;
     const rod = data.moved.map((_, i) => this.rod.moved[i]);
     const pushes = data.pushes.map(real);
     const most = Math.max(...pushes.map((p, i) => Math.max(Math.abs(p + rod[i]), Math.abs(rod[i]))));
     const stacks = [data.lift, data.turn].filter(Boolean).flatMap(({ up, down }) => [real(up), -real(down)]);
-    const tall = narrow ? 60 : 92;
+    const tall = narrow ? 60 : 88;
     const px = (right - left - 40) / (span * 1.06);
     const axis = zero + room + (narrow ? 34 : 38);
     return {
       w, narrow, left, right, zero, axis, room, tall,
-      h: narrow ? axis + (data.turn ? 340 : 60) : Math.max(axis + 64, 446),
+      h: narrow ? axis + (data.turn ? 340 : 60) : Math.max(axis + 64, 424),
       u: most > 0 && Number.isFinite(most) ? room / most : 1,
       us: tall / (Math.max(...stacks) || 1),
       px,
@@ -285,7 +286,8 @@ export class Lever {
     });
     pen.draw("line", { x1: mark, x2: mark, y1: g.zero, y2: g.axis - 20, class: "bnv-plumb" }, body);
     pen.draw("path", { d: `M${mark - 10} ${g.axis - 20}h20l-10 17Z`, class: "bnv-mark" }, body);
-    const end = mark > (g.left + g.right) / 2;
+    const wide = data.said.mark.length * 6.6 + 16;
+    const end = mark > (g.left + g.right) / 2 ? mark > wide : mark + wide > g.right && mark > wide;
     if (!g.narrow) this.text(mark + (end ? -16 : 16), g.axis - 10, data.said.mark, "bnr-small bnr-quiet bnr-halo", end ? "end" : "start");
   }
 
@@ -294,13 +296,16 @@ export class Lever {
     const y = (value) => g.zero - value * g.u;
     const [from, to] = [g.left, g.right].map((x) => ((x - g.x(0)) / g.px) * rod.slope + rod.offset);
     pen.draw("line", { x1: g.left, x2: g.right, y1: g.zero, y2: g.zero, class: "bnv-before" }, body);
+    this.ahead = this.next();
+    const places = this.apart(data.a.map((a) => g.x(real(a))));
+    this.dots = data.a.map((a, r) => {
+      const at = rod.moved[r] + ((places[r] - g.x(real(a))) / g.px) * rod.slope;
+      const push = real(data.pushes[r]);
+      return { r, x: places[r], y: y(at), push, tip: y(at + push), color: data.colors[r] };
+    });
+    this.drawNext();
     this.drawBefore();
     pen.draw("line", { x1: g.left, x2: g.right, y1: y(from), y2: y(to), class: "bnv-rod" }, body);
-    this.dots = data.a.map((a, r) => {
-      const at = rod.moved[r];
-      const push = real(data.pushes[r]);
-      return { r, x: g.x(real(a)), y: y(at), push, tip: y(at + push), color: data.colors[r] };
-    });
     for (const dot of this.dots) this.drawPush(dot);
     const labels = [];
     for (const { r, x, y: top, push, tip, color } of [...this.dots].sort((p, q) => p.x - q.x)) {
@@ -316,6 +321,53 @@ export class Lever {
     }
   }
 
+  // Samples at one place stand side by side, so that each push is seen.
+  apart(places) {
+    const { g, data } = this;
+    const gesture = this.stage.hold.gesture?.spec;
+    const held = gesture?.term === "a" ? data.rows.indexOf(gesture.row) : -1; // it goes with the hand
+    const order = places.map((x, r) => [x, r]).sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+    const groups = [];
+    for (const [x, r] of order) {
+      const last = groups.at(-1);
+      if (r === held) continue;
+      if (last && x - last.x < 4) last.rows.push(r);
+      else groups.push({ x, rows: [r] });
+    }
+    const found = [...places];
+    for (const { x, rows } of groups) {
+      if (rows.length < 2) continue;
+      const wide = Math.min(g.narrow ? 26 : 38, (g.right - g.left) / rows.length);
+      const first = Math.min(Math.max(x - (wide * (rows.length - 1)) / 2, g.left + 13), g.right - 13 - wide * (rows.length - 1));
+      rows.forEach((r, i) => { found[r] = first + i * wide; });
+    }
+    return found;
+  }
+
+  // On the flat rod: how a step would turn it, as far as the picture is high.
+  next() {
+    const { g, data } = this;
+    if (data.taken || !data.said.turn?.alive) return null;
+    const [slope, offset] = data.next.map(real);
+    const at = (x) => g.zero - (((x - g.x(0)) / g.px) * slope + offset) * g.u;
+    const rise = (at(g.right) - at(g.left)) / (g.right - g.left);
+    if (!rise || !Number.isFinite(rise)) return null;
+    const end = (x) => {
+      const y = Math.min(Math.max(at(x), g.zero - g.room - 20), g.zero + g.room);
+      return [x + (y - at(x)) / rise, y];
+    };
+    return { at, from: end(g.left), to: end(g.right) };
+  }
+
+  drawNext() {
+    const { g, pen, body, ahead } = this;
+    if (!ahead) return;
+    const [[x1, y1], [x2, y2]] = [ahead.from, ahead.to];
+    pen.draw("line", { x1, y1, x2, y2, class: "bnv-next" }, body);
+    if (g.narrow) return;
+    ["after", "a step"].forEach((word, i) => this.text(x2 + 7, y2 + 15 * i, word, "bnr-small bnr-quiet bnr-halo", "start"));
+  }
+
   // What the grey line is, where there is room for it.
   drawBefore() {
     const { g, data, rod } = this;
@@ -324,11 +376,18 @@ export class Lever {
       this.text(g.left, g.zero + (above ? 18 : -11), "before", "bnr-small bnr-quiet bnr-halo", "start");
       return;
     }
-    const places = [g.left, ...data.a.map((a) => g.x(real(a))).sort((p, q) => p - q), g.right];
-    const gaps = places.slice(1).map((x, i) => [x - places[i], (x + places[i]) / 2]);
-    const [room, x] = gaps.reduce((best, gap) => (gap[0] > best[0] ? gap : best));
+    const places = [g.left, ...this.dots.map(({ x }) => x).sort((p, q) => p - q), g.right];
     const said = "flat: no x has moved";
-    if (room > said.length * 6.4 + 40) this.text(x, g.zero - 11, said, "bnr-small bnr-quiet bnr-halo");
+    const half = said.length * 3.2 + 5;
+    // Where it keeps clear of the pushes and of what a step would do.
+    const gaps = places.slice(1).map((x, i) => [x - places[i], (x + places[i]) / 2]).sort((p, q) => q[0] - p[0]);
+    for (const [room, x] of gaps) {
+      const ahead = [x - half, x + half].map((end) => (this.ahead ? this.ahead.at(end) - g.zero : 0));
+      if (room < 2 * half + 30) return;
+      if (ahead[0] * ahead[1] < 0) continue;
+      this.text(x, g.zero + (ahead[0] < 0 ? 20 : -11), said, "bnr-small bnr-quiet bnr-halo");
+      return;
+    }
   }
 
   drawPush({ r, x, y, push, tip, color }) {
@@ -354,7 +413,7 @@ export class Lever {
       return { x: x + 34, wide: 40, base, title: { x, y: base - g.tall - 14 }, card: { x, y: base + g.tall + 14, w: half - 8 } };
     }
     const x = g.right + 56;
-    const base = second ? 338 : 116;
+    const base = second ? 322 : 110;
     const left = x + 120;
     return { x, wide: 54, base, title: { x: left, y: base - 46 }, card: { x: left, y: base - 30, w: g.w - left } };
   }

@@ -145,6 +145,7 @@ export function lit(g, { lanes, sum, nodes }, last) {
   const add = ([end, start], from, to) => found.push([start, from, end - start, to - from]);
   // The gate's: its pill to the right and to the left, and half of its formula.
   const [right, left, rule] = phone ? [42, 27, 12] : [44, 44, 28];
+  const sign = phone ? 10 : 16; // half of ①, without the plus before it
   for (const place of lanes) {
     const [from, to] = reach(g, place);
     add([from, to], top, below);
@@ -154,8 +155,8 @@ export function lit(g, { lanes, sum, nodes }, last) {
     } else if (place === "gate") {
       add([x.gate + right, x.gate - left], 0, head);
       add([x.gate + rule, x.gate - rule], head, top);
-    } else if (place === "direct") add([x.gate - rule, to], head, top);
-    else if (place === "x") add([lanes.includes("mean") || phone ? from : x.dx - 4, to], head, top);
+    } else if (place === "direct") add([x.gate - rule, lanes.includes("var") ? to : x.dx_direct - sign], head, top);
+    else if (place === "x") add([lanes.includes("mean") ? from : x.dx + (phone ? 13 : -4), to], head, top);
     else if (place === "after") add([from, to], head, top);
     else if (place !== "var" && place !== "mean") add([from, to], 0, top);
   }

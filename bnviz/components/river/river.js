@@ -499,7 +499,7 @@ export class River {
     const y = g.equation;
     sign(g.x.dx + 12 - aside, "=");
     sign(g.x.mean + 46, "+");
-    sign((g.x.var + g.x.dx_direct) / 2 + 8, "+");
+    sign(Math.max((g.x.var + g.x.dx_direct) / 2, g.x.var + g.band.var) + 8, "+");
     const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     if (!g.narrow && !this.along) quiet(g.x.dx_direct, y + 19, "through the gate");
