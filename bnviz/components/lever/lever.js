@@ -436,7 +436,7 @@ export class Lever {
       pen.draw("rect", { x, y, width: wide, height: high, fill, stroke: value > 0 ? "var(--bnr-paper)" : color, "stroke-width": 1 }, group);
       if (high < 13) return;
       const dark = value < 0 ? " bnr-halo" : isLight(color) ? " bnr-dark" : "";
-      pen.draw("text", { x: x + wide / 2, y: y + high / 2 + 4.6, class: `bnr-in${dark}`, "text-anchor": "middle" }, group, data.rows[r] === undefined ? `+${data.others}` : String(data.rows[r] + 1));
+      pen.draw("text", { x: x + wide / 2, y: y + high / 2 + 4.6, class: `bnr-in${dark}`, "text-anchor": "middle" }, group, data.rows[r] === undefined ? "others" : String(data.rows[r] + 1));
     });
     pen.draw("line", { x1: x - 14, x2: x + wide + 14, y1: base, y2: base, class: "bnr-base" }, body);
     const places = data.places[turned ? "moment" : "push"];

@@ -148,7 +148,7 @@ export class River {
     });
     if (rest) {
       const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, real(value)]));
-      list.push({ row: null, v, color: GREY, pattern: this.grey, name: `+${others}`, a: null });
+      list.push({ row: null, v, color: GREY, pattern: this.grey, name: "others", a: null });
     }
     list.forEach((lane, i) => {
       lane.y = this.g.first + i * this.g.pitch;
@@ -341,11 +341,18 @@ export class River {
       const total = real(this.data.batch.dweight);
       if (!data.zero.dweight && Number.isFinite(total)) {
         const high = Math.max(1.5, Math.abs(total) * g.by);
-        const above = total > 0 ? g.base - high - 6 : g.base - 6;
-        if (!g.phone && !this.small) this.text(g.weight[0] - g.net / 2 - 9, above, number(total, true, this.ledger.places.dweight), "bnr-num bnr-b bnr-halo");
+        if (!g.phone && !this.small) this.netLabel(total, total > 0 ? g.base - high - 6 : g.base - 6);
         this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
       }
     }
+  }
+
+  // Ends beside the pile, whose own label begins there; a long one stands a line above that.
+  netLabel(total, y) {
+    const content = number(total, true, this.ledger.places.dweight);
+    const beside = this.g.weight[0] - 3;
+    const end = Math.max(beside, content.length * 7.6 + 2);
+    this.text(end, end > beside ? y - 16 : y, content, "bnr-num bnr-b bnr-halo", "end");
   }
 
   pile(term, [x, width], u) {
@@ -533,10 +540,13 @@ export class River {
     const content = number(lane.v[term], true, term === "dy" ? this.ledger.places.dy : term === "dweight" ? this.ledger.places.dweight : this.places);
     const y = lane.y - (g.dense ? 0 : height / 2);
     const group = this.pen.draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
-    const wide = content.length * (g.phone ? 6.4 : 7.6) + 6;
+    const tight = g.phone && content.length > 5; // a longer number is set narrower
+    const wide = tight ? 41 : content.length * (g.phone ? 6.4 : 7.6) + 6;
+    if (term === "dy") x = Math.min(x, g.x.mouth - 3 - wide / 2); // clear of the mouth, however long
     const high = Math.min(17, Math.max(12, (g.pitch || 40) - 2));
     this.pen.draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnr-gap" }, group);
-    this.text(x, y + 4.6, content, cls, "middle", group);
+    const narrow = tight ? { textLength: 38, lengthAdjust: "spacingAndGlyphs" } : {};
+    this.pen.draw("text", { x, y: y + 4.6, class: cls, "text-anchor": "middle", ...narrow }, group, content);
   }
 
   drawNumbers() {
@@ -589,7 +599,8 @@ export class River {
     const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
     const group = this.pen.draw("g", choose, this.layers.words);
     if (lane.row === null) {
-      this.text(g.x.label, lane.y + 5, lane.name, "bnr-small bnr-b", "middle", group);
+      this.text(g.w - 1, lane.y, String(this.data.others), "bnr-small bnr-b", "end", group);
+      this.text(g.w - 1, lane.y + 14, lane.name, "bnr-small bnr-quiet", "end", group);
       return;
     }
     this.pen.draw("circle", { cx: g.x.label - (this.small ? 3 : 0), cy: lane.y, r, fill: lane.color }, group);
@@ -667,8 +678,9 @@ export class River {
     const ends = (x, anchor, pile, pair, term) => {
       const places = this.ledger.places[term] ?? 2;
       const put = (y, value) => this.text(x, y, number(value, true, places), "bnr-num bnr-quiet bnr-halo", anchor);
-      if (real(pair[0])) put(anchor === "middle" ? pile.up - 6 : Math.min(pile.up + 12, g.base - 5), pair[0]);
-      if (real(pair[1])) put(anchor === "middle" ? Math.min(pile.down + 14, g.base + 44) : Math.max(pile.down - 2, g.base + 15), pair[1]);
+      const outside = term === "dweight" && !g.phone; // beside it are its strands
+      if (real(pair[0])) put(outside ? pile.up - 6 : Math.min(pile.up + 12, g.base - 5), pair[0]);
+      if (real(pair[1])) put(outside ? Math.min(pile.down + 14, g.base + 44) : Math.max(pile.down - 2, g.base + 15), pair[1]);
     };
     const card = (x, width, cls, content) => {
       this.pen.draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);
@@ -679,7 +691,7 @@ export class River {
     if (!said.weight) return;
     card(0, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
     if (!this.along || g.phone) this.text(width / 2, low + 49, said.weight.why, "bnr-small");
-    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + g.weight[1] / 2, g.phone ? "start" : "middle", this.pileW, piles.weight, "dweight");
+    ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + 3, "start", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
   }
 
