@@ -146,17 +146,19 @@ def layers_of(
         raise CaptureError(next(iter(refused.values())))
     said = [last] if last else []
     newest = max(steps)
+    last_of = {name: step for step, _, name, _ in sorted(found)}
     if len(steps) > 1:
         others = ", ".join(str(step) for step in sorted(steps - {newest}))
         said.append(f"This is step {newest}; captured were also {others}.")
+        said += [f"{n} is of step {step}." for n, step in last_of.items() if step < newest]
+    keys = sorted((key for key in found if key[0] == last_of[key[2]]), key=lambda key: key[1:])
     layers: list[Layer] = []
-    for (step, _, name, _), parts in sorted(found.items(), key=lambda item: item[0]):
-        if step == newest:
-            layers += _joined(name, sorted(parts, key=lambda p: p[0].rank))
+    for key in keys:
+        layers += _joined(key[2], sorted(found[key], key=lambda p: p[0].rank))
     alone = {p[0].ranks for parts in found.values() for p in parts[:1] if p[1] == "batch"}
     if max(alone, default=1) > 1:
         said.append(f"Each of {max(alone)} ranks takes a mean and a variance of its own.")
-    layers = _told_apart(layers, [key for key in sorted(found) if key[0] == newest])
+    layers = _told_apart(layers, keys)
     progress(1.0)
     return Layers(layers, _missed(listed), refused, " ".join(said))
 

@@ -263,6 +263,8 @@ class _Rounding:
         self.own = c.precision if c.precision > self.e else 0.0
         # Below 2⁻¹⁴ float16 counts in steps of 2⁻²⁴.
         self.step = 2.0**-24 if self.own == float(np.finfo(np.float16).eps) else 0.0
+        # What is smaller than its smallest whole number loses digits, or is taken for 0.
+        self.faint = float(np.finfo(c.x.dtype).tiny)
 
     def added(self, n: int) -> float:
         """How far a sum of n numbers is off, as a multiple of the sum of their sizes.
@@ -283,7 +285,13 @@ class _Rounding:
         """
         each = 4 * self.e + 2 * self.own
         bound: Array = (each + self.added(n)) * part.size + self.added(n) * part.means
-        return bound + each * part.moved + self.step
+        gate = 1.0 / np.sqrt(self.c.eps) if self.c.eps else 1.0
+        return bound + each * part.moved + self.step + self._lost(gate)
+
+    def _lost(self, gate: Array | float) -> Array:
+        """What is lost below the format's smallest numbers, before and after γ and 1/σ."""
+        lost: Array = self.faint * (1.0 + gate) * (1.0 + np.abs(self.c.gamma))
+        return lost
 
     def over_batch(self, g: Array, dev: Array) -> tuple[Array, Array]:
         """The bound of each entry of ∂L/∂x, and the size of what it is made of; both (n, k)."""
@@ -302,7 +310,7 @@ class _Rounding:
             off = np.where(s > 0, off, 0.0)
             bound = (4 * self.e + 2 * self.own + self.added(n) + moved**2) * size
             bound = s * (bound + self.added(n) * sums + off)
-        bound = bound + self.step
+        bound = bound + self.step + self._lost(s)
         if c.written:
             bound = bound + written_off(c, c.gamma, s, s * m.g_most)
         return bound, s * size

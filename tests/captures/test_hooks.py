@@ -21,6 +21,7 @@ from bnviz.captures import Capture, CaptureError, capture, read_npz, survey
 from bnviz.captures.hooks.calls import Call
 from bnviz.captures.record import faults
 from bnviz.claims import layer as claims
+from bnviz.claims.network import open_network
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
 
@@ -131,6 +132,88 @@ def test_a_compiled_model_runs_as_it_is_written_for_the_step(tmp_path: Path) -> 
     assert list(got) == ["1"]
     agrees(got["1"])
     assert torch.equal(model[0].weight.grad, twin[0].weight.grad)
+
+
+def test_what_cannot_be_seen_is_said_in_words(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False))
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    x = torch.randn(9, 3)
+
+    def loss(given: Any) -> Any:
+        return (torch.func.functional_call(model, given, (x,)) ** 3).sum()
+
+    with pytest.raises(CaptureError, match="func runs it out of sight"):  # noqa: SIM117
+        with capture(model, tmp_path):
+            torch.func.grad(loss)(weights)
+    with pytest.raises(CaptureError, match="there is nothing in its batch"):  # noqa: SIM117
+        with capture(model, tmp_path):
+            step(nn.Sequential(model, nn.Flatten()).eval(), x[:0])
+    with (
+        pytest.raises(CaptureError, match=r"ran under torch\.no_grad"),
+        capture(model, tmp_path),
+        torch.no_grad(),
+    ):
+        model(x)
+    with capture(model, tmp_path) as got:  # weights of another's, and gradients as ever
+        loss({name: p.requires_grad_() for name, p in weights.items()}).backward()
+    agrees(got["1"])
+
+
+def test_a_norm_is_named_by_whose_weights_it_uses(tmp_path: Path) -> None:
+    class Direct(nn.Module):
+        """Past `Module.__call__`, and by the functions below those of `nn.functional`."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = (nn.BatchNorm1d(4) for _ in range(3))
+            self.w = nn.Parameter(torch.rand(4))
+
+        def forward(self, x):
+            x = self.a.forward(x).tanh()
+            b = self.b
+            x = F.batch_norm(x, b.running_mean, b.running_var, b.weight, b.bias, True).tanh()
+            x = torch.layer_norm(x, (4,), self.w, None)
+            x = torch.group_norm(x.exp(), 2, self.w)
+            x = torch.rms_norm(x.tanh(), (4,), self.w)
+            x = torch.native_batch_norm(x, self.w, None, None, None, True, 0.1, 1e-5)[0]
+            args = (None, None, True, 0.1, 1e-5, False)
+            x = torch.instance_norm(torch.stack([x, x.tanh()], 2), self.w, None, *args)
+            return self.c(x.flatten(0, 0))
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), Direct())
+    with capture(model, tmp_path) as got:
+        model[1].c = nn.BatchNorm1d(4)  # another one meanwhile
+        step(model, torch.randn(9, 3))
+    functions = [f"1.{name}_norm.w" for name in ("layer", "group", "rms", "batch", "instance")]
+    assert list(got) == ["1.a", "1.b", *functions, "1.c"]
+    assert not got.missed
+    for c in got.values():
+        agrees(c)
+
+
+@pytest.mark.parametrize("where", ["tensor", "module"])
+def test_what_a_hook_makes_of_the_gradient_is_what_the_norm_got(where: str, tmp_path: Path) -> None:
+    model, x = net(), images()
+    with capture(model, tmp_path) as got:
+        if where == "module":
+            model[5].register_full_backward_pre_hook(lambda module, dy: (3 * dy[0],))
+            model[5].register_full_backward_hook(lambda module, dx, dy: (2 * dx[0],))
+            step(model, x)
+        else:
+            y = model[:2](x)
+            y.register_hook(lambda dy: 3 * dy)
+            step(model[2:], y)
+    for c in got.values():
+        agrees(c)
+
+
+def test_below_the_smallest_numbers_nothing_is_accused(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    with capture(model, tmp_path) as got:
+        (model(images()).tanh() * 1e-41).pow(1).sum().backward()
+    good, said = verdict(survey.survey(got["1"]))
+    assert good is None, said
 
 
 # ---- Norms with a forward of their own ---------------------------------------------------
@@ -566,6 +649,28 @@ def test_every_call_and_every_pass_can_be_had(tmp_path: Path) -> None:
                 3
             ).sum().backward()
         agrees(got["norm"])
+        assert "call" not in got["norm"].note  # the second run is none of its own
+
+
+def test_a_gradient_that_comes_after_another_optimisers_step_is_its_calls(tmp_path: Path) -> None:
+    """A generator’s, where the discriminator takes its step first."""
+    torch.manual_seed(0)
+    made, judged = (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)) for _ in range(2))
+    both = nn.ModuleDict({"made": made, "judged": judged})
+    optimisers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (made, judged)]
+    x = torch.randn(9, 3)
+    with capture(both, tmp_path, steps=2) as got:
+        fake = made(x)
+        step(judged, fake.detach())
+        optimisers[1].step()
+        step(judged, fake)
+        optimisers[0].step()
+    assert {name: c.place.step for name, c in got.items()} == {"made.1": 0, "judged.1": 1}
+    for c in got.values():
+        agrees(c)
+    network = open_network(tmp_path)  # each layer at its last step
+    assert network.names() == ["made.1", "judged.1"]
+    assert "step 1; captured were also 0. made.1 is of step 0." in str(network)
 
 
 def test_some_steps_of_some_layers(tmp_path: Path) -> None:

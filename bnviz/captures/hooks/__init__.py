@@ -72,6 +72,8 @@ def _why(watch: Watch, name: str, module: Any, live: Collection[str]) -> str:
         return "TorchScript runs it out of sight: capture before torch.jit.script"
     if name in watch.still and name not in live:
         return "no gradient reaches it: it is frozen, and nothing in front of it learns"
+    if name in watch.unrecorded and name not in live:
+        return "ran under torch.no_grad, where no gradient comes"
     if name in live or name in watch.called:
         return "saw no backward pass inside the `with`"
     return "was not called: is another copy of the model trained, or another thread?"
@@ -168,7 +170,7 @@ def _finish(
     said = str(found) if found.files else _nothing(found)
     who = f"bnviz, rank {run.rank}: " if run.ranks > 1 else "bnviz: "
     if found.files or ended is not None:
-        print(who + said, flush=True)
+        print(f"{who}{said}\n", end="", flush=True)  # in one piece, beside other processes
     else:
         raise CaptureError(said)
 
@@ -177,7 +179,8 @@ def _nothing(found: Captured) -> str:
     if not found.missed:
         return "Nothing was captured: no norm of this model was called."
     whys = "; ".join(dict.fromkeys(found.missed.values()))
-    return f"Nothing was captured of {len(found.missed)} ({_few(list(found.missed))}): {whys}."
+    said = f"Nothing was captured of {len(found.missed)} ({_few(list(found.missed))}): {whys}"
+    return said if said.endswith("?") else f"{said}."
 
 
 def _check(call: str | int, every: int, steps: int | None, rows: int | None) -> None:

@@ -68,15 +68,25 @@ def norm_functions() -> dict[Any, tuple[str, Callable[..., Call]]]:
         return group(input, input.shape[1], weight, bias, eps)
 
     def group(
-        input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
-    ) -> Call:
+        input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+        cudnn_enabled: bool = True,
+    ) -> Call:  # fmt: skip
         return Call(
             "", "group", input, 0, copied(weight), copied(bias), float(eps), groups=int(num_groups)
         )
 
+    def grouped(
+        input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any,
+        use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool = True,
+    ) -> Call:  # fmt: skip
+        return instance(
+            input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+        )
+
     def layer(
-        input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-    ) -> Call:
+        input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+        cudnn_enable: bool = True,
+    ) -> Call:  # fmt: skip
         return over_sample("layer", input, normalized_shape, weight, bias, float(eps))
 
     def rms(
@@ -101,4 +111,10 @@ def norm_functions() -> dict[Any, tuple[str, Callable[..., Call]]]:
         nn.group_norm: ("group", group),
         nn.layer_norm: ("layer", layer),
         nn.rms_norm: ("rms", rms),
+        # As they stand below those: some call them so.
+        torch().native_batch_norm: ("batch", builtin),
+        torch().instance_norm: ("instance", grouped),
+        torch().group_norm: ("group", group),
+        torch().layer_norm: ("layer", layer),
+        torch().rms_norm: ("rms", rms),
     }

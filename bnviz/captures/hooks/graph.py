@@ -20,6 +20,37 @@ def now() -> int:
     return int(torch().autograd._get_sequence_nr())
 
 
+def again() -> bool:
+    """Is a checkpoint running its part once more, only for what was not kept of the first run?
+
+    The older kind, `use_reentrant=True`, keeps nothing of the first: its second run is the one.
+    """
+    hooks = getattr(torch()._C._autograd, "_top_saved_tensors_default_hooks", lambda ignore: None)
+    pack = (hooks(False) or (None,))[0]
+    return getattr(pack, "__qualname__", "").startswith("_recomputation_hook")
+
+
+def transformed(value: Any) -> bool:
+    """Is it a tensor of torch.func, which stands for many, or for none yet?"""
+    functions = getattr(torch()._C, "_functorch", None)
+    wrapped = getattr(functions, "is_functorch_wrapped_tensor", lambda tensor: False)
+    return isinstance(value, torch().Tensor) and bool(wrapped(value))
+
+
+def arriving(output: Any, done: Callable[[Any], None]) -> None:
+    """Tell ∂L/∂y as it enters the call, whatever hooks of other people's have made of it."""
+    step, place = output.grad_fn, output.output_nr
+
+    def enters(gradients: Any) -> None:
+        if gradients[place] is not None:
+            done(gradients[place])
+
+    if step is None:
+        output.register_hook(done)
+    else:
+        step.register_prehook(enters)
+
+
 def leaving(output: Any, x: Any, since: int) -> dict[Any, list[int]]:
     """The steps made since then that lead from output into x, each with where in its results."""
     goal = torch().autograd.graph.get_gradient_edge(x)

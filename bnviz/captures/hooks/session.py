@@ -36,9 +36,9 @@ class Session:
     steps: int | None
     run: Run = field(init=False)
     files: dict[str, Path] = field(default_factory=dict)  # the last of each layer
-    seen: dict[str, int] = field(default_factory=dict)  # calls of each layer in this step
+    seen: dict[tuple[int, str], int] = field(default_factory=dict)  # calls, by step and layer
     orders: dict[str, int] = field(default_factory=dict)
-    kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
+    kept: dict[tuple[int, str, str], _Kept] = field(default_factory=dict)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     pending: tuple[Call, Tensor, int] | None = None  # with ∂L/∂y and its version
     step: int = 0
@@ -56,8 +56,10 @@ class Session:
         self.settle()
         self.taken += self.active
         self.step += 1
-        self.seen.clear()
-        self.kept.clear()
+        # A gradient may come later than its optimiser's step: a generator's, after the other's.
+        since = self.step - 1
+        self.seen = {key: count for key, count in self.seen.items() if key[0] >= since}
+        self.kept = {key: kept for key, kept in self.kept.items() if key[0] >= since}
 
     # ---- One layer -----------------------------------------------------------------------
 
@@ -68,21 +70,22 @@ class Session:
         self.orders.setdefault(call.name, len(self.orders))
         if not torch().is_grad_enabled():
             return False
-        self.seen[call.name] = self.seen.get(call.name, 0) + 1
-        call.number, call.step = self.seen[call.name], self.step
+        at = self.step, call.name
+        self.seen[at] = self.seen.get(at, 0) + 1
+        call.number, call.step = self.seen[at], self.step
         call.order = self.orders[call.name]
         return isinstance(self.call, str) or call.number == self.call
 
     def _wanted(self, call: Call) -> bool:
         if self.call == "all":
             return True
-        kept = self.kept.get((call.name, ""))
+        kept = self.kept.get((call.step, call.name, ""))
         return kept is None or (call.number, call.passes) >= (kept.number, kept.passes)
 
     def on_gradient(self, call: Call, dy: Tensor) -> None:
         """∂L/∂y has come: it waits until ∂L/∂x of the same pass is there."""
         self.flush()
-        if self.over or call.step != self.step or not self._wanted(call):
+        if self.over or not self._wanted(call):
             return
         call.x = call.x if call.x is not None else call.again()
         if call.x is None:
@@ -112,10 +115,12 @@ class Session:
         """What was seen of a call when the step ended in an error."""
         if call.x is None or call.x._version != call.version or call.step != self.step:
             return
-        if (call.name, "") not in self.kept and self.active:
+        if (call.step, call.name, "") not in self.kept and self.active:
             self._write(call, call.x, None, None)
 
     def _write(self, call: Call, x: Tensor, dy: Tensor | None, dx: Tensor | None) -> None:
+        if not x.numel():
+            raise CaptureError("there is nothing in its batch")
         k = call.flat or x.shape[1]
         full = x.numel() // k
         notes: list[str] = []
@@ -158,24 +163,25 @@ class Session:
             self.names[key] = self.run.name(call.name, which)
         folder = f"step-{call.step}/" if several else ""
         capture = replace(
-            capture, note=self._note(capture.note, call.number, call.passes, call.name)
+            capture, note=self._note(capture.note, call.number, call.passes, call.step, call.name)
         )
         file = self.run.write(folder + self.names[key], capture, tables)
         self.files[call.name] = file
-        self.kept[key] = _Kept(file, " ".join(notes), call.number, call.passes)
+        self.kept[call.step, *key] = _Kept(file, " ".join(notes), call.number, call.passes)
 
-    def _note(self, note: str, number: int, passes: int, layer: str) -> str:
+    def _note(self, note: str, number: int, passes: int, step: int, layer: str) -> str:
         parts = [note] if note else []
-        if self.seen.get(layer, 1) > 1:
-            parts.append(f"This is call {number} of {self.seen[layer]}.")
+        calls = self.seen.get((step, layer), 1)
+        if calls > 1:
+            parts.append(f"This is call {number} of {calls}.")
         if passes > 1:
             parts.append(f"This is backward pass {passes}.")
         return " ".join(parts)
 
     def settle(self) -> None:
         """Notes that were written before all calls were made are put right."""
-        for (layer, _), kept in self.kept.items():
-            note = self._note(kept.capture_note, kept.number, kept.passes, layer)
+        for (step, layer, _), kept in self.kept.items():
+            note = self._note(kept.capture_note, kept.number, kept.passes, step, layer)
             self.run.renote(kept.file, note)
 
 

@@ -56,6 +56,7 @@ class Module(Protocol):
     training: bool
     _parameters: dict[str, Tensor | None]
     _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Any]
 
     def named_modules(self) -> Iterator[tuple[str, Module]]: ...
     def parameters(self) -> Iterable[Tensor]: ...

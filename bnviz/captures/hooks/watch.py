@@ -23,6 +23,7 @@ from bnviz.captures.hooks import graph
 from bnviz.captures.hooks.calls import Call, norm_functions
 from bnviz.captures.hooks.front import Fronts
 from bnviz.captures.hooks.tensor import Module, Tensor, copied, torch
+from bnviz.captures.record import CaptureError
 
 Args = tuple[Any, ...]
 _NORM = re.compile(r"norm(alization)?(\d[dD])?$", re.IGNORECASE)
@@ -67,6 +68,7 @@ class Watch:
         self.live: weakref.WeakSet[Call] = weakref.WeakSet()  # called, without a gradient so far
         self.called: set[str] = set()
         self.still: set[str] = set()  # called, and no gradient can come
+        self.unrecorded: set[str] = set()  # called under no_grad
         self.failed: dict[str, str] = {}
         self.scale = 1.0
         self._here = threading.local()
@@ -115,7 +117,7 @@ class Watch:
         return here
 
     def _enter(self, module: Any, args: Args) -> None:
-        if id(module) not in self.names:
+        if id(module) not in self.names and not self._came_later(module):
             return
         inside = _Inside(module)
         if self._deep and not self._inside:  # what was checkpointed runs once more
@@ -124,6 +126,16 @@ class Watch:
         self._inside.append(inside)
         if self._own(module):
             inside.own, inside.x, inside.since = True, args[0] if args else None, graph.now()
+
+    def _came_later(self, module: Any) -> bool:
+        """Has it been put into the model meanwhile, as where a norm is replaced by another?"""
+        for inside in self._inside[-1:]:
+            for key, child in inside.module._modules.items():
+                if child is module:
+                    self.names[id(module)] = f"{self.names[id(inside.module)]}.{key}".lstrip(".")
+                    self.modules.append(module)
+                    return True
+        return False
 
     def _leave(self, module: Any, args: Args, output: Any) -> None:
         here = self._inside
@@ -163,12 +175,25 @@ class Watch:
         name = self.names[id(module)]
         if hasattr(module, "eps"):
             return name or "norm"
+        tensors = {id(v) for v in given if isinstance(v, torch().Tensor)}
+        if whose := self._whose(tensors):  # as where `bn.forward(x)` is called, or its weight used
+            return whose
         called = f"{name}.{norm}_norm".lstrip(".")
         owned = {
             id(p): n for n, p in (module._parameters | module._buffers).items() if p is not None
         }
         mine = next((owned[id(v)] for v in given if id(v) in owned), "")
         return f"{called}.{mine}" if mine else called
+
+    def _whose(self, tensors: set[int]) -> str | None:
+        """The norm that has most of these as its parameters and buffers."""
+        most, found = 0, None
+        for other in self.modules:
+            own: dict[str, Any] = other._parameters | other._buffers
+            count = len(tensors & {id(v) for v in own.values()}) if hasattr(other, "eps") else 0
+            if count > most:
+                most, found = count, self.names[id(other)] or "norm"
+        return found
 
     # ---- What is called ------------------------------------------------------------------
 
@@ -191,7 +216,9 @@ class Watch:
             return func(*args, **named)
         for inside in self._inside[-1:]:
             inside.events += 1
-        call = self.attempt(name, lambda: self._call(name, read[1](*args, **named)))
+        if graph.again():  # a checkpoint's, whose first run gets the gradient
+            return func(*args, **named)
+        call = self.attempt(name, lambda: self._call(name, self._read(read[1], args, named)))
         if call is None:
             return func(*args, **named)
         x = self._alone(call, args[0] if args else named["input"])
@@ -202,8 +229,15 @@ class Watch:
                 named = named | {"input": x}
         since = graph.now()
         output = func(*args, **named)
-        self.attempt(name, lambda: self._follow(call, x, output, since))
+        one = output[0] if isinstance(output, tuple) else output
+        self.attempt(name, lambda: self._follow(call, x, one, since))
         return output
+
+    def _read(self, read: Callable[..., Call], args: Args, named: dict[str, Any]) -> Call:
+        """What the function was given, if it has numbers."""
+        if any(graph.transformed(v) for v in (*args, *named.values())):
+            raise CaptureError("torch.func runs it out of sight: capture a step that uses backward")
+        return read(*args, **named)
 
     def _call(self, name: str, call: Call) -> Call | None:
         """Take the call up, if it is wanted and a gradient can come."""
@@ -211,6 +245,8 @@ class Watch:
         if not self.wanted(name):
             return None
         self.called.add(name)
+        if not torch().is_grad_enabled():
+            self.unrecorded.add(name)
         if not self.on_call(call) or not torch().is_grad_enabled():
             return None
         if self.fronts is not None and call.x is not None:
@@ -291,7 +327,7 @@ class Watch:
             way.starts()
             self.attempt(call.name, lambda: self._came(call, dy, pair))
 
-        output.register_hook(on_output)
+        graph.arriving(output, on_output)
 
     def _came(self, call: Call, dy: Any, pair: bool) -> None:
         self.live.discard(call)
@@ -307,7 +343,9 @@ class Watch:
                 return act()
         except Exception as error:
             if name:
-                self.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                own = isinstance(error, CaptureError)
+                said = str(error) if own else f"{type(error).__name__}: {error}"
+                self.failed[name] = said.splitlines()[0][:200]
             return None
 
 
