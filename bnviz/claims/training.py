@@ -17,7 +17,7 @@ from bnviz.words.numbers import number, significant
 
 _T = TypeVar("_T")
 WINDOW = 20  # batches of a median
-_THEORY = math.pi / (math.pi - 1)
+THEORY = math.pi / (math.pi - 1)  # a layer, in squares: Yang et al. 2019, arXiv 1902.08129
 
 ACTIVATIONS = {"relu": "the ReLU", "tanh": "tanh", "none": "no activation"}
 NORMS = {
@@ -135,7 +135,7 @@ def flow(run: Run, step: int) -> Claim:
     if theory_applies(s, step):
         said.append(
             f"Theory for wide layers, large batches and random input says "
-            f"{times(math.sqrt(_THEORY))} (Yang et al. 2019, arXiv 1902.08129)."
+            f"{times(math.sqrt(THEORY))} (Yang et al. 2019, arXiv 1902.08129)."
         )
     return Claim(claim, " ".join(said))
 
@@ -188,8 +188,8 @@ def _turned(run: Run, step: int) -> str:
     said += f", layer {depth} at {turn[step, -1]:.0f}°" if step > 1 else ""
     sigma = run.quantity("sigma")
     if run.settings.norm != "none" and sigma[0, near] > 0:
-        said += f"; its σ is {times(sigma[step, near] / sigma[0, near])} what it was"
-        said = said.replace("; its", f"; layer {near + 1}’s")
+        said += f"; layer {near + 1}’s σ, by which the gradient is divided, is "
+        said += f"{times(sigma[step, near] / sigma[0, near])} what it was"
     return said + "."
 
 
@@ -310,6 +310,8 @@ def growth(run: Run, step: int) -> Claim:
     paid = s.rate**2 * run.quantity("dweight")[:step, near]
     grown, total = float(length[step] - length[0]), float(paid.sum())
     layer = f"Layer {near + 1}’s |W|²"
+    if s.optimiser == "sgd" and s.decay > 0 and s.norm == "batch":
+        return _balance(run, step, length, paid)
     went = f"{layer} went from {number(float(length[0]), places=1)} to "
     went += f"{number(float(length[step]), places=1)}; Ση²|∂L/∂W|² is {number(total, places=1)}."
     steady = s.optimiser == "sgd" and s.decay == 0 and s.norm == "batch"
@@ -321,6 +323,32 @@ def growth(run: Run, step: int) -> Claim:
             f"{went} A step is at right angles to w, since the norm does not see its length.",
         )
     return Claim(f"{layer} changes by {number(grown, signed=True, places=1)}", went)
+
+
+def _balance(run: Run, step: int, length: Array, paid: Array) -> Claim:
+    """With weight decay: what the steps put into |W|², beside what decay takes out of it."""
+    s, layer = run.settings, f"layer {run.near + 1}’s |W|²"
+    shrink = (1.0 - s.rate * s.decay) ** 2
+    taken = (1.0 - shrink) * length[:step]
+    last = slice(-WINDOW, None)
+    into, out = float(np.median(paid[last])), float(np.median(taken[last]))
+    both = f"a step puts {significant(into)} into {layer}, decay takes {significant(out)}"
+    claim = (
+        "A balance"
+        if 0.9 * out <= into <= 1.1 * out
+        else "Nearly a balance"
+        if 0.5 * out <= into <= 2 * out
+        else "No balance"
+    )
+    went = f"{layer[0].upper()}{layer[1:]} went from {number(float(length[0]), places=1)} to "
+    went += f"{significant(float(length[step]))}. "
+    count = min(WINDOW, step)
+    over = f"medians of {count} steps" if count > 1 else "of this one step"
+    why = f"{went}Into it goes η²|∂L/∂W|², out of it 2ηλ − η²λ² of itself; {over}."
+    expected = shrink * length[:step] + paid
+    if np.abs(length[1:] - expected).max() <= 0.02 * np.abs(taken + paid).max():
+        why += " The gradient is at right angles to w, since the norm does not see its length."
+    return Claim(f"{claim}: {both}", why)
 
 
 def frozen(run: Run, step: int) -> Claim:

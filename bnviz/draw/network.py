@@ -96,11 +96,24 @@ def _words(run: Run, step: int) -> dict[str, Any]:
         "last": f"rms ∂L/∂x = {significant(float(run.quantity('dx')[step, -1]))}",
         "loss": number(float(run.losses[step])),
         "right": f"{100 * run.right[step]:.0f} % right",
+        "theory": _theory(run) if claims.theory_applies(s, step) else None,
         "ledger": _ledger(means),
         "means": None if means is None else [_signed(v) for v in (means[3], -means[0], -means[1],
                                                                   -means[2])]
         + [f"{means[4]:.0f}"],
     }  # fmt: skip
+
+
+def _theory(run: Run) -> dict[str, Any]:
+    """The line of theory: doublings of each layer from the near one to the last, and its name."""
+    doublings = 0.5 * math.log2(claims.THEORY)
+    each = claims.times(math.sqrt(claims.THEORY))
+    return {
+        "doublings": [round(doublings * up, 4) for up in range(run.settings.depth - run.near)][
+            ::-1
+        ],
+        "said": f"line: theory for wide layers, {each} a layer (Yang et al. 2019)",
+    }
 
 
 def _ledger(means: Array | None) -> str:
@@ -242,13 +255,24 @@ def fault(run: Run) -> dict[str, Any] | None:
     return None if run.fault is None else asdict(run.fault) | {"said": claims.fault(run)}
 
 
-def outline(run: Run, other: Array) -> list[float]:
-    """Doublings a layer of root mean squares (L,), as the river draws them."""
+def outline(other: Array) -> list[float] | None:
+    """Doublings a layer of root mean squares (L,), as the river draws them; none of overflows."""
+    if not np.isfinite(other).all():
+        return None
     if not other[-1] > 0:
         return [0.0] * len(other)
     with np.errstate(divide="ignore"):
         found = np.where(other > 0, np.log2(other / other[-1]), FLOOR)
     return [round(float(v), 3) for v in np.maximum(found, FLOOR)]
+
+
+def given(run: Run, step: int, what: str) -> dict[str, Any]:
+    """The river at a step with the first directions or lengths of the weights back, both told."""
+    p, held = run.at(step)
+    size = run.sizes(run.given_back(p, what), held, step)
+    _, directions, lengths = claims.given_back(run, step)
+    told = {"directions": claims.times(directions), "lengths": claims.times(lengths)}
+    return {"what": what, "at": step, "told": told, "doublings": outline(size)}
 
 
 def payload(

@@ -3,8 +3,9 @@
 import { draw, make, setAttribute, setText } from "../bnviz.common/dom.js";
 
 const RIVER = 214;
-const LEDGER = 112;
-const WEIGHTS = 92;
+const LEDGER = 100;
+const WEIGHTS = 116;
+const SIGMA = 18; // px that the largest σ is high
 const WHEN = 130;
 const BASE = 30; // px that the river is thick where it is ×1
 const DOUBLING = 14.4;
@@ -47,7 +48,7 @@ export class Rows {
       button.type = "button";
       make("span", "", button, what);
       make("b", "", button);
-      button.onclick = () => owner.send({ kind: "give", what });
+      button.onclick = () => owner.send({ kind: "give", what: button.getAttribute("aria-pressed") === "true" ? "none" : what });
       return [what, button];
     });
     this.weights = this.row("", WEIGHTS, "weights");
@@ -79,6 +80,7 @@ export class Rows {
     this.lines = draw("g", { "clip-path": "url(#bnt-clip)", class: "bnt-doublings" }, this.river);
     this.ghost = draw("path", { class: "bnt-ghost" }, this.river);
     this.given = draw("path", { class: "bnt-given" }, this.river);
+    this.theory = ["bnt-theory-under", "bnt-theory"].map((name) => draw("path", { class: name }, this.river));
     this.marks = draw("g", {}, this.river);
     const pattern = draw("pattern", { id: "bnt-hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, draw("defs", {}, this.ledger));
     draw("rect", { width: 2, height: 5, class: "bnt-hatch" }, pattern);
@@ -103,19 +105,11 @@ export class Rows {
     this.right = narrow ? 46 : 66;
     this.pitch = (this.width - this.left - this.right) / depth;
     this.narrow = narrow;
-    let most = 1;
-    for (const frame of this.owner.frames) {
-      for (let layer = 0; layer < depth; layer += 1) {
-        most = Math.max(most, this.owner.cell(frame, layer, "doublings"));
-      }
-    }
-    this.most = most;
-    this.unit = Math.min(DOUBLING, (RIVER - 18 - BASE) / most);
-    this.longest = Math.max(...this.owner.frames.map((frame) => {
-      let longest = 0;
-      for (let layer = 0; layer < depth; layer += 1) longest = Math.max(longest, this.owner.cell(frame, layer, "length"));
-      return longest;
-    }));
+    const largest = (name) => Math.max(...this.owner.frames.map((frame) => Math.max(...this.values(frame, name))));
+    this.most = Math.max(1, largest("doublings"));
+    this.unit = Math.min(DOUBLING, (RIVER - 18 - BASE) / this.most);
+    this.longest = largest("length");
+    this.widest = largest("sigma");
   }
 
   x(layer) {
@@ -156,6 +150,13 @@ export class Rows {
     return closed ? `M${path(top)} L${path(bottom.reverse())}Z` : `M${path(top)} M${path(bottom)}`;
   }
 
+  // Both edges of a river that begins at the near layer.
+  edges(doublings) {
+    const first = this.owner.data.still.depth - doublings.length;
+    const side = (sign) => doublings.map((d, n) => `${this.x(first + n).toFixed(1)},${(RIVER / 2 + (sign * this.thick(d)) / 2).toFixed(2)}`).join(" L");
+    return `M${side(-1)} M${side(1)}`;
+  }
+
   values(frame, name) {
     return Array.from({ length: this.owner.data.still.depth }, (_, l) => this.owner.cell(frame, l, name));
   }
@@ -176,6 +177,10 @@ export class Rows {
     this.drawWeights(frame);
     if (settled) this.drawWhen();
     this.line.style.top = `${this.y(frame.step)}px`;
+    for (const label of this.labels.children) {
+      const under = label.className === "bnt-left" && Math.abs(parseFloat(label.style.top) - this.y(frame.step)) < 17;
+      label.style.visibility = under ? "hidden" : "";
+    }
     setText(this.pill, this.narrow ? String(frame.step) : `step ${frame.step}`);
   }
 
@@ -204,7 +209,9 @@ export class Rows {
     }
     this.ghost.setAttribute("d", frame.step ? this.outline(this.values(frames[0], "doublings"), false) : "M0,0");
     const given = data.given?.at === frame.step ? data.given : null;
-    this.given.setAttribute("d", given ? this.outline(given.doublings, false) : "M0,0");
+    this.given.setAttribute("d", given?.doublings ? this.outline(given.doublings, false) : "M0,0");
+    const { theory } = frame.words;
+    this.theory.forEach((line) => line.setAttribute("d", theory ? this.edges(theory.doublings) : "M0,0"));
     const marks = this.marks;
     marks.replaceChildren();
     const text = (x, y, words, cls = "", anchor = "start") => draw("text", { x, y, class: cls, "text-anchor": anchor }, marks, words);
@@ -219,6 +226,10 @@ export class Rows {
     const last = middle - BASE / 2 - 8;
     if (!this.narrow) text(end, last, `×1 at layer ${depth}`, "bnt-strong", "end");
     if (!this.narrow) text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
+    for (const share of [0.5, 0.63, 0.76, 0.89]) {
+      const x = this.left + share * (this.width - this.left - this.right);
+      draw("path", { d: `M${x + 4},${middle - 6} l-6,6 l6,6`, class: "bnt-way" }, marks);
+    }
     if (depth > 1) {
       const half = this.thick(doublings[near]) / 2;
       const inside = doublings[near] > 4;
@@ -231,8 +242,15 @@ export class Rows {
         text(x - 4, middle + half + 33, words, "bnt-large");
       }
     }
-    if (frame.step && !this.narrow && this.most > 3) text(this.x(depth * 0.36), middle - this.thick(this.owner.cell(frames[0], Math.floor(depth * 0.36), "doublings")) / 2 - 8, "dotted: before the first step", "bnt-quiet");
-    if (given && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-quiet");
+    if (!this.narrow && this.most > 3) {
+      const l = Math.floor(depth * 0.36);
+      const above = middle - this.thick(this.owner.cell(frames[0], l, "doublings")) / 2 - 8;
+      if (frame.step) text(this.x(l), above, "dotted: before the first step", "bnt-quiet");
+    }
+    if (theory && !this.narrow) text(this.x(depth * 0.28), RIVER - 4, theory.said, "bnt-named");
+    if (given?.doublings && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-named");
+    if (!this.narrow && this.most > 1) text(this.width - this.right, RIVER - 4, "each line outward: twice the size", "bnt-quiet", "end");
+    if (this.narrow && theory) text(this.width, RIVER - 4, theory.said.split(" (")[0], "bnt-named", "end");
     if (!this.narrow && depth > 4) this.inset(doublings, marks, text);
     const every = this.narrow ? 10 : 5;
     const { layer } = this.owner;
@@ -264,6 +282,7 @@ export class Rows {
     const base = 66;
     const wide = Math.min(26, this.pitch * 0.68);
     const scale = HUNDRED / 100;
+    let off = false;
     svg.setAttribute("aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
     draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
     for (let l = 0; l < still.depth; l += 1) {
@@ -271,6 +290,7 @@ export class Rows {
       const back = this.owner.cell(frame, l, "back");
       const top = Math.min(back * scale, 56);
       if (back > 0) draw("rect", { x, y: base - top, width: wide, height: top, class: "bnt-back" }, svg);
+      if (back * scale > 56) off = true;
       if (back * scale > 56) draw("path", { d: `M${x + wide / 2 - 5},6 l5,-4 l5,4`, class: "bnt-caret" }, svg);
       let y = base;
       for (const name of ["stopped", "one", "hat"]) {
@@ -282,6 +302,7 @@ export class Rows {
       if (net < 56) draw("line", { x1: x, x2: x + wide, y1: base - net, y2: base - net, class: "bnt-net" }, svg);
     }
     const word = (y, text) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
+    if (off) word(10, "off scale");
     word(base - 24, "gained");
     word(base + 20, "lost");
   }
@@ -294,9 +315,9 @@ export class Rows {
     setText(this.weightsTitle, frame.step ? "The weights: length |W|, lean how far they have turned" : "The weights, a needle a layer: not yet moved");
     this.give.hidden = !frame.step || still.depth < 2;
     for (const [what, button] of this.buttons) {
-      const told = given?.at === frame.step && given.what === what ? given.told : "";
-      setText(button.lastChild, told);
-      button.setAttribute("aria-pressed", String(Boolean(told)));
+      const here = given?.at === frame.step;
+      setText(button.lastChild, here ? given.told[what] : "");
+      button.setAttribute("aria-pressed", String(here && given.what === what));
     }
     const base = 66;
     const wide = Math.min(20, this.pitch * 0.62);
@@ -312,8 +333,16 @@ export class Rows {
       draw("rect", { x: x - wide / 2, y: base + 7, width: wide, height: 8, class: "bnt-track" }, svg);
       draw("rect", { x: x - wide / 2, y: base + 7, width: wide * Math.min(1, this.owner.cell(frame, l, "pace")), height: 8, class: "bnt-pace" }, svg);
     }
-    if (!this.narrow) {
-      draw("text", { x: this.left - 9, y: base + 16, class: "bnt-quiet", "text-anchor": "end" }, svg, "η/|W|²");
+    const zero = WEIGHTS - 6;
+    const label = (y, words) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, words);
+    label(base + 16, "η/|W|²");
+    if (!still.normed || !frame.step) return;
+    label(zero + 3, "σ");
+    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: zero, y2: zero, class: "bnt-rule" }, svg);
+    for (let l = 0; l < still.depth; l += 1) {
+      const sigma = this.owner.cell(frame, l, "sigma");
+      const tall = (SIGMA * sigma) / this.widest;
+      draw("rect", { x: this.x(l) - wide / 2, y: zero - tall, width: wide, height: tall, class: "bnt-sigma" }, svg);
     }
   }
 
@@ -337,9 +366,10 @@ export class Rows {
     });
     this.labels.replaceChildren();
     let before = -20;
-    for (const step of [0, 1, 5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000]) {
+    const end = this.y(data.last);
+    for (const step of new Set([0, 1, 5, 10, 20, 50, 100, 200, 300, 500, 1000, data.last])) {
       const y = this.y(step);
-      if (step > data.last || y - before < 17) continue;
+      if (step > data.last || y - before < 17 || (step < data.last && end - y < 17)) continue;
       before = y;
       const frame = frames[this.owner.indexOf(step)];
       const label = (cls, text) => {
