@@ -113,6 +113,7 @@ def _theory(run: Run) -> dict[str, Any]:
             ::-1
         ],
         "said": f"line: theory for wide layers, {each} a layer (Yang et al. 2019)",
+        "short": f"line: theory, {each} a layer",
     }
 
 

@@ -250,7 +250,10 @@ export class Rows {
     if (theory && !this.narrow) text(this.x(depth * 0.28), RIVER - 4, theory.said, "bnt-named");
     if (given?.doublings && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-named");
     if (!this.narrow && this.most > 1) text(this.width - this.right, RIVER - 4, "each line outward: twice the size", "bnt-quiet", "end");
-    if (this.narrow && theory) text(this.width, RIVER - 4, theory.said.split(" (")[0], "bnt-named", "end");
+    if (this.narrow) {
+      const words = given?.doublings ? `dashed: first ${given.what} back` : frame.step ? "dotted: before the first step" : theory?.short;
+      text(this.width, RIVER - 4, words ?? "", given?.doublings || theory ? "bnt-named" : "bnt-quiet", "end");
+    }
     if (!this.narrow && depth > 4) this.inset(doublings, marks, text);
     const every = this.narrow ? 10 : 5;
     const { layer } = this.owner;
@@ -308,12 +311,12 @@ export class Rows {
   }
 
   drawWeights(frame) {
-    const { still, given } = this.owner.data;
+    const { still, given, alone, gives } = this.owner.data;
     const svg = this.weights;
     svg.replaceChildren();
     svg.setAttribute("aria-label", "The weights of each layer: how long, how far turned, and the effective rate");
     setText(this.weightsTitle, frame.step ? "The weights: length |W|, lean how far they have turned" : "The weights, a needle a layer: not yet moved");
-    this.give.hidden = !frame.step || still.depth < 2;
+    this.give.hidden = !frame.step || still.depth < 2 || Boolean(alone && gives[0]?.at !== frame.step);
     for (const [what, button] of this.buttons) {
       const here = given?.at === frame.step;
       setText(button.lastChild, here ? given.told[what] : "");

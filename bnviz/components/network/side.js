@@ -174,7 +174,7 @@ export class Side {
       for (let j = 0; j < data.width; j += 1) make("option", "", this.neuron, String(j + 1)).value = j;
     }
     this.layer.value = layer;
-    this.into.hidden = !still.opens;
+    this.into.hidden = !still.opens || Boolean(data.alone);
     const cell = (name) => this.owner.cell(frame, layer, name);
     const [handed, stopped, one, hat] = ["handed", "stopped", "one", "hat"].map(cell);
     const svg = this.flow;
