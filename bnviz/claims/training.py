@@ -37,6 +37,15 @@ def times(value: float) -> str:
     return f"×{value:.{places}f}"
 
 
+def whole(value: float) -> str:
+    """A share of 100, without places unless it is beyond all counting.
+
+    >>> whole(50.4), whole(1.23e9)
+    ('50', '1.23e9')
+    """
+    return f"{value:.0f}" if abs(value) < 1e5 else significant(value)
+
+
 def ratios(run: Run) -> Array:
     """Root mean square of ∂L/∂x at the near layer over the last, at each step so far."""
     dx = run.quantity("dx")
@@ -120,7 +129,7 @@ def flow(run: Run, step: int) -> Claim:
         said.append(f"That is {times(a_layer(run, ratio))} a layer, {count} times over.")
     if s.depth > 3:
         m = means(run, step)
-        what = "passes all on" if s.activation == "none" else f"stops {m[0]:.0f}"
+        what = "passes all on" if s.activation == "none" else f"stops {whole(m[0])}"
         taken = (
             f" its norm takes {number(m[1] + m[2], places=1)},"
             if s.norm in ("batch", "layer") or (s.norm == "frozen" and step < s.freeze)
@@ -128,9 +137,9 @@ def flow(run: Run, step: int) -> Claim:
         )
         said.append(
             f"In squares, of 100 that arrive at a layer {ACTIVATIONS[s.activation]} {what},{taken} "
-            f"and {m[4]:.0f} are handed on."
+            f"and {whole(m[4])} are handed on."
             if s.activation != "none"
-            else f"In squares, of 100 that arrive at a layer{taken} {m[4]:.0f} are handed on."
+            else f"In squares, of 100 that arrive at a layer{taken} {whole(m[4])} are handed on."
         )
     if theory_applies(s, step):
         said.append(

@@ -21,6 +21,7 @@ from bnviz.words.numbers import number, significant
 # the activation what it stops, what leaves along 1 and along x̂, what comes back, what is handed
 # on; |W| over the longest; turn in degrees; η/|W|² and σ over what they were at first.
 CELLS = ("doublings", "stopped", "one", "hat", "back", "handed", "length", "turn", "pace", "sigma")
+_LARGE = float(np.finfo(np.float32).max)
 FLOOR = -40.0  # doublings: less is drawn as nothing
 
 # Beyond so many steps only every second, then every fourth, is sent: it stays bounded.
@@ -80,7 +81,8 @@ def _cells(run: Run, step: int) -> Array:
         pace,
         since,
     ]
-    return np.column_stack(table).astype(np.float32)
+    # On the way to an overflow squares leave float32: then they are as large as it can say.
+    return np.clip(np.column_stack(table), -_LARGE, _LARGE).astype(np.float32)
 
 
 def _words(run: Run, step: int) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _words(run: Run, step: int) -> dict[str, Any]:
         "ledger": _ledger(means),
         "means": None if means is None else [_signed(v) for v in (means[3], -means[0], -means[1],
                                                                   -means[2])]
-        + [f"{means[4]:.0f}"],
+        + [claims.whole(float(means[4]))],
     }  # fmt: skip
 
 
@@ -123,14 +125,15 @@ def _ledger(means: Array | None) -> str:
     if means is None:
         return where
     lost = float(means[0] + means[1] + means[2])
+    back = claims.whole(abs(float(means[3])))
     if means[3] < 0:
-        return (
-            f"{where}: of 100 a layer loses {lost:.0f}, and what is left shrinks by {-means[3]:.0f}"
-        )
-    return f"{where}: of 100 a layer loses {lost:.0f} and gets back {means[3]:.0f}"
+        return f"{where}: of 100 a layer loses {lost:.0f}, and what is left shrinks by {back}"
+    return f"{where}: of 100 a layer loses {lost:.0f} and gets back {back}"
 
 
 def _signed(value: float) -> str:
+    if abs(value) >= 1e5:
+        return ("+" if value > 0 else "") + claims.whole(value)
     text = f"{value:+.0f}" if abs(value) >= 9.95 else f"{value:+.1f}"
     return "0" if not value else text.replace("-", "−")
 

@@ -138,3 +138,10 @@ def test_every_setting_has_a_chip_that_leads_to_it() -> None:
             value = draw.chosen(s, chip["name"], index)
             Settings(**{chip["name"]: value})
     assert {chip["name"] for chip in draw.chips(s)} == set(Settings.__dataclass_fields__)
+
+
+def test_on_the_way_to_an_overflow_every_number_can_be_drawn() -> None:
+    made = drawn(40, skip=True, rate=10.0, depth=30, width=32, batch=64)
+    assert made.run.fault is not None
+    _, table = sent(made)  # without a warning, which would be an error here
+    assert np.isfinite(table).all()

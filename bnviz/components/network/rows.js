@@ -31,6 +31,8 @@ const mix = (ramp, share) => {
   return `rgb(${low.map((v, n) => Math.round(v + (high[n] - v) * (at % 1))).join(" ")})`;
 };
 
+const bar = (x, y, wide, tall) => `M${x.toFixed(1)},${y.toFixed(2)} h${wide.toFixed(2)} v${tall.toFixed(2)} h${(-wide).toFixed(2)}Z `;
+
 export class Rows {
   constructor(box, owner) {
     this.box = box;
@@ -200,13 +202,12 @@ export class Rows {
       stop.setAttribute("offset", offset);
       stop.setAttribute("stop-color", color);
     });
-    this.lines.replaceChildren();
+    let lines = "";
     for (let k = 0; k <= Math.min(40, this.most); k += 1) {
-      for (const sign of [-1, 1]) {
-        const y = middle + (sign * this.thick(k)) / 2;
-        draw("line", { x1: this.left, x2: this.width, y1: y, y2: y }, this.lines);
-      }
+      const half = this.thick(k) / 2;
+      for (const y of [middle - half, middle + half]) lines += `M${this.left},${y.toFixed(2)} H${this.width} `;
     }
+    this.path(this.lines, "doubling").setAttribute("d", lines);
     this.ghost.setAttribute("d", frame.step ? this.outline(this.values(frames[0], "doublings"), false) : "M0,0");
     const given = data.given?.at === frame.step ? data.given : null;
     this.given.setAttribute("d", given?.doublings ? this.outline(given.doublings, false) : "M0,0");
@@ -277,44 +278,53 @@ export class Rows {
     text(x0 + wide + 8, 24, "at true width", "bnt-quiet");
   }
 
+  // What stands in a row is a path for each kind: at a step that is scrubbed to, few things change.
+  path(svg, name) {
+    let found = svg.querySelector(`:scope > .bnt-${name}`);
+    found ??= draw("path", { class: `bnt-${name}` }, svg);
+    return found;
+  }
+
+  words(svg, list) {
+    while (svg.lastChild?.localName === "text") svg.lastChild.remove();
+    const x = this.narrow ? this.width : this.left - 9;
+    for (const [y, text] of list) draw("text", { x, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
+  }
+
   drawLedger(frame) {
-    const { still } = this.owner.data;
     const svg = this.ledger;
-    while (svg.childNodes.length > 1) svg.lastChild.remove();
+    const { depth } = this.owner.data.still;
     setText(this.ledgerTitle, frame.words.ledger);
+    setAttribute(svg, "aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
     const base = 66;
+    const room = 56;
     const wide = Math.min(26, this.pitch * 0.68);
     const scale = HUNDRED / 100;
-    let off = false;
-    svg.setAttribute("aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
-    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
-    for (let l = 0; l < still.depth; l += 1) {
+    const paths = { rule: `M${this.left - 6},${base} H${this.width - this.right}`, back: "", stopped: "", one: "", hat: "", caret: "", net: "" };
+    for (let l = 0; l < depth; l += 1) {
       const x = this.x(l) - wide / 2;
-      const back = this.owner.cell(frame, l, "back");
-      const top = Math.min(back * scale, 56);
-      if (back > 0) draw("rect", { x, y: base - top, width: wide, height: top, class: "bnt-back" }, svg);
-      if (back * scale > 56) off = true;
-      if (back * scale > 56) draw("path", { d: `M${x + wide / 2 - 5},6 l5,-4 l5,4`, class: "bnt-caret" }, svg);
+      const back = this.owner.cell(frame, l, "back") * scale;
+      if (back > 0) paths.back += bar(x, base, wide, -Math.min(back, room));
+      if (back > room) paths.caret += `M${x + wide / 2 - 5},6 l5,-4 l5,4 `;
       let y = base;
       for (const name of ["stopped", "one", "hat"]) {
         const height = this.owner.cell(frame, l, name) * scale;
-        if (height > 0.05) draw("rect", { x, y, width: wide, height, class: `bnt-${name}` }, svg);
+        if (height > 0.05) paths[name] += bar(x, y, wide, height);
         y += height;
       }
       const net = (this.owner.cell(frame, l, "handed") - 100) * scale;
-      if (net < 56) draw("line", { x1: x, x2: x + wide, y1: base - net, y2: base - net, class: "bnt-net" }, svg);
+      if (net < room) paths.net += `M${x},${base - net} h${wide} `;
     }
-    const word = (y, text) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
-    if (off) word(10, "off scale");
-    word(base - 24, "gained");
-    word(base + 20, "lost");
+    for (const [name, d] of Object.entries(paths)) this.path(svg, name).setAttribute("d", d);
+    const said = [[base - 24, "gained"], [base + 20, "lost"]];
+    if (paths.caret) said.push([10, "off scale"]);
+    this.words(svg, said);
   }
 
   drawWeights(frame) {
     const { still, given, alone, gives } = this.owner.data;
     const svg = this.weights;
-    svg.replaceChildren();
-    svg.setAttribute("aria-label", "The weights of each layer: how long, how far turned, and the effective rate");
+    setAttribute(svg, "aria-label", "The weights of each layer: how long, how far turned, the effective rate, and σ");
     setText(this.weightsTitle, frame.step ? "The weights: length |W|, lean how far they have turned" : "The weights, a needle a layer: not yet moved");
     this.give.hidden = !frame.step || still.depth < 2 || Boolean(alone && gives[0]?.at !== frame.step);
     for (const [what, button] of this.buttons) {
@@ -323,30 +333,35 @@ export class Rows {
       button.setAttribute("aria-pressed", String(here && given.what === what));
     }
     const base = 66;
+    const zero = WEIGHTS - 6;
     const wide = Math.min(20, this.pitch * 0.62);
-    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
+    const sized = still.normed && frame.step > 0;
+    const across = (y) => `M${this.left - 6},${y} H${this.width - this.right} `;
+    const paths = { rule: across(base) + (sized ? across(zero) : ""), before: "", track: "", pace: "", sigma: "" };
+    const first = this.owner.frames[0];
     for (let l = 0; l < still.depth; l += 1) {
       const x = this.x(l);
+      if (frame.step) paths.before += `M${x},${base} v${(-60 * this.owner.cell(first, l, "length")) / this.longest} `;
+      paths.track += bar(x - wide / 2, base + 7, wide, 8);
+      paths.pace += bar(x - wide / 2, base + 7, wide * Math.min(1, this.owner.cell(frame, l, "pace")), 8);
+      if (sized) paths.sigma += bar(x - wide / 2, zero, wide, (-SIGMA * this.owner.cell(frame, l, "sigma")) / this.widest);
+    }
+    for (const [name, d] of Object.entries(paths)) this.path(svg, name).setAttribute("d", d);
+    this.needles ??= draw("g", {}, svg);
+    while (this.needles.childNodes.length > still.depth) this.needles.lastChild.remove();
+    while (this.needles.childNodes.length < still.depth) {
+      const needle = draw("g", {}, this.needles);
+      draw("line", { class: "bnt-needle" }, needle);
+      draw("circle", { class: "bnt-dot" }, needle);
+    }
+    this.needles.childNodes.forEach((needle, l) => {
       const tall = (60 * this.owner.cell(frame, l, "length")) / this.longest;
       const turn = this.owner.cell(frame, l, "turn");
-      const start = (60 * this.owner.cell(this.owner.frames[0], l, "length")) / this.longest;
-      if (frame.step) draw("line", { x1: x, x2: x, y1: base, y2: base - start, class: "bnt-before" }, svg);
-      draw("line", { x1: x, x2: x, y1: base, y2: base - tall, class: "bnt-needle", transform: `rotate(${-turn.toFixed(2)} ${x} ${base})` }, svg);
-      draw("circle", { cx: x, cy: base, r: Math.min(3.2, this.pitch * 0.2), class: "bnt-dot" }, svg);
-      draw("rect", { x: x - wide / 2, y: base + 7, width: wide, height: 8, class: "bnt-track" }, svg);
-      draw("rect", { x: x - wide / 2, y: base + 7, width: wide * Math.min(1, this.owner.cell(frame, l, "pace")), height: 8, class: "bnt-pace" }, svg);
-    }
-    const zero = WEIGHTS - 6;
-    const label = (y, words) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, words);
-    label(base + 16, "η/|W|²");
-    if (!still.normed || !frame.step) return;
-    label(zero + 3, "σ");
-    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: zero, y2: zero, class: "bnt-rule" }, svg);
-    for (let l = 0; l < still.depth; l += 1) {
-      const sigma = this.owner.cell(frame, l, "sigma");
-      const tall = (SIGMA * sigma) / this.widest;
-      draw("rect", { x: this.x(l) - wide / 2, y: zero - tall, width: wide, height: tall, class: "bnt-sigma" }, svg);
-    }
+      needle.setAttribute("transform", `translate(${this.x(l).toFixed(2)} ${base}) rotate(${-turn.toFixed(2)})`);
+      needle.firstChild.setAttribute("y2", (-tall).toFixed(2));
+      setAttribute(needle.lastChild, "r", Math.min(3.2, this.pitch * 0.2));
+    });
+    this.words(svg, sized ? [[base + 16, "η/|W|²"], [zero + 3, "σ"]] : [[base + 16, "η/|W|²"]]);
   }
 
   drawWhen() {
