@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import expect
@@ -46,11 +47,12 @@ def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
     app.idle()
     expect(page.locator("h1")).to_have_text(claims.flow(run, 8).claim)
 
-    # The experiment, on the step at hand.
-    page.get_by_role("button", name="directions").click()
-    expect(page.get_by_role("button", name="directions")).to_contain_text(
-        claims.times(claims.given_back(run, 8)[1])
-    )
+    # The experiment, on the step at hand; pressed again, its line is gone.
+    give = page.get_by_role("button", name="directions")
+    give.click()
+    expect(give).to_contain_text(claims.times(claims.given_back(run, 8)[1]))
+    give.click()
+    expect(give).to_have_attribute("aria-pressed", "false")
 
     # Reload: the same place. Into a neuron with its real batch, and back to the same place.
     page.reload()
@@ -83,7 +85,9 @@ def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
     assert app.errors == []
 
 
-def test_what_cannot_be_is_said_on_a_phone(new_app: Callable[..., App]) -> None:
+def test_what_cannot_be_is_said_on_a_phone_and_a_notebook_shows_the_same(
+    new_app: Callable[..., App], tmp_path: Path
+) -> None:
     app = new_app(390, dark=True).open("/network?net=depth.1000000")
     page = app.page
     expect(page.locator("[data-network]")).to_contain_text(
@@ -94,4 +98,20 @@ def test_what_cannot_be_is_said_on_a_phone(new_app: Callable[..., App]) -> None:
     assert run.fault is not None
     expect(page.locator("[data-network]")).to_contain_text(f"Overflow at step {run.fault.step}")
     expect(page.locator("[data-network]")).to_have_attribute("data-last", str(run.steps))
+    assert app.errors == []
+
+    # The same figures from code: every step is in the page, with the experiment, and no server.
+    run = bnviz.network(9, depth=6, width=32, data="noise")
+    bnviz.picture(run, 9).save(tmp_path / "run.html")
+    page = app.open_saved(tmp_path / "run.html")
+    expect(page.locator("h1")).to_have_text(claims.flow(run, 9).claim)
+    page.get_by_role("button", name="lengths").click()
+    told = claims.times(claims.given_back(run, 9)[2])
+    expect(page.get_by_role("button", name="lengths")).to_contain_text(told)
+    expect(page.locator(".bnt-theory")).to_have_attribute("d", "M0,0")
+    page.get_by_role("button", name="To the start").click()
+    expect(page.locator("h1")).to_have_text(claims.flow(run, 0).claim)
+    expect(page.locator(".bnt-theory")).not_to_have_attribute("d", "M0,0")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("[data-network]")).to_have_attribute("data-step", "9")
     assert app.errors == []

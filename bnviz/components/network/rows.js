@@ -227,7 +227,7 @@ export class Rows {
     const last = middle - BASE / 2 - 8;
     if (!this.narrow) text(end, last, `×1 at layer ${depth}`, "bnt-strong", "end");
     if (!this.narrow) text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
-    for (const share of [0.5, 0.63, 0.76, 0.89]) {
+    for (const share of this.narrow ? [0.78, 0.92] : [0.5, 0.63, 0.76, 0.89]) {
       const x = this.left + share * (this.width - this.left - this.right);
       draw("path", { d: `M${x + 4},${middle - 6} l-6,6 l6,6`, class: "bnt-way" }, marks);
     }
