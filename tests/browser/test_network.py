@@ -22,8 +22,7 @@ def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
     page = app.page
     root = page.locator("[data-network]")
     run = bnviz.network(300, depth=8, width=12)
-    told = claims.flow(run, 20)
-    expect(page.locator("h1")).to_have_text(told.claim.replace("/∂", "/\u2060∂"))
+    expect(page.locator("h1")).to_have_text(claims.flow(run, 20).claim)
     expect(root).to_have_attribute("data-step", "20")
     expect(root).to_have_attribute("data-last", "300")
     handed = page.locator("td[data-term=handed]").evaluate_all(
@@ -47,12 +46,10 @@ def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
     app.idle()
     expect(page.locator("h1")).to_have_text(claims.flow(run, 8).claim)
 
-    # The experiment, on the step at hand; pressed again, its line is gone.
+    # The experiment, on the step at hand.
     give = page.get_by_role("button", name="directions")
     give.click()
     expect(give).to_contain_text(claims.times(claims.given_back(run, 8)[1]))
-    give.click()
-    expect(give).to_have_attribute("aria-pressed", "false")
 
     # Reload: the same place. Into a neuron with its real batch, and back to the same place.
     page.reload()
