@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bnviz import terms
 from bnviz.claims.network import Network, open_network
@@ -14,6 +14,9 @@ from bnviz.core.trace import Trace, trace
 from bnviz.inputs.datasets import dataset
 from bnviz.proof.judge import judge
 from bnviz.study.training import Run
+
+if TYPE_CHECKING:
+    from bnviz.components.notebook import Picture
 
 
 def open(path: str | Path) -> Network:
@@ -41,6 +44,18 @@ def network(steps: int = 300, **settings: Any) -> Run:
     return Run(s, *dataset(s.data, s.seed, s.width)).train(steps)
 
 
+def picture(run: Run, step: int | None = None, about: str = "flow") -> Picture:
+    """The figures of the page Network, of a run, as HTML that a notebook shows by itself.
+
+    All steps are in it: it can be played and scrubbed without the app. step: where it opens, the
+    last one if it isn't said (of many steps, the nearest before it that is drawn). about: what the
+    headline tells: "flow", "heals", "why", … `picture(run).save("run.html")` writes it to a file.
+    """
+    from bnviz.components import notebook  # noqa: PLC0415  # which needs Streamlit's theme
+
+    return notebook.picture(run, step, about)
+
+
 __all__ = [
     "Network",
     "Scenario",
@@ -49,6 +64,7 @@ __all__ = [
     "judge",
     "network",
     "open",
+    "picture",
     "terms",
     "trace",
 ]

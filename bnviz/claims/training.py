@@ -17,7 +17,7 @@ from bnviz.words.numbers import number, significant
 
 _T = TypeVar("_T")
 WINDOW = 20  # batches of a median
-_THEORY = math.pi / (math.pi - 1)
+THEORY = math.pi / (math.pi - 1)  # a layer, in squares: Yang et al. 2019, arXiv 1902.08129
 
 ACTIVATIONS = {"relu": "the ReLU", "tanh": "tanh", "none": "no activation"}
 NORMS = {
@@ -35,6 +35,15 @@ def times(value: float) -> str:
         return f"×{significant(value)}"
     places = 0 if value >= 99.5 else 1 if value >= 2 else 2 if value >= 0.095 else 3
     return f"×{value:.{places}f}"
+
+
+def whole(value: float) -> str:
+    """A share of 100, without places unless it is beyond all counting.
+
+    >>> whole(50.4), whole(1.23e9)
+    ('50', '1.23e9')
+    """
+    return f"{value:.0f}" if abs(value) < 1e5 else significant(value)
 
 
 def ratios(run: Run) -> Array:
@@ -120,7 +129,7 @@ def flow(run: Run, step: int) -> Claim:
         said.append(f"That is {times(a_layer(run, ratio))} a layer, {count} times over.")
     if s.depth > 3:
         m = means(run, step)
-        what = "passes all on" if s.activation == "none" else f"stops {m[0]:.0f}"
+        what = "passes all on" if s.activation == "none" else f"stops {whole(m[0])}"
         taken = (
             f" its norm takes {number(m[1] + m[2], places=1)},"
             if s.norm in ("batch", "layer") or (s.norm == "frozen" and step < s.freeze)
@@ -128,14 +137,14 @@ def flow(run: Run, step: int) -> Claim:
         )
         said.append(
             f"In squares, of 100 that arrive at a layer {ACTIVATIONS[s.activation]} {what},{taken} "
-            f"and {m[4]:.0f} are handed on."
+            f"and {whole(m[4])} are handed on."
             if s.activation != "none"
-            else f"In squares, of 100 that arrive at a layer{taken} {m[4]:.0f} are handed on."
+            else f"In squares, of 100 that arrive at a layer{taken} {whole(m[4])} are handed on."
         )
     if theory_applies(s, step):
         said.append(
             f"Theory for wide layers, large batches and random input says "
-            f"{times(math.sqrt(_THEORY))} (Yang et al. 2019, arXiv 1902.08129)."
+            f"{times(math.sqrt(THEORY))} (Yang et al. 2019, arXiv 1902.08129)."
         )
     return Claim(claim, " ".join(said))
 
@@ -188,8 +197,8 @@ def _turned(run: Run, step: int) -> str:
     said += f", layer {depth} at {turn[step, -1]:.0f}°" if step > 1 else ""
     sigma = run.quantity("sigma")
     if run.settings.norm != "none" and sigma[0, near] > 0:
-        said += f"; its σ is {times(sigma[step, near] / sigma[0, near])} what it was"
-        said = said.replace("; its", f"; layer {near + 1}’s")
+        said += f"; layer {near + 1}’s σ, by which the gradient is divided, is "
+        said += f"{times(sigma[step, near] / sigma[0, near])} what it was"
     return said + "."
 
 
@@ -310,6 +319,8 @@ def growth(run: Run, step: int) -> Claim:
     paid = s.rate**2 * run.quantity("dweight")[:step, near]
     grown, total = float(length[step] - length[0]), float(paid.sum())
     layer = f"Layer {near + 1}’s |W|²"
+    if s.optimiser == "sgd" and s.decay > 0 and s.norm == "batch":
+        return _balance(run, step, length, paid)
     went = f"{layer} went from {number(float(length[0]), places=1)} to "
     went += f"{number(float(length[step]), places=1)}; Ση²|∂L/∂W|² is {number(total, places=1)}."
     steady = s.optimiser == "sgd" and s.decay == 0 and s.norm == "batch"
@@ -321,6 +332,32 @@ def growth(run: Run, step: int) -> Claim:
             f"{went} A step is at right angles to w, since the norm does not see its length.",
         )
     return Claim(f"{layer} changes by {number(grown, signed=True, places=1)}", went)
+
+
+def _balance(run: Run, step: int, length: Array, paid: Array) -> Claim:
+    """With weight decay: what the steps put into |W|², beside what decay takes out of it."""
+    s, layer = run.settings, f"layer {run.near + 1}’s |W|²"
+    shrink = (1.0 - s.rate * s.decay) ** 2
+    taken = (1.0 - shrink) * length[:step]
+    last = slice(-WINDOW, None)
+    into, out = float(np.median(paid[last])), float(np.median(taken[last]))
+    both = f"a step puts {significant(into)} into {layer}, decay takes {significant(out)}"
+    claim = (
+        "A balance"
+        if 0.9 * out <= into <= 1.1 * out
+        else "Nearly a balance"
+        if 0.5 * out <= into <= 2 * out
+        else "No balance"
+    )
+    went = f"{layer[0].upper()}{layer[1:]} went from {number(float(length[0]), places=1)} to "
+    went += f"{significant(float(length[step]))}. "
+    count = min(WINDOW, step)
+    over = f"medians of {count} steps" if count > 1 else "of this one step"
+    why = f"{went}Into it goes η²|∂L/∂W|², out of it 2ηλ − η²λ² of itself; {over}."
+    expected = shrink * length[:step] + paid
+    if np.abs(length[1:] - expected).max() <= 0.02 * np.abs(taken + paid).max():
+        why += " The gradient is at right angles to w, since the norm does not see its length."
+    return Claim(f"{claim}: {both}", why)
 
 
 def frozen(run: Run, step: int) -> Claim:

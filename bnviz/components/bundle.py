@@ -1,4 +1,4 @@
-"""The stage's scripts and styles as text that a page carries within itself."""
+"""The scripts and styles of components as text that a page carries within itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from bnviz.components.stage import PARTS
 
 _HERE = Path(__file__).parent
-_FOLDERS = ("common", "stage", *PARTS)
+STAGE = ("stage", *PARTS)
 _IMPORT = re.compile(r"""(from|import) "(\.\.?/[^"]+)";""")
 _FONT = re.compile(r'url\("(math\.woff2)"\)')
 
@@ -26,10 +26,10 @@ def _data(kind: str, content: bytes) -> str:
 
 
 @cache
-def scripts() -> str:
-    """An import map in which every script stands itself: nothing is fetched."""
+def scripts(folders: tuple[str, ...] = STAGE) -> str:
+    """An import map in which every script of some components stands itself: nothing is fetched."""
     found = {}
-    for folder in _FOLDERS:
+    for folder in ("common", *folders):
         for file in sorted((_HERE / folder).glob("*.js")):
             code = file.read_text(encoding="utf-8")
             for word, path in _IMPORT.findall(code):
@@ -39,10 +39,10 @@ def scripts() -> str:
 
 
 @cache
-def styles() -> str:
-    """The styles of the stage and of its parts, and the font of formulas."""
+def styles(folders: tuple[str, ...] = (*PARTS, "stage")) -> str:
+    """The styles of some components, and the font of formulas."""
     parts = [_HERE / "common" / "math.css"]
-    parts += [_HERE / part / f"{part}.css" for part in (*PARTS, "stage")]
+    parts += [_HERE / part / f"{part}.css" for part in folders]
     text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
     text = re.sub(r"@import[^;]*;", "", text)
     font = (_HERE / "common" / "math.woff2").read_bytes()

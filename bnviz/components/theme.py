@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import streamlit as st
 
 _COLOURS = (
@@ -11,11 +16,23 @@ _COLOURS = (
 )
 
 
+@cache
+def _shipped() -> dict[str, Any]:
+    """The theme that comes along: Streamlit reads it where the app runs, a notebook doesn't."""
+    file = Path(__file__).parents[2] / ".streamlit" / "config.toml"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    found: dict[str, Any] = tomllib.loads(text).get("theme", {})
+    return found
+
+
 def theme() -> str:
     """Light and dark as CSS, by the names under which Streamlit hands them out."""
 
     def colours(mode: str) -> str:
-        named = {name: st.get_option(f"theme.{mode}.{name}") for name in _COLOURS}
+        shipped = _shipped().get(mode, {})
+        named = {
+            name: st.get_option(f"theme.{mode}.{name}") or shipped.get(name) for name in _COLOURS
+        }
         kebab = {
             "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name): value
             for name, value in named.items()

@@ -21,6 +21,7 @@ from bnviz.words.numbers import number, significant
 # the activation what it stops, what leaves along 1 and along x̂, what comes back, what is handed
 # on; |W| over the longest; turn in degrees; η/|W|² and σ over what they were at first.
 CELLS = ("doublings", "stopped", "one", "hat", "back", "handed", "length", "turn", "pace", "sigma")
+_LARGE = float(np.finfo(np.float32).max)
 FLOOR = -40.0  # doublings: less is drawn as nothing
 
 # Beyond so many steps only every second, then every fourth, is sent: it stays bounded.
@@ -80,7 +81,8 @@ def _cells(run: Run, step: int) -> Array:
         pace,
         since,
     ]
-    return np.column_stack(table).astype(np.float32)
+    # On the way to an overflow squares leave float32: then they are as large as it can say.
+    return np.clip(np.column_stack(table), -_LARGE, _LARGE).astype(np.float32)
 
 
 def _words(run: Run, step: int) -> dict[str, Any]:
@@ -96,11 +98,25 @@ def _words(run: Run, step: int) -> dict[str, Any]:
         "last": f"rms ∂L/∂x = {significant(float(run.quantity('dx')[step, -1]))}",
         "loss": number(float(run.losses[step])),
         "right": f"{100 * run.right[step]:.0f} % right",
+        "theory": _theory(run) if claims.theory_applies(s, step) else None,
         "ledger": _ledger(means),
         "means": None if means is None else [_signed(v) for v in (means[3], -means[0], -means[1],
                                                                   -means[2])]
-        + [f"{means[4]:.0f}"],
+        + [claims.whole(float(means[4]))],
     }  # fmt: skip
+
+
+def _theory(run: Run) -> dict[str, Any]:
+    """The line of theory: doublings of each layer from the near one to the last, and its name."""
+    doublings = 0.5 * math.log2(claims.THEORY)
+    each = claims.times(math.sqrt(claims.THEORY))
+    return {
+        "doublings": [round(doublings * up, 4) for up in range(run.settings.depth - run.near)][
+            ::-1
+        ],
+        "said": f"line: theory for wide layers, {each} a layer (Yang et al. 2019)",
+        "short": f"line: theory, {each} a layer",
+    }
 
 
 def _ledger(means: Array | None) -> str:
@@ -109,14 +125,15 @@ def _ledger(means: Array | None) -> str:
     if means is None:
         return where
     lost = float(means[0] + means[1] + means[2])
+    back = claims.whole(abs(float(means[3])))
     if means[3] < 0:
-        return (
-            f"{where}: of 100 a layer loses {lost:.0f}, and what is left shrinks by {-means[3]:.0f}"
-        )
-    return f"{where}: of 100 a layer loses {lost:.0f} and gets back {means[3]:.0f}"
+        return f"{where}: of 100 a layer loses {lost:.0f}, and what is left shrinks by {back}"
+    return f"{where}: of 100 a layer loses {lost:.0f} and gets back {back}"
 
 
 def _signed(value: float) -> str:
+    if abs(value) >= 1e5:
+        return ("+" if value > 0 else "") + claims.whole(value)
     text = f"{value:+.0f}" if abs(value) >= 9.95 else f"{value:+.1f}"
     return "0" if not value else text.replace("-", "−")
 
@@ -242,13 +259,24 @@ def fault(run: Run) -> dict[str, Any] | None:
     return None if run.fault is None else asdict(run.fault) | {"said": claims.fault(run)}
 
 
-def outline(run: Run, other: Array) -> list[float]:
-    """Doublings a layer of root mean squares (L,), as the river draws them."""
+def outline(other: Array) -> list[float] | None:
+    """Doublings a layer of root mean squares (L,), as the river draws them; none of overflows."""
+    if not np.isfinite(other).all():
+        return None
     if not other[-1] > 0:
         return [0.0] * len(other)
     with np.errstate(divide="ignore"):
         found = np.where(other > 0, np.log2(other / other[-1]), FLOOR)
     return [round(float(v), 3) for v in np.maximum(found, FLOOR)]
+
+
+def given(run: Run, step: int, what: str) -> dict[str, Any]:
+    """The river at a step with the first directions or lengths of the weights back, both told."""
+    p, held = run.at(step)
+    size = run.sizes(run.given_back(p, what), held, step)
+    _, directions, lengths = claims.given_back(run, step)
+    told = {"directions": claims.times(directions), "lengths": claims.times(lengths)}
+    return {"what": what, "at": step, "told": told, "doublings": outline(size)}
 
 
 def payload(

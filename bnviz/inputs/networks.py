@@ -35,6 +35,12 @@ PRESETS = {
         "bias",
     ),
     "first": Preset("The first step does it", _DEEP, UNTIL, "growth"),
+    "balance": Preset(
+        "With weight decay, a balance",
+        replace(_DEEP, depth=5, data="noise", decay=0.1),
+        400,
+        "growth",
+    ),
     "frozen": Preset(
         "Frozen in the middle", replace(_DEEP, depth=10, norm="frozen", freeze=150), 170, "frozen"
     ),

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.claims import training as claims
 from bnviz.components import network as picture
 from bnviz.core.network.settings import MOST_STEPS, Settings
 from bnviz.core.view import View
@@ -114,7 +113,7 @@ def _layer(event: dict[str, Any], s: Settings) -> None:
 
 
 def _give(event: dict[str, Any], s: Settings) -> None:
-    if event.get("what") in ("directions", "lengths"):
+    if event.get("what") in ("directions", "lengths", "none"):
         st.session_state.network_given = event["what"]
 
 
@@ -158,18 +157,6 @@ def _heard() -> None:
         session.callback(_on_event)()
 
 
-def _given(kept: Kept, step: int, what: str) -> dict[str, Any]:
-    """The river with the first directions or lengths of the weights back."""
-    run = kept.drawn.run
-    with kept.lock:
-        p, held = run.at(step)
-        other = run.given_back(p, what)
-        size = run.sizes(other, held, step)
-        _, directions, lengths = claims.given_back(run, step)
-    told = claims.times(directions if what == "directions" else lengths)
-    return {"what": what, "at": step, "told": told, "doublings": draw.outline(run, size)}
-
-
 def _page() -> None:
     state = st.session_state
     if state.pop("network_leaves", False):
@@ -182,13 +169,16 @@ def _page() -> None:
     train(kept, goal)
     run = kept.drawn.run
     here = draw.nearest_sent(min(at, run.steps), run.steps)
-    what = state.get("network_given")
-    given = _given(kept, here, what) if what and here and s.depth > 1 else None
+    there = here == draw.nearest_sent(at, MOST_STEPS) or run.done  # on the way the river alone
+    # Why it heals is that experiment, so it is drawn from the start.
+    what = state.get("network_given", "directions" if tells == "why" else "none")
     with kept.lock:
+        told = what != "none" and there and here > 0 and s.depth > 1
+        given = draw.given(run, here, what) if told else None
         data, table = draw.payload(
             kept.drawn,
             state.get("network_have", 0),
-            tells=tells,
+            tells=tells if there else "flow",
             preset=networks.matching(s, tells, at),
             at=here,
             run=networks.encode(s, "flow"),

@@ -9,7 +9,7 @@ import pytest
 import bnviz
 from bnviz.claims import training as claims
 from bnviz.inputs.networks import PRESETS
-from tests.harness.network import Facts
+from tests.harness.network import Facts, presets
 from tests.harness.rules import judge
 
 # Small networks of every kind, and two of the presets as they are.
@@ -61,12 +61,26 @@ def test_a_false_sentence_is_found() -> None:
             assert wrong == right or judge("network", wrong, facts), wrong
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_what_the_presets_are_named_for_is_so_on_other_seeds_too(seed: int) -> None:
-    run = bnviz.network(60, seed=100 + seed)
-    assert claims.flow(run, 0).claim.startswith("The gradient explodes: ")
-    assert claims.heals(run, 60).claim.startswith("It heals: ")
-    assert claims.why(run, 60).claim.startswith("It is the turn that heals: ")
+def test_the_headlines_of_the_presets_are_so_on_another_seed_too() -> None:
+    """All of them on ten seeds, at their own steps: `python -m tests.harness --presets 10`."""
+    told: dict[str, str] = {}
+    for name, text, facts in presets(range(11, 12), most=40):
+        told.setdefault(name.split(",")[0], text)
+        assert not judge("network", text, facts), name
+    assert told.keys() == PRESETS.keys()
+    assert told["explodes"].startswith("The gradient explodes: ")
+    assert told["heals"].startswith("It heals: ")
+    assert told["why"].startswith("It is the turn that heals: ")
+
+
+def test_decay_and_gradient_balance_or_it_is_said_that_they_do_not() -> None:
+    run = bnviz.network(330, depth=5, data="noise", decay=0.1, seed=1)
+    for step, word in ((1, "No balance: "), (330, "Nearly a balance: ")):
+        told = claims.growth(run, step)
+        assert told.claim.startswith(word)
+        facts = Facts(run, step)
+        assert not [*judge("network", told.claim, facts), *judge("network", told.why, facts)]
+        assert judge("network", told.claim.replace(word, "A balance: "), facts)
 
 
 def test_an_overflow_is_said_with_its_step_and_layer() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+import bnviz
+from bnviz.claims import training as claims
+from bnviz.claims.training import times
 from bnviz.core.network.settings import CHOICES, MOST_STEPS, Settings
 from bnviz.draw import network as draw
 from bnviz.inputs.datasets import dataset
@@ -99,6 +103,33 @@ def test_dead_gradients_are_drawn_as_nothing() -> None:
     assert table[:, :, 0].min() >= draw.FLOOR
 
 
+def test_the_line_of_theory_stands_where_theory_holds_and_nowhere_else() -> None:
+    wide = {"depth": 6, "width": 32, "batch": 64, "data": "noise"}
+    words = sent(drawn(1, **wide))[0]["words"]
+    line = words[0]["theory"]["doublings"]
+    assert words[1]["theory"] is None
+    # Layers 6 back to 2: π/(π − 1) a layer, in squares; the river's doublings are of sizes.
+    grown = (math.pi / (math.pi - 1)) ** np.arange(4, -1, -1)
+    np.testing.assert_allclose(4.0 ** np.array(line), grown, rtol=2e-4)
+    assert "Yang et al. 2019" in words[0]["theory"]["said"]
+    assert "×1.21 a layer" in words[0]["theory"]["said"]
+    for other in (
+        {"data": "spirals"}, {"activation": "tanh"}, {"norm": "layer"}, {"norm": "none"},
+        {"skip": True}, {"width": 16}, {"batch": 16}, {"norm": "frozen"},
+    ):  # fmt: skip
+        assert sent(drawn(0, **wide | other))[0]["words"][0]["theory"] is None, other
+
+
+def test_what_is_given_back_is_drawn_with_both_numbers() -> None:
+    run = bnviz.network(8, depth=6, width=8, batch=16)
+    given = draw.given(run, 8, "lengths")
+    other = run.sizes(run.given_back(run.at(8)[0], "lengths"), None, 8)
+    np.testing.assert_allclose(2.0 ** np.array(given["doublings"]), other / other[-1], rtol=1e-3)
+    _, directions, lengths = claims.given_back(run, 8)
+    assert given["told"] == {"directions": times(directions), "lengths": times(lengths)}
+    assert draw.outline(np.array([1.0, np.inf])) is None
+
+
 def test_every_setting_has_a_chip_that_leads_to_it() -> None:
     s = Settings(depth=7, rate=0.25, norm="frozen")
     for chip in draw.chips(s):
@@ -107,3 +138,10 @@ def test_every_setting_has_a_chip_that_leads_to_it() -> None:
             value = draw.chosen(s, chip["name"], index)
             Settings(**{chip["name"]: value})
     assert {chip["name"] for chip in draw.chips(s)} == set(Settings.__dataclass_fields__)
+
+
+def test_on_the_way_to_an_overflow_every_number_can_be_drawn() -> None:
+    made = drawn(40, skip=True, rate=10.0, depth=30, width=32, batch=64)
+    assert made.run.fault is not None
+    _, table = sent(made)  # without a warning, which would be an error here
+    assert np.isfinite(table).all()

@@ -1,4 +1,7 @@
-"""Every sentence, or every check, on many scenarios: `-m tests.harness --all`, or `--checks N`."""
+"""Every sentence, or every check, on many scenarios: `-m tests.harness --all`, or `--checks N`.
+
+`--presets 10` holds the headline of every preset of Network against its numbers on ten other seeds.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,20 @@ def show_reds(start: int, count: int) -> int:
     return 1 if found else 0
 
 
+def show_presets(seeds: int) -> int:
+    """The headline of every preset of Network on so many other seeds; 1 where one is false."""
+    since, wrong = time.process_time(), 0
+    for n, (name, text, facts) in enumerate(network.presets(range(1, 1 + seeds))):
+        if n % 2 == 0:
+            print(f"{name}: {text}")
+        for fault in judge("network", text, facts):
+            wrong += 1
+            print(f"  {fault}")
+    told = f"all presets on {seeds} other seeds: {wrong} false"
+    print(f"{told}, {time.process_time() - since:.0f} s of CPU")
+    return 1 if wrong else 0
+
+
 def main() -> int:
     """Judge, and say what was found."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -97,7 +114,10 @@ def main() -> int:
     options.add_argument("--start", type=int, default=0, help="the first seed")
     options.add_argument("--count", type=int, default=40, help="seeds")
     options.add_argument("--checks", type=int, help="what of N scenarios shows red")
+    options.add_argument("--presets", type=int, help="Network's presets on N other seeds")
     chosen = options.parse_args()
+    if chosen.presets:
+        return show_presets(chosen.presets)
     if chosen.checks:
         return show_reds(chosen.start, chosen.checks)
     pages = tuple(page for page in PAGES if (chosen.page or "") in page.__name__)

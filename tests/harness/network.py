@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 import bnviz
 from bnviz.claims import training as claims
 from bnviz.core.arrays import Array
+from bnviz.core.network.settings import MOST_STEPS, Settings
+from bnviz.inputs.networks import PRESETS
 from bnviz.study.training import Run
 from tests.harness.exact import read
 from tests.harness.rules import always, rule
@@ -43,12 +45,29 @@ def runs(start: int, count: int) -> Iterator[tuple[str, str, Facts]]:
                 yield f"network {seed}, step {step}", told.why, facts
 
 
+def presets(seeds: range, most: int = MOST_STEPS) -> Iterator[tuple[str, str, Facts]]:
+    """The headline of every preset on other seeds, at the step it opens at, or at most this one."""
+    for seed in seeds:
+        made: dict[Settings, Run] = {}
+        for name, preset in PRESETS.items():
+            s = replace(preset.settings, seed=seed)
+            if s not in made:
+                same = [p.at for p in PRESETS.values() if replace(p.settings, seed=seed) == s]
+                made[s] = bnviz.network(min(max(same), most), **asdict(s))
+            at = min(preset.at, most)
+            facts = Facts(made[s], at)
+            told = claims.TELL[preset.tells](made[s], at)
+            yield f"{name}, seed {seed}", told.claim, facts
+            yield f"{name}, seed {seed}", told.why, facts
+
+
 class Facts:
     """A run at a step, looked at again."""
 
     def __init__(self, run: Run, step: int) -> None:
         self.run, self.step, self.s = run, step, run.settings
         self.near = 1 if self.s.depth > 2 else 0
+        self.moves: list[tuple[float, float]] = []
 
     def rms(self, step: int, salt: int = 0) -> Array:
         """Root mean square of ∂L/∂x of each layer; salt: on another batch."""
@@ -259,10 +278,11 @@ rule("network", "Layer # turned by #° in the first step and stands at #° now, 
     _turned
 )
 rule("network", "Layer # turned by #° in the first step and stands at #° now, layer # at #°; layer "
-                "#’s σ is ×# what it was.")(
+                "#’s σ, by which the gradient is divided, is ×# what it was.")(
     lambda f, *said: _turned(f, *said[:5]) and said[5] == said[0] and _sigma(f, said[6])
 )  # fmt: skip
-rule("network", "Layer # turned by #° in the first step; layer #’s σ is ×# what it was.")(
+rule("network", "Layer # turned by #° in the first step; layer #’s σ, by which the gradient is "
+                "divided, is ×# what it was.")(
     lambda f, layer, turn, same, sigma: f.step == 1 and same == layer and _sigma(f, sigma)
     and near(turn, f.turn(1, f.near))
 )  # fmt: skip
@@ -398,15 +418,70 @@ rule("network", "Adam divides the rounding by its own size; as many plain steps 
 )  # fmt: skip
 
 
+def _moves(f: Facts) -> list[tuple[float, float]]:
+    """|W|² of the near layer before each step so far, and |∂L/∂W|² there; then |W|² now.
+
+    Plain SGD, walked again from the start.
+    """
+    if f.moves:
+        return f.moves
+    p, found = f.run.at(0)[0], []
+    for step in range(f.step):
+        gradient = f.run._views()
+        seen = f.run._look(p, step, gradient, None)
+        mine = seen.a[f.near].T @ seen.dx[f.near]
+        found.append((float((p.weight_of(f.near) ** 2).sum()), float((mine**2).sum())))
+        p.vector[:] = p.vector - f.s.rate * (gradient.vector + f.s.decay * p.vector)
+    f.moves = [*found, (float((p.weight_of(f.near) ** 2).sum()), 0.0)]
+    return f.moves
+
+
 def _grown(f: Facts) -> tuple[float, float, float, float]:
     """|W|² at first and now, Ση²|∂L/∂W|² and its first term, from gradients taken anew."""
+    if f.s.optimiser == "sgd" and f.s.norm != "frozen":
+        moves = _moves(f)
+        paid = [f.s.rate**2 * gradient for _, gradient in moves[:-1]]
+        return moves[0][0], moves[-1][0], sum(paid), paid[0]
     squares = [float((f.run.at(t)[0].weight_of(f.near) ** 2).sum()) for t in (0, f.step)]
     paid = []
     for step in range(f.step):
         seen = f.run.look(step)[1]
         gradient = seen.a[f.near].T @ seen.dx[f.near]
         paid.append(f.s.rate**2 * float((gradient**2).sum()))
-    return *squares, sum(paid), paid[0]  # type: ignore[return-value]
+    return squares[0], squares[1], sum(paid), paid[0]
+
+
+def _balance(low: float, high: float, *without: float):  # type: ignore[no-untyped-def]
+    def holds(f: Facts, into: str, layer: str, out: str) -> bool:
+        moves, kept = _moves(f)[:-1], 1 - f.s.rate * f.s.decay
+        put = float(np.median([f.s.rate**2 * g for _, g in moves[-20:]]))
+        taken = float(np.median([(1 - kept * kept) * w for w, _ in moves[-20:]]))
+        inside = low <= put / taken <= high
+        if without:
+            inside = inside and not without[0] <= put / taken <= without[1]
+        plain = f.s.optimiser == "sgd" and f.s.norm == "batch" and f.s.decay > 0
+        return (
+            plain and inside and near(into, put) and near(out, taken) and int(layer) == f.near + 1
+        )
+
+    return holds
+
+
+_PUTS = "a step puts # into layer #’s |W|², decay takes #"
+rule("network", f"A balance: {_PUTS}")(_balance(0.9, 1.1))
+rule("network", f"Nearly a balance: {_PUTS}")(_balance(0.5, 2.0, 0.9, 1.1))
+rule("network", f"No balance: {_PUTS}")(_balance(0.0, math.inf, 0.5, 2.0))
+rule("network", "Layer #’s |W|² went from # to #.")(
+    lambda f, layer, first, now: int(layer) == f.near + 1
+    and near(first, float((f.run.start.weight_of(f.near) ** 2).sum()))
+    and near(now, float((f.run.at(f.step)[0].weight_of(f.near) ** 2).sum()))
+)  # fmt: skip
+rule("network", "Into it goes η²|∂L/∂W|², out of it 2ηλ − η²λ² of itself; medians of # steps.")(
+    lambda f, count: int(count) == min(20, f.step) > 1
+)
+rule("network", "Into it goes η²|∂L/∂W|², out of it 2ηλ − η²λ² of itself; of this one step.")(
+    lambda f: f.step == 1
+)
 
 
 rule("network", "Not yet moved")(lambda f: f.step == 0)
@@ -426,7 +501,8 @@ rule("network", "Layer #’s |W|² went from # to #; Ση²|∂L/∂W|² is #.")
 )  # fmt: skip
 
 
-@rule("network", "A step is at right angles to w, since the norm does not see its length.")
+@rule("network", "A step is at right angles to w, since the norm does not see its length.",
+      "The gradient is at right angles to w, since the norm does not see its length.")  # fmt: skip
 def _right_angles(f: Facts) -> bool:
     p, seen = f.run.look(f.step)
     w, gradient = p.weight_of(f.near), seen.a[f.near].T @ seen.dx[f.near]

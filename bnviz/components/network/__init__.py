@@ -19,7 +19,11 @@ def network(data: dict[str, Any], table: bytes, *, on_event: Callable[[], None])
 
     What people do arrives as `st.session_state[KEY].event`, and on_event is called.
     """
+    _mount()(key=KEY, data=packed(data, table), on_event_change=on_event)
+
+
+def packed(data: dict[str, Any], table: bytes) -> bytes:
+    """The payload in one piece: how long its text is, the text, and the table."""
     encoded = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
-    packed = len(encoded).to_bytes(8, "little") + encoded + table
-    _mount()(key=KEY, data=packed, on_event_change=on_event)
+    return len(encoded).to_bytes(8, "little") + encoded + table

@@ -49,7 +49,6 @@ class Network {
     if (other) {
       this.run = data.run;
       this.frames = [];
-      this.given = null;
       this.pause();
     }
     this.data = data;
@@ -64,7 +63,6 @@ class Network {
       });
     }
     this.layer = data.layer;
-    this.given = data.given;
     const wanted = this.indexOf(data.wanted);
     // While it trains towards the step that is wanted, the newest is shown.
     const following = data.training && data.wanted > data.last;
@@ -81,6 +79,13 @@ class Network {
   }
 
   send(event) {
+    // Alone, without Python, what it would have answered is there for the step that was asked for.
+    if (this.data.alone) {
+      if (event.kind !== "give") return;
+      this.data.given = this.data.gives.find(({ what }) => what === event.what) ?? null;
+      this.draw(true);
+      return;
+    }
     this.seq += 1;
     this.trigger({ ...event, have: this.frames.length, seq: this.seq });
   }
@@ -104,6 +109,13 @@ class Network {
     this.barState = state;
     const focused = document.activeElement?.dataset?.setting;
     this.bar.replaceChildren();
+    if (this.data.alone) {
+      for (const { unit, at, shown } of this.data.chips) {
+        const words = [shown[at], unit];
+        make("span", "bnt-chip", this.bar, (this.before(unit) ? words.reverse() : words).join(" ").trim());
+      }
+      return;
+    }
     const scenario = make("label", "bnt-scenario", this.bar);
     make("span", "", scenario, "Scenario");
     const presets = make("select", "", scenario);
@@ -121,7 +133,7 @@ class Network {
     };
     for (const { name, unit, label, at, shown } of this.data.chips) {
       const chip = make("label", "bnt-chip", this.bar);
-      const before = ["rate", "decay", "seed", "from step", "batch"].includes(unit);
+      const before = this.before(unit);
       if (before) make("span", "", chip, unit);
       const select = make("select", "", chip);
       select.setAttribute("aria-label", label);
@@ -138,6 +150,16 @@ class Network {
       };
     }
     if (focused) this.bar.querySelector(`[data-setting="${focused}"]`)?.focus();
+  }
+
+  // Does its unit stand before a number?
+  before(unit) {
+    return ["rate", "decay", "seed", "from step", "batch"].includes(unit);
+  }
+
+  // Can it not be trained further?
+  ended() {
+    return Boolean(this.data.alone || this.data.fault || this.data.last >= this.data.still.most);
   }
 
   // ---- Time ----
@@ -172,7 +194,7 @@ class Network {
   start() {
     this.stopAt = undefined;
     if (this.at >= this.frames.length - 1) {
-      if (this.data.fault || this.data.last >= this.data.still.most) {
+      if (this.ended()) {
         this.at = 0;
       } else {
         this.own = "last";
@@ -215,7 +237,7 @@ class Network {
 
   forward() {
     if (this.at < this.frames.length - 1) this.jump(this.at + 1);
-    else if (!this.data.fault && this.data.last < this.data.still.most) {
+    else if (!this.ended()) {
       const next = this.data.last + (this.data.last < 400 ? 1 : this.data.last < 800 ? 2 : 4);
       this.own = "last";
       this.stopAt = undefined;
@@ -248,7 +270,7 @@ class Network {
   }
 
   controls() {
-    setText(this.play, this.running() ? "❚❚ Pause" : this.at < this.frames.length - 1 ? "▸ Play" : "▸ Train on");
+    setText(this.play, this.running() ? "❚❚ Pause" : this.at < this.frames.length - 1 || this.ended() ? "▸ Play" : "▸ Train on");
     this.play.setAttribute("aria-label", this.running() ? "Pause" : this.play.textContent.slice(2));
     this.slider.max = this.frames.length - 1;
     this.slider.value = this.at;

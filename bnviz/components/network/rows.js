@@ -3,8 +3,9 @@
 import { draw, make, setAttribute, setText } from "../bnviz.common/dom.js";
 
 const RIVER = 214;
-const LEDGER = 112;
-const WEIGHTS = 92;
+const LEDGER = 100;
+const WEIGHTS = 116;
+const SIGMA = 18; // px that the largest σ is high
 const WHEN = 130;
 const BASE = 30; // px that the river is thick where it is ×1
 const DOUBLING = 14.4;
@@ -30,6 +31,8 @@ const mix = (ramp, share) => {
   return `rgb(${low.map((v, n) => Math.round(v + (high[n] - v) * (at % 1))).join(" ")})`;
 };
 
+const bar = (x, y, wide, tall) => `M${x.toFixed(1)},${y.toFixed(2)} h${wide.toFixed(2)} v${tall.toFixed(2)} h${(-wide).toFixed(2)}Z `;
+
 export class Rows {
   constructor(box, owner) {
     this.box = box;
@@ -47,7 +50,7 @@ export class Rows {
       button.type = "button";
       make("span", "", button, what);
       make("b", "", button);
-      button.onclick = () => owner.send({ kind: "give", what });
+      button.onclick = () => owner.send({ kind: "give", what: button.getAttribute("aria-pressed") === "true" ? "none" : what });
       return [what, button];
     });
     this.weights = this.row("", WEIGHTS, "weights");
@@ -79,6 +82,7 @@ export class Rows {
     this.lines = draw("g", { "clip-path": "url(#bnt-clip)", class: "bnt-doublings" }, this.river);
     this.ghost = draw("path", { class: "bnt-ghost" }, this.river);
     this.given = draw("path", { class: "bnt-given" }, this.river);
+    this.theory = ["bnt-theory-under", "bnt-theory"].map((name) => draw("path", { class: name }, this.river));
     this.marks = draw("g", {}, this.river);
     const pattern = draw("pattern", { id: "bnt-hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, draw("defs", {}, this.ledger));
     draw("rect", { width: 2, height: 5, class: "bnt-hatch" }, pattern);
@@ -103,19 +107,11 @@ export class Rows {
     this.right = narrow ? 46 : 66;
     this.pitch = (this.width - this.left - this.right) / depth;
     this.narrow = narrow;
-    let most = 1;
-    for (const frame of this.owner.frames) {
-      for (let layer = 0; layer < depth; layer += 1) {
-        most = Math.max(most, this.owner.cell(frame, layer, "doublings"));
-      }
-    }
-    this.most = most;
-    this.unit = Math.min(DOUBLING, (RIVER - 18 - BASE) / most);
-    this.longest = Math.max(...this.owner.frames.map((frame) => {
-      let longest = 0;
-      for (let layer = 0; layer < depth; layer += 1) longest = Math.max(longest, this.owner.cell(frame, layer, "length"));
-      return longest;
-    }));
+    const largest = (name) => Math.max(...this.owner.frames.map((frame) => Math.max(...this.values(frame, name))));
+    this.most = Math.max(1, largest("doublings"));
+    this.unit = Math.min(DOUBLING, (RIVER - 18 - BASE) / this.most);
+    this.longest = largest("length");
+    this.widest = largest("sigma");
   }
 
   x(layer) {
@@ -156,6 +152,13 @@ export class Rows {
     return closed ? `M${path(top)} L${path(bottom.reverse())}Z` : `M${path(top)} M${path(bottom)}`;
   }
 
+  // Both edges of a river that begins at the near layer.
+  edges(doublings) {
+    const first = this.owner.data.still.depth - doublings.length;
+    const side = (sign) => doublings.map((d, n) => `${this.x(first + n).toFixed(1)},${(RIVER / 2 + (sign * this.thick(d)) / 2).toFixed(2)}`).join(" L");
+    return `M${side(-1)} M${side(1)}`;
+  }
+
   values(frame, name) {
     return Array.from({ length: this.owner.data.still.depth }, (_, l) => this.owner.cell(frame, l, name));
   }
@@ -176,6 +179,10 @@ export class Rows {
     this.drawWeights(frame);
     if (settled) this.drawWhen();
     this.line.style.top = `${this.y(frame.step)}px`;
+    for (const label of this.labels.children) {
+      const under = label.className === "bnt-left" && Math.abs(parseFloat(label.style.top) - this.y(frame.step)) < 17;
+      label.style.visibility = under ? "hidden" : "";
+    }
     setText(this.pill, this.narrow ? String(frame.step) : `step ${frame.step}`);
   }
 
@@ -195,16 +202,17 @@ export class Rows {
       stop.setAttribute("offset", offset);
       stop.setAttribute("stop-color", color);
     });
-    this.lines.replaceChildren();
+    let lines = "";
     for (let k = 0; k <= Math.min(40, this.most); k += 1) {
-      for (const sign of [-1, 1]) {
-        const y = middle + (sign * this.thick(k)) / 2;
-        draw("line", { x1: this.left, x2: this.width, y1: y, y2: y }, this.lines);
-      }
+      const half = this.thick(k) / 2;
+      for (const y of [middle - half, middle + half]) lines += `M${this.left},${y.toFixed(2)} H${this.width} `;
     }
+    this.path(this.lines, "doubling").setAttribute("d", lines);
     this.ghost.setAttribute("d", frame.step ? this.outline(this.values(frames[0], "doublings"), false) : "M0,0");
     const given = data.given?.at === frame.step ? data.given : null;
-    this.given.setAttribute("d", given ? this.outline(given.doublings, false) : "M0,0");
+    this.given.setAttribute("d", given?.doublings ? this.outline(given.doublings, false) : "M0,0");
+    const { theory } = frame.words;
+    this.theory.forEach((line) => line.setAttribute("d", theory ? this.edges(theory.doublings) : "M0,0"));
     const marks = this.marks;
     marks.replaceChildren();
     const text = (x, y, words, cls = "", anchor = "start") => draw("text", { x, y, class: cls, "text-anchor": anchor }, marks, words);
@@ -219,6 +227,10 @@ export class Rows {
     const last = middle - BASE / 2 - 8;
     if (!this.narrow) text(end, last, `×1 at layer ${depth}`, "bnt-strong", "end");
     if (!this.narrow) text(end, middle + BASE / 2 + 18, frame.words.last, "bnt-quiet", "end");
+    for (const share of this.narrow ? [0.78, 0.92] : [0.5, 0.63, 0.76, 0.89]) {
+      const x = this.left + share * (this.width - this.left - this.right);
+      draw("path", { d: `M${x + 4},${middle - 6} l-6,6 l6,6`, class: "bnt-way" }, marks);
+    }
     if (depth > 1) {
       const half = this.thick(doublings[near]) / 2;
       const inside = doublings[near] > 4;
@@ -231,8 +243,18 @@ export class Rows {
         text(x - 4, middle + half + 33, words, "bnt-large");
       }
     }
-    if (frame.step && !this.narrow && this.most > 3) text(this.x(depth * 0.36), middle - this.thick(this.owner.cell(frames[0], Math.floor(depth * 0.36), "doublings")) / 2 - 8, "dotted: before the first step", "bnt-quiet");
-    if (given && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-quiet");
+    if (!this.narrow && this.most > 3) {
+      const l = Math.floor(depth * 0.36);
+      const above = middle - this.thick(this.owner.cell(frames[0], l, "doublings")) / 2 - 8;
+      if (frame.step) text(this.x(l), above, "dotted: before the first step", "bnt-quiet");
+    }
+    if (theory && !this.narrow) text(this.x(depth * 0.28), RIVER - 4, theory.said, "bnt-named");
+    if (given?.doublings && !this.narrow) text(this.x(depth * 0.36), RIVER - 4, `dashed: with the first ${given.what} back`, "bnt-named");
+    if (!this.narrow && this.most > 1) text(this.width - this.right, RIVER - 4, "each line outward: twice the size", "bnt-quiet", "end");
+    if (this.narrow) {
+      const words = given?.doublings ? `dashed: first ${given.what} back` : frame.step ? "dotted: before the first step" : theory?.short;
+      text(this.width, RIVER - 4, words ?? "", given?.doublings || theory ? "bnt-named" : "bnt-quiet", "end");
+    }
     if (!this.narrow && depth > 4) this.inset(doublings, marks, text);
     const every = this.narrow ? 10 : 5;
     const { layer } = this.owner;
@@ -256,65 +278,90 @@ export class Rows {
     text(x0 + wide + 8, 24, "at true width", "bnt-quiet");
   }
 
+  // What stands in a row is a path for each kind: at a step that is scrubbed to, few things change.
+  path(svg, name) {
+    let found = svg.querySelector(`:scope > .bnt-${name}`);
+    found ??= draw("path", { class: `bnt-${name}` }, svg);
+    return found;
+  }
+
+  words(svg, list) {
+    while (svg.lastChild?.localName === "text") svg.lastChild.remove();
+    const x = this.narrow ? this.width : this.left - 9;
+    for (const [y, text] of list) draw("text", { x, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
+  }
+
   drawLedger(frame) {
-    const { still } = this.owner.data;
     const svg = this.ledger;
-    while (svg.childNodes.length > 1) svg.lastChild.remove();
+    const { depth } = this.owner.data.still;
     setText(this.ledgerTitle, frame.words.ledger);
+    setAttribute(svg, "aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
     const base = 66;
+    const room = 56;
     const wide = Math.min(26, this.pitch * 0.68);
     const scale = HUNDRED / 100;
-    svg.setAttribute("aria-label", "Of 100 that arrive at each layer, in squares: what is lost and what comes back");
-    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
-    for (let l = 0; l < still.depth; l += 1) {
+    const paths = { rule: `M${this.left - 6},${base} H${this.width - this.right}`, back: "", stopped: "", one: "", hat: "", caret: "", net: "" };
+    for (let l = 0; l < depth; l += 1) {
       const x = this.x(l) - wide / 2;
-      const back = this.owner.cell(frame, l, "back");
-      const top = Math.min(back * scale, 56);
-      if (back > 0) draw("rect", { x, y: base - top, width: wide, height: top, class: "bnt-back" }, svg);
-      if (back * scale > 56) draw("path", { d: `M${x + wide / 2 - 5},6 l5,-4 l5,4`, class: "bnt-caret" }, svg);
+      const back = this.owner.cell(frame, l, "back") * scale;
+      if (back > 0) paths.back += bar(x, base, wide, -Math.min(back, room));
+      if (back > room) paths.caret += `M${x + wide / 2 - 5},6 l5,-4 l5,4 `;
       let y = base;
       for (const name of ["stopped", "one", "hat"]) {
         const height = this.owner.cell(frame, l, name) * scale;
-        if (height > 0.05) draw("rect", { x, y, width: wide, height, class: `bnt-${name}` }, svg);
+        if (height > 0.05) paths[name] += bar(x, y, wide, height);
         y += height;
       }
       const net = (this.owner.cell(frame, l, "handed") - 100) * scale;
-      if (net < 56) draw("line", { x1: x, x2: x + wide, y1: base - net, y2: base - net, class: "bnt-net" }, svg);
+      if (net < room) paths.net += `M${x},${base - net} h${wide} `;
     }
-    const word = (y, text) => draw("text", { x: this.narrow ? this.width : this.left - 9, y, class: "bnt-quiet", "text-anchor": "end" }, svg, text);
-    word(base - 24, "gained");
-    word(base + 20, "lost");
+    for (const [name, d] of Object.entries(paths)) this.path(svg, name).setAttribute("d", d);
+    const said = [[base - 24, "gained"], [base + 20, "lost"]];
+    if (paths.caret) said.push([10, "off scale"]);
+    this.words(svg, said);
   }
 
   drawWeights(frame) {
-    const { still, given } = this.owner.data;
+    const { still, given, alone, gives } = this.owner.data;
     const svg = this.weights;
-    svg.replaceChildren();
-    svg.setAttribute("aria-label", "The weights of each layer: how long, how far turned, and the effective rate");
+    setAttribute(svg, "aria-label", "The weights of each layer: how long, how far turned, the effective rate, and σ");
     setText(this.weightsTitle, frame.step ? "The weights: length |W|, lean how far they have turned" : "The weights, a needle a layer: not yet moved");
-    this.give.hidden = !frame.step || still.depth < 2;
+    this.give.hidden = !frame.step || still.depth < 2 || Boolean(alone && gives[0]?.at !== frame.step);
     for (const [what, button] of this.buttons) {
-      const told = given?.at === frame.step && given.what === what ? given.told : "";
-      setText(button.lastChild, told);
-      button.setAttribute("aria-pressed", String(Boolean(told)));
+      const here = given?.at === frame.step;
+      setText(button.lastChild, here ? given.told[what] : "");
+      button.setAttribute("aria-pressed", String(here && given.what === what));
     }
     const base = 66;
+    const zero = WEIGHTS - 6;
     const wide = Math.min(20, this.pitch * 0.62);
-    draw("line", { x1: this.left - 6, x2: this.width - this.right, y1: base, y2: base, class: "bnt-rule" }, svg);
+    const sized = still.normed && frame.step > 0;
+    const across = (y) => `M${this.left - 6},${y} H${this.width - this.right} `;
+    const paths = { rule: across(base) + (sized ? across(zero) : ""), before: "", track: "", pace: "", sigma: "" };
+    const first = this.owner.frames[0];
     for (let l = 0; l < still.depth; l += 1) {
       const x = this.x(l);
+      if (frame.step) paths.before += `M${x},${base} v${(-60 * this.owner.cell(first, l, "length")) / this.longest} `;
+      paths.track += bar(x - wide / 2, base + 7, wide, 8);
+      paths.pace += bar(x - wide / 2, base + 7, wide * Math.min(1, this.owner.cell(frame, l, "pace")), 8);
+      if (sized) paths.sigma += bar(x - wide / 2, zero, wide, (-SIGMA * this.owner.cell(frame, l, "sigma")) / this.widest);
+    }
+    for (const [name, d] of Object.entries(paths)) this.path(svg, name).setAttribute("d", d);
+    this.needles ??= draw("g", {}, svg);
+    while (this.needles.childNodes.length > still.depth) this.needles.lastChild.remove();
+    while (this.needles.childNodes.length < still.depth) {
+      const needle = draw("g", {}, this.needles);
+      draw("line", { class: "bnt-needle" }, needle);
+      draw("circle", { class: "bnt-dot" }, needle);
+    }
+    this.needles.childNodes.forEach((needle, l) => {
       const tall = (60 * this.owner.cell(frame, l, "length")) / this.longest;
       const turn = this.owner.cell(frame, l, "turn");
-      const start = (60 * this.owner.cell(this.owner.frames[0], l, "length")) / this.longest;
-      if (frame.step) draw("line", { x1: x, x2: x, y1: base, y2: base - start, class: "bnt-before" }, svg);
-      draw("line", { x1: x, x2: x, y1: base, y2: base - tall, class: "bnt-needle", transform: `rotate(${-turn.toFixed(2)} ${x} ${base})` }, svg);
-      draw("circle", { cx: x, cy: base, r: Math.min(3.2, this.pitch * 0.2), class: "bnt-dot" }, svg);
-      draw("rect", { x: x - wide / 2, y: base + 7, width: wide, height: 8, class: "bnt-track" }, svg);
-      draw("rect", { x: x - wide / 2, y: base + 7, width: wide * Math.min(1, this.owner.cell(frame, l, "pace")), height: 8, class: "bnt-pace" }, svg);
-    }
-    if (!this.narrow) {
-      draw("text", { x: this.left - 9, y: base + 16, class: "bnt-quiet", "text-anchor": "end" }, svg, "η/|W|²");
-    }
+      needle.setAttribute("transform", `translate(${this.x(l).toFixed(2)} ${base}) rotate(${-turn.toFixed(2)})`);
+      needle.firstChild.setAttribute("y2", (-tall).toFixed(2));
+      setAttribute(needle.lastChild, "r", Math.min(3.2, this.pitch * 0.2));
+    });
+    this.words(svg, sized ? [[base + 16, "η/|W|²"], [zero + 3, "σ"]] : [[base + 16, "η/|W|²"]]);
   }
 
   drawWhen() {
@@ -337,9 +384,10 @@ export class Rows {
     });
     this.labels.replaceChildren();
     let before = -20;
-    for (const step of [0, 1, 5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000]) {
+    const end = this.y(data.last);
+    for (const step of new Set([0, 1, 5, 10, 20, 50, 100, 200, 300, 500, 1000, data.last])) {
       const y = this.y(step);
-      if (step > data.last || y - before < 17) continue;
+      if (step > data.last || y - before < 17 || (step < data.last && end - y < 17)) continue;
       before = y;
       const frame = frames[this.owner.indexOf(step)];
       const label = (cls, text) => {

@@ -11,6 +11,7 @@ export class Side {
     this.box = box;
     this.owner = owner;
     const first = make("div", "bnt-says", box);
+    this.says = first;
     this.canvas = make("canvas", "", first);
     this.canvas.setAttribute("role", "img");
     this.images = draw("svg", { viewBox: "0 0 40 40", class: "bnt-images", role: "img" }, first);
@@ -26,7 +27,7 @@ export class Side {
       const th = make("th", "", row);
       th.scope = "row";
       make("i", `bnt-key bnt-key-${name}`, th);
-      return [make("span", "", th), make("td", "", row)];
+      return [make("span", "", th), make("td", "", row), row];
     });
     const table = make("table", "bnt-lengths", box);
     const head = make("tr", "", make("thead", "", table));
@@ -35,7 +36,8 @@ export class Side {
       const row = make("tr", "", table);
       return [make("th", "", row), ...Array.from({ length: 4 }, () => make("td", "", row))];
     });
-    make("p", "bnt-quiet", box, "σ against the start; the bar under a needle is η/|W|², the rate that the layer feels.");
+    this.explains = make("p", "bnt-quiet", box);
+    this.sigmas = [...table.querySelectorAll(":is(th, td):last-child")];
     const opened = make("div", "bnt-opened", box);
     const title = make("h2", "", opened);
     const pick = make("label", "", title);
@@ -70,7 +72,8 @@ export class Side {
     this.drawLoss(frame, settled);
     const names = [`back by ${still.gives}`, "stopped by the activation", "leaves along 1 (μ)", "leaves along x̂ (σ²)", "handed on, of 100"];
     setText(this.caption, still.depth > 3 ? `in squares, mean of layers 3–${still.depth - 1}` : "in squares");
-    this.legend.forEach(([name, value], n) => {
+    this.legend.forEach(([name, value, row], n) => {
+      row.hidden = !still.normed && (n === 2 || n === 3);
       setText(name, names[n]);
       setText(value, words.means ? words.means[n] : "–");
     });
@@ -80,6 +83,9 @@ export class Side {
       const texts = [String(layer + 1), number(cell("length"), false, 1), `${cell("turn").toFixed(0)}°`, number(rate, false, 4), `×${number(cell("sigma"), false, 1)}`];
       this.lengths[n].forEach((td, i) => setText(td, texts[i]));
     });
+    const rate = "The bar under a needle is η/|W|², the rate that the layer feels";
+    setText(this.explains, still.normed ? `${rate}; under it σ, here against the start.` : `${rate}.`);
+    this.sigmas.forEach((cell) => cell.toggleAttribute("hidden", !still.normed));
     this.drawOpened(frame, settled);
     if (settled) this.table(frame);
   }
@@ -89,6 +95,7 @@ export class Side {
     const known = Object.keys(surfaces).map(Number).filter((step) => step <= frame.step);
     const step = known.length ? Math.max(...known) : undefined;
     this.canvas.hidden = step === undefined;
+    this.says.toggleAttribute("data-alone", step === undefined && !still.images);
     this.images.toggleAttribute("hidden", !still.images);
     const at = step === undefined ? "" : step === frame.step ? ", and what the net says elsewhere" : `, and what the net said at step ${step}`;
     setText(this.about, still.points ? `Points of ${still.data}${at}` : still.images ? "Sixteen of 512 digits" : `The data: ${still.data}`);
@@ -167,7 +174,7 @@ export class Side {
       for (let j = 0; j < data.width; j += 1) make("option", "", this.neuron, String(j + 1)).value = j;
     }
     this.layer.value = layer;
-    this.into.hidden = !still.opens;
+    this.into.hidden = !still.opens || Boolean(data.alone);
     const cell = (name) => this.owner.cell(frame, layer, name);
     const [handed, stopped, one, hat] = ["handed", "stopped", "one", "hat"].map(cell);
     const svg = this.flow;
