@@ -10,11 +10,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 if get_script_run_ctx(suppress_warning=True) is None:
     from starlette.middleware import Middleware
 
-    from bnviz.components.assets import Assets
+    from bnviz.components.files import Files
     from bnviz.phone.routes import routes
     from bnviz.screen.uploads import Uploads
 
-    app = st.App(__file__, routes=routes(), middleware=[Middleware(Assets), Middleware(Uploads)])
+    app = st.App(__file__, routes=routes(), middleware=[Middleware(Files), Middleware(Uploads)])
 else:
     from bnviz.screen import frame
 

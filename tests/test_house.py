@@ -29,8 +29,8 @@ FLOOR = {folder: height for height, floor in enumerate(reversed(FLOORS)) for fol
 # Where each library may be known; a trailing slash means the whole folder.
 LIBRARIES = {
     "streamlit": ("components/", "phone/", "screen/", "pages/"),
-    "starlette": ("phone/", "components/assets.py"),
-    "anyio": ("phone/", "components/assets.py"),
+    "starlette": ("phone/", "components/files.py"),
+    "anyio": ("phone/", "components/files.py"),
     "plotly": ("draw/figures/", "components/plot/"),
     "pandas": ("screen/",),
     "segno": ("screen/sharing.py", "screen/room.py"),

@@ -13,7 +13,6 @@ from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
 
 Lines = tuple[str, ...]  # the claim first, and then why
-_HARDLY = 1e-3  # of σ² + ε: an ε that leaves x̂ as it is when x is stretched
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,11 @@ def _var(c: Columns, places: int) -> Lines:
         return ("moves nothing:", "what comes in does not", "go with x − μ")
     if not _is_zero(c, "dx_via_var"):
         return (f"should only move, and adds {number(c.sums['dx_via_var'].value)}",)
-    said = (
+    return (
         f"moves {number(moved, places=places)} from some to others:",
         "the sum stays",
-        "deviations from a mean add up to 0",
+        "since deviations from a mean add up to 0",
     )
-    # Scaling x about its mean changes no y but by what ε has to say.
-    t, j = c.trace, c.view.neuron
-    ruled = t.scenario.eps * float(t.inv_std[j]) ** 2
-    return (*said, "why: stretch all x, and hardly any y moves") if ruled < _HARDLY else said
 
 
 def _mean(c: Columns, places: int) -> Lines:
@@ -98,14 +93,12 @@ def _mean(c: Columns, places: int) -> Lines:
         return ("takes nothing:", "what comes in", "adds up to 0 already")
     if not c.paths_cancel:
         return ("should take what comes in", "and takes something else")
-    total = _signed(c.sums["dx_via_mean"].value, places)
+    came = _signed(-c.sums["dx_via_mean"].value, places)
     each = _signed(float(via_mean[0]), places)
-    n = via_mean.size
-    return (
-        "move all x together: μ goes along,",
-        "no y moves, so the sum must be 0",
-        f"{total} over {n} samples ≈ {each} each" if n > 1 else f"{total} for the only sample",
-    )
+    said = ("move all x together: μ goes along,", "no y moves, so the sum must be 0")
+    if via_mean.size == 1:
+        return (*said, f"μ takes back all that came: {each}")
+    return (*said, f"μ takes back the {came} that came: {each} each")
 
 
 def _turned(c: Columns) -> Lines:
@@ -122,13 +115,13 @@ def _turned(c: Columns) -> Lines:
     listed = _listed([int(i) for i in rows])
     if rows.size == 1:
         return (
-            f"{listed} is minus,",
+            f"∂L/∂x of {listed} is minus,",
             "and so is its input:",
             "minus × minus = plus,",
             "so it turns over and adds",
         )
     return (
-        f"{listed} are minus,",
+        f"∂L/∂x of {listed} is minus,",
         "and so are their inputs:",
         "minus × minus = plus,",
         "so they turn over and add",
@@ -160,11 +153,16 @@ def _weight(c: Columns) -> Claim | None:
 
 
 def _rule(c: Columns) -> Lines:
-    """That it is no luck: with equal inputs the weight would get 0 as well."""
+    """Why it is not 0 as well, and that it is no luck: with equal inputs it would be."""
     weight = c.sums.get("dweight")
     if weight is None or weight.vanishes or not c.sums["dx"].vanishes:
         return ()
-    return ("Were every a the same,", "it would be 0 as well")
+    return (
+        "weighed by its own a,",
+        "the rest does not cancel",
+        "were every a the same,",
+        "it would be 0 as well",
+    )
 
 
 def say(c: Columns) -> Said:

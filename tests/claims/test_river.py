@@ -30,16 +30,15 @@ def test_the_puzzle() -> None:
     assert said.var == (
         f"moves {moved:.2f} from some to others:",
         "the sum stays",
-        "deviations from a mean add up to 0",
-        "why: stretch all x, and hardly any y moves",
+        "since deviations from a mean add up to 0",
     )
     taken = c.values["dx_direct"].sum()
     assert said.mean == (
         "move all x together: μ goes along,",
         "no y moves, so the sum must be 0",
-        f"−{taken:.2f} over 6 samples ≈ −{taken / 6:.2f} each",
+        f"μ takes back the +{taken:.2f} that came: −{taken / 6:.2f} each",
     )
-    assert said.turned[0] == "2 and 5 are minus,"
+    assert said.turned[0] == "∂L/∂x of 2 and 5 is minus,"
     assert said.bias.claim == "0 for the bias"
     assert said.weight is not None
     assert said.weight.claim == "+2.78 for the weight"
@@ -92,10 +91,6 @@ def test_no_sentence_without_its_condition(seed: int, n: int, eps: float) -> Non
     if said.mean[1].endswith("so the sum must be 0"):
         assert abs(direct.sum()) > 0
         np.testing.assert_allclose(n * c.values["dx_via_mean"], -direct.sum(), rtol=1e-9)
-    if "hardly any y moves" in said.var[-1]:
-        s, t = c.trace.scenario, c.trace
-        stretched = run(s.edit(x=t.mean + 2 * (s.x - t.mean)))
-        assert np.abs(stretched.x_hat - t.x_hat)[:, seed % 2].max() < 0.01 * np.sqrt(n)
     if said.rule:
         same = c.trace.scenario.edit(a=np.full((n, 2), 3.0))
         equal = columns(run(same), c.view).sums["dweight"]

@@ -443,7 +443,7 @@ rule(V, "may move something: | what it moves is lost in rounding")(
 )
 rule(
     V,
-    "moves # from some to others: | the sum stays | deviations from a mean add up to 0",
+    "moves # from some to others: | the sum stays | since deviations from a mean add up to 0",
 )(
     lambda e, moved: (
         shows(moved, mp.fsum(v for v in e.via_var if v > 0), e.bound)
@@ -452,13 +452,6 @@ rule(
         and any(v < 0 for v in e.via_var)
     )
 )
-
-
-@rule(V, "why: stretch all x, and hardly any y moves")
-def _stretch(e: Exact) -> object:
-    """Twice as far from the mean: each x̂ is within a part in a hundred."""
-    inv = 1 / mp.sqrt(4 * e.var + e.eps)
-    return all(abs(2 * d * inv - h) <= 0.01 * abs(h) for d, h in zip(e.away, e.x_hat, strict=True))
 
 
 M = "river mean"
@@ -474,14 +467,16 @@ def _together(e: Exact) -> object:
     return still and zero(sum_dx(e), e.bound)
 
 
-rule(M, "# over # samples ≈ # each")(
-    lambda e, total, n, each: (
-        shows(total, mp.fsum(e.via_mean), e.bound)
-        and read(n) == e.n
-        and shows(each, e.via_mean[0], e.bound)
+rule(M, "μ takes back the # that came: # each")(
+    lambda e, came, each: (
+        zero(sum_dx(e), e.bound)
+        and shows(came, sum_dx(e) - mp.fsum(e.via_mean), e.bound)
+        and all(shows(each, v, e.bound) for v in e.via_mean)
     )
 )
-rule(M, "# for the only sample")(lambda e, total: e.n == 1 and shows(total, e.via_mean[0], e.bound))
+rule(M, "μ takes back all that came: #")(
+    lambda e, total: e.n == 1 and zero(sum_dx(e), e.bound) and shows(total, e.via_mean[0], e.bound)
+)
 
 
 def _both_minus(e: Exact, listed: str) -> object:
@@ -491,12 +486,16 @@ def _both_minus(e: Exact, listed: str) -> object:
 
 rule(
     "river turned",
-    "@ is minus, | and so is its input: | minus × minus = plus, | so it turns over and adds",
-    "@ are minus, | and so are their inputs: | minus × minus = plus, | so they turn over and add",
+    "∂L/∂x of @ is minus, | and so is its input: | minus × minus = plus,"
+    " | so it turns over and adds",
+    "∂L/∂x of @ is minus, | and so are their inputs: | minus × minus = plus,"
+    " | so they turn over and add",
 )(_both_minus)
-rule("river rule", "Were every a the same, | it would be 0 as well")(
-    lambda e: zero(sum_dx(e), e.bound) and abs(e.weight) > 0.5 * e.weight_bound
-)
+rule(
+    "river rule",
+    "weighed by its own a, | the rest does not cancel"
+    " | were every a the same, | it would be 0 as well",
+)(lambda e: zero(sum_dx(e), e.bound) and abs(e.weight) > 0.5 * e.weight_bound)
 rule("river bias", "# for the bias | b moves all x together")(
     lambda e, value: shows(value, sum_dx(e), e.bound)
 )

@@ -13,6 +13,13 @@ const GREY = "var(--bnr-sum)";
 
 let count = 0;
 
+// A line broken at the space that is nearest to its middle.
+function halves(line) {
+  const spaces = [...line.matchAll(/ /g)].map((space) => space.index);
+  const at = spaces.sort((one, other) => Math.abs(one - line.length / 2) - Math.abs(other - line.length / 2))[0];
+  return [line.slice(0, at), line.slice(at + 1)];
+}
+
 export class River {
   // small: a picture among others, of lanes, strands and piles alone.
   constructor(stage, { small = false } = {}) {
@@ -436,9 +443,9 @@ export class River {
     return put("text", { x, y, class: cls, "text-anchor": anchor }, parent, content);
   }
 
-  // The claim first, and then why.
+  // The claim first, and then why, in two lines where one would meet its neighbour's.
   lines(x, y, said, claims, anchor = "middle") {
-    said.forEach((line, i) => this.text(x, y + i * 18, line, i < claims ? "bnr-say" : "bnr-small bnr-quiet", anchor));
+    said.flatMap((line) => (line.length > 36 ? halves(line) : [line])).forEach((line, i) => this.text(x, y + i * 18, line, i < claims ? "bnr-say" : "bnr-small bnr-quiet", anchor));
   }
 
   // A formula, centred on a place, at its start or at its end.
@@ -455,6 +462,7 @@ export class River {
     const { g, data } = this;
     const parent = this.layers.heads;
     const quiet = (x, y, content, anchor) => this.text(x, y, content, "bnr-small bnr-quiet", anchor, parent);
+    if (!g.phone) quiet(g.w - 1, g.first - 24, this.list.length > 1 ? "samples" : "sample", "end");
     for (const [name, letters, said, gradient] of !this.has.norm ? [] : [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
       const x = g.x[name];
       draw("circle", { cx: x, cy: g.node.y, r: g.node.r, class: "bnr-node" }, parent);
@@ -637,7 +645,7 @@ export class River {
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
       this.lines(g.x.mean - 6, y, said.mean, 2);
       this.lines(0, 216, said.turned, 2, "start");
-      said.rule.forEach((line, i) => this.text(182, g.base + 64 + i * 17, line, "bnr-small bnr-quiet", "start"));
+      this.lines(182, g.base + 59, said.rule, 2, "start");
       const piles = this.has.bias || this.has.weight;
       const low = this.has.sum ? y : g.low + 24;
       this.key(piles ? g.w - 150 : 8, piles ? low - 2 : g.h - 14, 8, "plus: above, solid");

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from bnviz.components import assets
-from bnviz.components.assets import Assets
+from bnviz.components import files
+from bnviz.components.files import Files
 
 
 class Manager:
@@ -26,7 +26,7 @@ class Manager:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(assets, "get_bidi_component_manager", lambda: Manager(tmp_path / "river"))
+    monkeypatch.setattr(files, "get_bidi_component_manager", lambda: Manager(tmp_path / "river"))
     (tmp_path / "river").mkdir()
     (tmp_path / "river" / "river.js").write_text("export const lanes = 6;")
     (tmp_path / "river" / "notes.txt").write_text("not for the browser")
@@ -50,7 +50,7 @@ def get(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, 
 
     asked = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "headers": asked}
-    asyncio.run(Assets(behind)(scope, receive, send))
+    asyncio.run(Files(behind)(scope, receive, send))
     told = {key.decode().lower(): value.decode() for key, value in sent[0]["headers"]}
     return int(sent[0]["status"]), told, b"".join(m.get("body", b"") for m in sent[1:])
 
