@@ -29,6 +29,7 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from bnviz.claims.lesson import STEPS, scenario_of
 from bnviz.phone import lesson, routes
 from bnviz.rooms import Store, open_store
 from tests.browser.conftest import free_port
@@ -63,6 +64,7 @@ class Phone:
     code: str
     token: str = ""
     link: str = ""  # the query of the numbers on its screen
+    dy: list[float] = field(default_factory=scenario_of(STEPS[1]).dy[:, 0].tolist)
     line: ClientConnection | None = None
     heard: dict[str, float] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
@@ -115,15 +117,19 @@ class Phone:
             else:
                 return
 
-    async def drag(self) -> tuple[list[float], list[float]]:
-        """Hold a number for two seconds: a few positions, all of them, and letting go.
+    async def drag(self) -> list[float]:
+        """Hold a number for two seconds: take it, with all its positions, and let it go.
 
-        The times of the short answers, which a hand waits for, and of the long one.
+        The times of the two answers, which a hand waits for.
         """
         times = []
-        row, at = random.randrange(6), random.randrange(-20, 20) * 0.05
-        event: dict[str, object] = {"term": "dy", "row": row, "value": at, "step": 0.05, "seq": 1}
-        for more in ({"kind": "take", "count": 12}, {"kind": "set"}):
+        row = random.randrange(6)
+        take: dict[str, object] = {"kind": "take", "value": self.dy[row], "count": 12}
+        self.dy[row] = round(
+            self.dy[row] + random.choice((-1, 1)) * 0.05 * random.randrange(1, 20), 2
+        )
+        event: dict[str, object] = {"term": "dy", "row": row, "step": 0.05, "seq": 1}
+        for more in (take, {"kind": "set", "value": self.dy[row]}):
             start = time.perf_counter()
             sent = {"step": 1, "link": self.link, "revealed": False, "event": event | more}
             status, said = await ask(self.port, "/room/stage", sent)
@@ -132,7 +138,7 @@ class Phone:
             if "count" in more:
                 await asyncio.sleep(max(0.0, 2 - sum(times)))
         self.link = re.search(rb'"link":"([^"]*)"', said[said.index(b'"lesson"') :])[1].decode()  # type: ignore[index]
-        return [times[0], times[2]], [times[1]]
+        return times
 
     async def close(self) -> None:
         """Go home."""
@@ -156,6 +162,16 @@ def memory(pid: int) -> float:
     for one in processes(pid):
         if b"streamlit" in Path(f"/proc/{one}/cmdline").read_bytes():
             total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * 4096 / 2**20
+    return total
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that the server's Python processes have used."""
+    total = 0.0
+    for one in processes(pid):
+        if b"streamlit" in Path(f"/proc/{one}/cmdline").read_bytes():
+            spent = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13]
+            total += sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
     return total
 
 
@@ -204,65 +220,98 @@ def p95(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
 
 
-async def measure(kind: str, count: int, store: Store, soak: float) -> list[tuple[str, str]]:
+Rows = list[tuple[str, str]]
+
+
+async def joining(phones: list[Phone]) -> Rows:
+    """All join within five seconds."""
+
+    async def late(phone: Phone) -> float:
+        await asyncio.sleep(random.uniform(0, 5))
+        return await phone.join()
+
+    joined = await asyncio.gather(*map(late, phones))
+    return [("join within 5 s, empty caches: last one", f"{max(joined):.1f} s")]
+
+
+async def turning(phones: list[Phone], store: Store, code: str, secret: str) -> Rows:
+    """The teacher turns to the next step, five times."""
+    delays = []
+    for step in range(1, 6):
+        start = time.perf_counter()
+        await asyncio.to_thread(store.steer, code, secret, step=step)
+        while not all(f"step {step}" in phone.heard for phone in phones):
+            await asyncio.sleep(0.01)
+        delays += [phone.heard[f"step {step}"] - start for phone in phones]
+    return [("teacher’s step to the phones: p95", f"{1000 * p95(delays):.0f} ms")]
+
+
+async def playing(phones: list[Phone], pid: int, soak: float) -> Rows:
+    """All drag, let go, answer and think, for half a minute or for as long as is told."""
+    times: list[float] = []
+    kept: list[float] = []  # memory, every ten seconds
+    end = time.perf_counter() + max(30.0, 60 * soak)
+
+    async def student(phone: Phone) -> None:
+        while time.perf_counter() < end:
+            await asyncio.sleep(random.uniform(0, 16))
+            times.extend(await phone.drag())
+            start = time.perf_counter()
+            said: dict[str, object] = {"code": phone.code, "phone": phone.token, "step": 8}
+            said |= random.choice(({"choice": "alive"}, {"value": random.randrange(9) / 10}))
+            assert (await ask(phone.port, "/room/answer", said))[0] == 200
+            times.append(time.perf_counter() - start)
+
+    async def look() -> None:
+        while time.perf_counter() < end:
+            kept.append(memory(pid))
+            await asyncio.sleep(10)
+
+    spent = cpu(pid)
+    await asyncio.gather(look(), *map(student, phones))
+    spent = cpu(pid) - spent
+    both = f"{1000 * statistics.median(times):.0f}, {1000 * p95(times):.0f} ms"
+    rows = [("taking, letting go, answering: median, p95", both)]
+    rows.append(("… server’s CPU for each", f"{1000 * spent / len(times):.1f} ms"))
+    if soak:
+        third = len(kept) // 3
+        grown = f"{kept[third]:.0f}, {kept[2 * third]:.0f}, {kept[-1]:.0f} MB"
+        rows.append(("memory after a third, two, all of it", grown))
+    return rows
+
+
+async def restarting(server: Server, phones: list[Phone], store: Store, code: str) -> Rows:
+    """The server is killed, and started again."""
+    counts = store.counts(code)
+    server.stop(signal.SIGKILL)
+    start = time.perf_counter()
+    returning = [asyncio.create_task(phone.back()) for phone in phones]
+    await server.start()
+    up = time.perf_counter()
+    await asyncio.gather(*returning)
+    return [
+        ("killed and started again: app is up", f"{up - start:.1f} s"),
+        ("… and all phones are back", f"{time.perf_counter() - start:.1f} s"),
+        ("… and answers kept", "all" if store.counts(code) == counts else "NO"),
+    ]
+
+
+async def measure(kind: str, count: int, store: Store, soak: float) -> Rows:
     """The rows of one way to serve, with so many phones."""
-    rows = []
     async with serving(kind) as server:
         assert server.process
+        pid = server.process.pid
         code, secret = store.open()
         first = Phone(server.port, code)
         await first.join()
-        before = memory(server.process.pid)
+        before = memory(pid)
         phones = [Phone(server.port, code) for _ in range(count)]
-
-        async def late(phone: Phone) -> float:
-            await asyncio.sleep(random.uniform(0, 5))
-            return await phone.join()
-
-        joined = await asyncio.gather(*map(late, phones))
-        rows.append(("join within 5 s, empty caches: last one", f"{max(joined):.1f} s"))
-
-        delays = []
-        for step in range(1, 6):
-            start = time.perf_counter()
-            await asyncio.to_thread(store.steer, code, secret, step=step)
-            while not all(f"step {step}" in phone.heard for phone in phones):
-                await asyncio.sleep(0.01)
-            delays += [phone.heard[f"step {step}"] - start for phone in phones]
-        rows.append(("teacher’s step to the phones: p95", f"{1000 * p95(delays):.0f} ms"))
-
-        short: list[float] = []
-        long: list[float] = []
-
-        async def student(phone: Phone, end: float) -> None:
-            while time.perf_counter() < end:
-                await asyncio.sleep(random.uniform(0, 16))
-                for all_of, found in zip((short, long), await phone.drag(), strict=True):
-                    all_of.extend(found)
-                start = time.perf_counter()
-                said = {"code": code, "phone": phone.token, "step": 9, "choice": "eps"}
-                assert (await ask(server.port, "/room/answer", said))[0] == 200
-                short.append(time.perf_counter() - start)
-
-        end = time.perf_counter() + max(30.0, 60 * soak)
-        await asyncio.gather(*(student(phone, end) for phone in phones))
-        held = memory(server.process.pid)
-        for name, times in (("taking, letting go, answering", short), ("a whole sweep", long)):
-            middle, most = statistics.median(times), p95(times)
-            rows.append((f"{name}: median, p95", f"{1000 * middle:.0f}, {1000 * most:.0f} ms"))
-        rows.append(("memory for each phone", f"{(held - before) / count:.2f} MB"))
-
-        counts = store.counts(code)
+        rows = await joining(phones)
+        rows += await turning(phones, store, code, secret)
+        rows += await playing(phones, pid, soak)
+        rows.append(("memory for each phone", f"{(memory(pid) - before) / count:.2f} MB"))
         if kind == "one":
-            server.stop(signal.SIGKILL)
-            start = time.perf_counter()
-            returning = [asyncio.create_task(phone.back()) for phone in phones]
-            await server.start()
-            up = time.perf_counter()
-            await asyncio.gather(*returning)
-            rows.append(("killed and started again: app is up", f"{up - start:.1f} s"))
-            rows.append(("… and all phones are back", f"{time.perf_counter() - start:.1f} s"))
-            rows.append(("… and answers kept", "all" if store.counts(code) == counts else "NO"))
+            rows += await restarting(server, phones, store, code)
         for phone in [first, *phones]:
             await phone.close()
     return rows
@@ -272,13 +321,14 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phones", type=int, nargs="*", default=[100, 300])
+    parser.add_argument("--ways", nargs="*", default=["one", "serve"], help="one, serve")
     parser.add_argument("--soak", type=float, default=0.0, help="minutes of dragging")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BNVIZ_ROOMS"] = str(Path(folder) / "rooms.sqlite3")
         store = open_store()
         table: dict[str, list[str]] = {}
-        heads = [(kind, n) for n in given.phones for kind in ("one", "serve")]
+        heads = [(kind, n) for n in given.phones for kind in given.ways]
         for i, (kind, n) in enumerate(heads):
             for name, value in asyncio.run(measure(kind, n, store, given.soak)):
                 table.setdefault(name, [""] * len(heads))[i] = value
