@@ -208,6 +208,29 @@ def test_what_a_hook_makes_of_the_gradient_is_what_the_norm_got(where: str, tmp_
         agrees(c)
 
 
+@pytest.mark.parametrize("norm", ["instance", "own"])
+def test_an_output_that_is_a_view_and_changed_in_place_is_seen(norm: str, tmp_path: Path) -> None:
+    class ViewNorm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(4))
+
+        def forward(self, x):
+            return (x.movedim(1, -1) * self.weight).movedim(-1, 1)
+
+    torch.manual_seed(0)
+    inner = nn.InstanceNorm2d(4) if norm == "instance" else ViewNorm()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), inner, nn.ReLU(inplace=True))
+    with capture(model, tmp_path) as got:
+        step(model, images())
+    c: Any = got["1"]
+    assert (c.dy == 0).mean() > 0.2  # by the ReLU
+    if norm == "instance":
+        agrees(c)
+    else:
+        np.testing.assert_allclose(c.dx, c.dy * inner.weight.detach().numpy(), rtol=1e-6)
+
+
 def test_below_the_smallest_numbers_nothing_is_accused(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     with capture(model, tmp_path) as got:

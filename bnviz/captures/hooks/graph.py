@@ -37,13 +37,28 @@ def transformed(value: Any) -> bool:
     return isinstance(value, torch().Tensor) and bool(wrapped(value))
 
 
-def arriving(output: Any, done: Callable[[Any], None]) -> None:
-    """Tell ∂L/∂y as it enters the call, whatever hooks of other people's have made of it."""
-    step, place = output.grad_fn, output.output_nr
+def arriving(output: Any, since: int, done: Callable[[Any], None]) -> None:
+    """Tell ∂L/∂y as it enters the call, whatever hooks of other people's have made of it.
+
+    An output that is a view, as instance norm's, leaves the graph where it is changed in place,
+    as by a ReLU: what it is a view of stays in it.
+    """
+    base = output._base
+    whole = base is None or base.grad_fn is None or base.grad_fn._sequence_nr() < since
+    base = output if whole else base
+    step, place = base.grad_fn, base.output_nr
+    lies = output.shape, output.stride(), output.storage_offset() - base.storage_offset()
+    under = base.shape, base.stride()
 
     def enters(gradients: Any) -> None:
-        if gradients[place] is not None:
-            done(gradients[place])
+        dy = gradients[place]
+        if dy is None:
+            return
+        if not whole:
+            with torch()._C.DisableTorchFunction(), torch().no_grad():
+                laid = dy.new_empty_strided(*under).copy_(dy)
+                dy = laid.as_strided(*lies)
+        done(dy)
 
     if step is None:
         output.register_hook(done)

@@ -327,7 +327,7 @@ class Watch:
             way.starts()
             self.attempt(call.name, lambda: self._came(call, dy, pair))
 
-        graph.arriving(output, on_output)
+        graph.arriving(output, since, on_output)
 
     def _came(self, call: Call, dy: Any, pair: bool) -> None:
         self.live.discard(call)
