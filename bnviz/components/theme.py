@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -44,3 +45,16 @@ def theme() -> str:
         f":root{{color-scheme:light dark;{colours('light')}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{colours('dark')}}}}}"
     )
+
+
+@cache
+def typeface() -> str:
+    """Streamlit's own typeface as CSS: what is written on a picture has its room in its widths."""
+    media = Path(st.__file__).parent / "static" / "static" / "media"
+    for file in media.glob("SourceSansVF-Upright*.woff2"):
+        font = base64.b64encode(file.read_bytes()).decode()
+        return (
+            '@font-face{font-family:"Source Sans 3";font-weight:200 900;'
+            f'src:url("data:font/woff2;base64,{font}")}}'
+        )
+    return ""

@@ -18,7 +18,7 @@ from bnviz.proof.losses import LOSSES, under
 from bnviz.proof.mistakes import CHECKS, MISTAKES
 from bnviz.screen import session
 from bnviz.screen.mycode import my_code
-from bnviz.screen.parts import choose_part, escaped, grid, pick, say
+from bnviz.screen.parts import choose_part, escaped, grid, halves, pick, say
 from bnviz.screen.presenter import presenting
 from bnviz.screen.stage import toolbar
 from bnviz.study import neighbours
@@ -82,15 +82,31 @@ def _proof() -> None:
                 + c.decided_by,
             ]
         )
-    grid(["Term", "Six equations", "Complex step", "Difference, bound, decided by"], rows)
-    st.markdown(
-        "Each row shows the entry that comes nearest to its bound, by its place: (sample, neuron), "
-        "(input, neuron) or neuron, counted from 1. A bound has an absolute part, the rounding "
-        f"of what was added up, and a relative part, {number(complex_step.RELATIVE)} of the value."
-    )
+    left, right = halves("proof")
+    with left:
+        grid(["Term", "Six equations", "Complex step", "Difference, bound, decided by"], rows)
+        st.markdown(
+            "Each row shows the entry that comes nearest to its bound, by its place: (sample, "
+            "neuron), (input, neuron) or neuron, counted from 1. A bound has an absolute part, the "
+            "rounding of what was added up, and a relative part, "
+            f"{number(complex_step.RELATIVE)} of the value."
+        )
     held = [f"- ${TERMS[term].latex}$: {text}" for term, text in complex_step.HELD.items()]
-    st.markdown("What the paper holds fixed:\n" + "\n".join(held))
-    plots([headroom(compared)], key="proof-picture")
+    with right:
+        plots([headroom(compared)], key="proof-picture")
+        st.markdown("What the paper holds fixed:\n" + "\n".join(held))
+
+
+def _row(here: bool, title: str, verdicts: dict[str, mistakes.Verdict]) -> list[str]:
+    """Which checks catch a mistake, and which let it through."""
+    found = (verdicts[check] for check in CHECKS)
+    return [
+        ("▸ " if here else "") + title,
+        *(
+            "–\u00a0missed" if v.passes else "●\u00a0caught" if v.catches else "no\u00a0number"
+            for v in found
+        ),
+    ]
 
 
 def _mistakes() -> None:
@@ -103,43 +119,35 @@ def _mistakes() -> None:
     say(claims.mistake(name, caught[name]), signed=False)
     if not presenting():
         pick("The mistake", {k: m.title for k, m in MISTAKES.items()}, "mistake", 420)
-    st.code(
-        f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right", None, wrap_lines=True
-    )
-    j = view.neuron
-    plots(
-        [
-            beside(
-                t.dx[:, j],
-                wrong.dx[:, j],
-                ("right", "with the mistake"),
-                _DX,
-                f"{_DX}, neuron {j + 1}",
-            )
-        ],
-        key="mistake-picture",
-    )
+    left, right = (st.container(), st.container()) if presenting() else halves("mistake")
+    with left:
+        st.code(
+            f"{MISTAKES[name].wrong}  # wrong\n{MISTAKES[name].right}  # right",
+            None,
+            wrap_lines=True,
+        )
+        j = view.neuron
+        plots(
+            [
+                beside(
+                    t.dx[:, j],
+                    wrong.dx[:, j],
+                    ("right", "with the mistake"),
+                    _DX,
+                    f"{_DX}, neuron {j + 1}",
+                )
+            ],
+            key="mistake-picture",
+        )
     if presenting():
         return
-    st.markdown("## What catches what, on these numbers")
-    st.markdown(claims.lesson(caught))
-    grid(
-        ["Mistake", *CHECKS.values()],
-        [
-            [
-                ("▸ " if other == name else "") + MISTAKES[other].title,
-                *(
-                    "–\u00a0missed"
-                    if verdicts[check].passes
-                    else "●\u00a0caught"
-                    if verdicts[check].catches
-                    else "no\u00a0number"
-                    for check in CHECKS
-                ),
-            ]
-            for other, verdicts in caught.items()
-        ],
-    )
+    with right:
+        st.markdown("## What catches what, on these numbers")
+        st.markdown(claims.lesson(caught))
+        grid(
+            ["Mistake", *CHECKS.values()],
+            [_row(other == name, MISTAKES[other].title, v) for other, v in caught.items()],
+        )
 
 
 def _precision() -> None:
@@ -179,29 +187,9 @@ def _sums_table(s: Scenario, results: dict[str, neighbours.Neighbour]) -> list[l
     return rows
 
 
-def _neighbours() -> None:
-    s, j = session.trained(), session.view().neuron
-    results = {name: neighbours.neighbour(s, name) for name in neighbours.NORMS}
-    name = session.option("norm")
-    name = name if name in results else "frozen"
-    titles = {key: norm.title for key, norm in neighbours.NORMS.items()}
-    say(claims.frozen(s, j, results["batch"], results[name], titles[name]), signed=False)
-    pick("Beside batch norm in training", titles, "norm", 340)
-    st.markdown(escaped(neighbours.NORMS[name].why))
-    plots(
-        [
-            beside(
-                results["batch"].dx[:, j],
-                results[name].dx[:, j],
-                ("training", titles[name]),
-                _DX,
-                f"{_DX}, neuron {j + 1}",
-            )
-        ],
-        key="norm-picture",
-    )
-    st.markdown(f"## Where {_DX} adds up to 0, and where not")
+def _where_sums_vanish(s: Scenario, results: dict[str, neighbours.Neighbour]) -> None:
     n, m = s.shape[0], neighbours.images(s.shape[0])
+    st.markdown(f"## Where {_DX} adds up to 0, and where not")
     st.markdown(
         f"The {_count(n, 'row')} {'is' if n == 1 else 'are'} read as {_count(m, 'image')} of "
         f"{_count(n // m, 'position')}, so that "
@@ -212,7 +200,34 @@ def _neighbours() -> None:
     grid(["Norm", *neighbours.SUMS, "rounding"], _sums_table(s, results))
     kinds = [f"- {name}: {text}" for name, text in neighbours.SUMS.items()]
     st.markdown("The sums run\n" + "\n".join(kinds))
-    st.markdown(claims.running_variance(s, j))
+
+
+def _neighbours() -> None:
+    s, j = session.trained(), session.view().neuron
+    results = {name: neighbours.neighbour(s, name) for name in neighbours.NORMS}
+    name = session.option("norm")
+    name = name if name in results else "frozen"
+    titles = {key: norm.title for key, norm in neighbours.NORMS.items()}
+    say(claims.frozen(s, j, results["batch"], results[name], titles[name]), signed=False)
+    pick("Beside batch norm in training", titles, "norm", 340)
+    left, right = halves("norm")
+    with left:
+        st.markdown(escaped(neighbours.NORMS[name].why))
+        plots(
+            [
+                beside(
+                    results["batch"].dx[:, j],
+                    results[name].dx[:, j],
+                    ("training", titles[name]),
+                    _DX,
+                    f"{_DX}, neuron {j + 1}",
+                )
+            ],
+            key="norm-picture",
+        )
+        st.markdown(claims.running_variance(s, j))
+    with right:
+        _where_sums_vanish(s, results)
     labels = neighbours.groupings(*s.shape)
     plots(
         [

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from bnviz.screen import session
 from bnviz.words.claim import Claim
@@ -42,6 +43,13 @@ def choose_part(parts: Mapping[str, str], option: str = "part") -> str:
         **keep(option, here),
     )
     return here
+
+
+def halves(name: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two columns side by side, where there is room for a table in each; else one under another."""
+    with st.container(key=f"halves-{name}"):
+        left, right = st.columns(2, gap="large")
+    return left, right
 
 
 def pick(label: str, choices: Mapping[str, str], option: str, width: int) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from bnviz.claims.surprise import headline
 from bnviz.components.bundle import scripts, styles
 from bnviz.components.stage import Reply, Scene, Show, Take, pack
-from bnviz.components.theme import theme
+from bnviz.components.theme import theme, typeface
 from bnviz.core.columns import GROUPS, Columns, columns
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
@@ -160,6 +160,8 @@ def _back(link: str) -> str:
     if reachable(link):
         return f'<a href="{escape(link)}">These numbers, live</a>'
     query = urlsplit(link).query if "?" in link else ""
+    if not query:
+        return "To go on with these numbers open bnviz."
     return (
         "To go on with these numbers open bnviz, and put this behind its address: "
         f"<code>/?{escape(query)}</code>"
@@ -177,7 +179,7 @@ def standalone(s: Scenario, view: View, link: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
         f"<title>bnviz: {escape(story.claim)}</title>"
-        f'<style data-math="">{theme()}{_STYLE}{styles()}</style>'
+        f'<style data-math="">{theme()}{typeface()}{_STYLE}{styles()}</style>'
         f'<script type="importmap">{scripts()}</script></head><body><main id="stage"></main>'
         f"<noscript><h1>{escape(story.claim)}</h1><p>{escape(story.why)}</p></noscript>"
         "<p>Neuron "

@@ -158,6 +158,12 @@ def test_six_small_rivers_stand_in_a_grid_and_a_click_on_one_opens_it(app: App) 
     at = [box(pictures.nth(i)) for i in range(6)]
     assert len({round(a["y"]) for a in at}) == 2
     assert min(a["width"] for a in at) > 340
+    app.page.set_viewport_size({"width": 1920, "height": 800})
+    app.idle()
+    rows = [round(box(pictures.nth(i))["y"]) for i in range(6)]
+    assert rows == [rows[0]] * 3 + [rows[5]] * 3, (
+        "three beside each other, also where four would fit"
+    )
     # The hatching of one is not that of another, nor of a river that is not shown.
     ids = app.page.locator("pattern").evaluate_all("all => all.map((one) => one.id)")
     assert len(ids) == len(set(ids))

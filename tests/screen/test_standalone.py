@@ -46,6 +46,8 @@ def test_it_fetches_nothing_and_is_light(page: str) -> None:
             assert taken in modules, (name, taken)
     assert "@import" not in page
     assert "prefers-color-scheme:dark" in page
+    # What is written on the river has its room in the widths of this typeface.
+    assert re.search('font-family:"Source Sans 3"[^}]*url."data:font/woff2;base64,.{200000}', page)
     assert len(page) < 2_500_000
 
 

@@ -286,9 +286,15 @@ export class Lever {
     });
     pen.draw("line", { x1: mark, x2: mark, y1: g.zero, y2: g.axis - 20, class: "bnv-plumb" }, body);
     pen.draw("path", { d: `M${mark - 10} ${g.axis - 20}h20l-10 17Z`, class: "bnv-mark" }, body);
-    const wide = data.said.mark.length * 6.6 + 16;
-    const end = mark > (g.left + g.right) / 2 ? mark > wide : mark + wide > g.right && mark > wide;
-    if (!g.narrow) this.text(mark + (end ? -16 : 16), g.axis - 10, data.said.mark, "bnr-small bnr-quiet bnr-halo", end ? "end" : "start");
+    if (g.narrow) return;
+    // In one line on the side with more room, or in two.
+    const end = mark > (g.left + g.right) / 2;
+    const room = end ? mark - 16 : g.right - mark - 16;
+    const lines = data.said.mark.length * 6.4 < room ? [data.said.mark] : data.said.mark.split(/(?<=: )/);
+    lines.forEach((line, i) => {
+      const y = g.axis - 10 - 15 * (lines.length - 1 - i);
+      this.text(mark + (end ? -16 : 16), y, line.trim(), "bnr-small bnr-quiet bnr-halo", end ? "end" : "start");
+    });
   }
 
   drawRod() {
