@@ -54,7 +54,7 @@ def python() -> Path:
 
 def packages_of_the_system() -> None:
     """Have the system's packager bring a browser and Redis, where they are missing and it may."""
-    wanted = []  # each with what does as well
+    wanted: list[tuple[str, ...]] = []  # each with what does as well
     if not any(map(shutil.which, BROWSERS)):
         wanted.append(BROWSERS[:2])
     if shutil.which("redis-server") is None:

@@ -82,7 +82,8 @@ def _cells(run: Run, step: int) -> Array:
         since,
     ]
     # On the way to an overflow squares leave float32: then they are as large as it can say.
-    return np.clip(np.column_stack(table), -_LARGE, _LARGE).astype(np.float32)
+    said: Array = np.clip(np.column_stack(table), -_LARGE, _LARGE).astype(np.float32)
+    return said
 
 
 def _words(run: Run, step: int) -> dict[str, Any]:
