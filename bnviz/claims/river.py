@@ -15,6 +15,7 @@ from bnviz.words.numbers import number, places_for
 
 Lines = tuple[str, ...]  # the claim first, and then why
 FEW = 6  # so many terms of a sum are written out; of more, plus and minus
+WIDEST_ALONE = 20  # of one that stands behind its name
 WIDEST = 29  # letters of a line that stands under a result on a phone
 
 
@@ -177,7 +178,7 @@ def _added(c: Columns, term: str, name: str) -> Lines:
                 continue
             if sum(map(_read, texts)) == _read(result):
                 lines = _broken(texts, result)
-                if max(map(len, lines)) <= WIDEST:
+                if max(map(len, lines)) <= (WIDEST if len(lines) > 1 else WIDEST_ALONE):
                     return (f"{name} =", *lines)
     return ()
 

@@ -318,7 +318,7 @@ export class River {
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
       const zero = data.zero[term] ?? (term === "after_var" && data.zero.dx_direct);
       const moved = number(real(data.moved), false, this.places);
-      const shares = change && term === "dx_via_var" && zero && data.moved > data.bound;
+      const shares = change && term === "dx_via_var" && zero && data.moved > data.bound && moved.length < 6;
       const content = shares ? `+${moved} − ${moved}` : zero ? (change ? "+0" : "0") : number(value, true, this.places);
       this.text(x, y, content, cls, "middle", group);
     };
@@ -361,7 +361,7 @@ export class River {
     const content = number(total, true, this.ledger.places.dweight);
     const beside = this.g.weight[0] - 3;
     const end = Math.max(beside, content.length * 7.6 + 2);
-    this.text(end, end > beside ? y - 16 : y, content, "bnr-num bnr-b bnr-halo", "end");
+    this.text(end, end > beside ? Math.min(y, this.pileW.up - 4) - 16 : y, content, "bnr-num bnr-b bnr-halo", "end");
   }
 
   pile(term, [x, width], u) {
@@ -590,7 +590,7 @@ export class River {
       if (data.a) {
         const y = lane.y - (g.dense ? 0 : this.height(v, g.x.pill) / 2);
         this.knob("a", lane.row, g.x.pill, y, `×${short(lane.a)}`, false);
-        if (!g.dense && !g.phone && lane.a < 0 && v.dweight) {
+        if (g.room >= 40 && !g.phone && lane.a < 0 && v.dweight) {
           const below = v.dweight > 0 ? lane.y + 17 : lane.y - 9;
           this.text(g.x.dweight, below, "turned over", "bnr-small bnr-quiet bnr-halo");
         }
@@ -613,8 +613,8 @@ export class River {
     const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
     const group = this.pen.draw("g", choose, this.layers.words);
     if (lane.row === null) {
-      this.text(g.w - 1, lane.y, String(this.data.others), "bnr-small bnr-b", "end", group);
-      this.text(g.w - 1, lane.y + 14, lane.name, "bnr-small bnr-quiet", "end", group);
+      this.text(g.w - 1, lane.y + 6, String(this.data.others), "bnr-small bnr-b", "end", group);
+      this.text(g.w - 1, lane.y + 19, lane.name, "bnr-small bnr-quiet", "end", group);
       return;
     }
     this.pen.draw("circle", { cx: g.x.label - (this.small ? 3 : 0), cy: lane.y, r, fill: lane.color }, group);
