@@ -601,7 +601,7 @@ export class River {
   // What σ² brings stands beside its strand, and not on the lane: it is a change.
   change(lane) {
     const { g } = this;
-    const edge = Math.min(lane.y, lane.y - this.height(lane.v, g.x.var));
+    const edge = lane.y - Math.max(0, this.height(lane.v, g.x.var), this.height(lane.v, g.x.dx_via_var) / 2);
     const group = this.pen.draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
     const content = Math.abs(lane.v.dx_via_var) <= this.data.bound ? "≈ 0" : number(lane.v.dx_via_var, true, this.places);
     this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 8, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
