@@ -380,6 +380,7 @@ def wipe(window: Page) -> None:
         window.evaluate("localStorage.clear(); sessionStorage.clear()")
     window.goto("about:blank")
     window.mouse.move(0, 0)
+    window.context.set_offline(False)
     window.context.clear_cookies()
     window.context.clear_permissions()
 
