@@ -53,7 +53,11 @@ def test_outer_products_one_at_a_time(app: App) -> None:
     # On a busy machine figures are drawn before their columns stand side by side.
     early = app.page.add_style_tag(content=UNPLACED)
     held: list[Route] = []
-    app.page.route("**/plot.css", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    app.page.route("**/plot.css", hold)
     app.page.get_by_role("radio", name="Outer products").click()
     expect(app.page.get_by_text("Samples added")).to_be_visible()
     # Nor are they drawn before their stylesheet is there: without it none has a column.
