@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import math
 import re
-import struct
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, cast
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +43,6 @@ _NUMBERS = {
     "at_ranks": 1.0,
 }
 _PIECE = 2**24  # bytes read at a time
-_LONGEST = 2**32 - 2**16  # bytes of a .zip of the plain kind, but for its list
 _MOST_MEMBERS, _AXES = 100, 5
 _TERM = re.compile(r"term_[a-z_]{1,24}\.npy", re.ASCII)  # taken along, and computed anew
 
@@ -88,35 +84,14 @@ def save_npz(
 
 
 def write_members(target: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """As `numpy.savez` does, which copies all that it writes, and takes long for each member.
-
-    A .zip without compression: each member after its header, then the list of them (PKWARE's
-    APPNOTE, 4.3).
-    """
-    with ExitStack() as stack:
-        path = isinstance(target, str | Path)
-        file: Any = stack.enter_context(Path(cast(Any, target)).open("wb")) if path else target
-        listed, at = b"", 0
+    """As `numpy.savez`, which copies all that it writes, does."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, values in arrays.items():
             own = np.ascontiguousarray(values).reshape(np.shape(values))
-            start = io.BytesIO()
-            np.lib.format.write_array_header_1_0(
-                start, np.lib.format.header_data_from_array_1_0(own)
-            )
-            data = own.reshape(-1).view(np.uint8).data
-            called, size = f"{name}.npy".encode(), start.tell() + data.nbytes
-            told = (20, 0x800, 0, 0, 0x21, crc32(data, crc32(start.getvalue())), size, size)
-            if at + size > _LONGEST:
-                raise CaptureError("It would be larger than a .zip can be.")
-            file.write(struct.pack("<4s5H3L2H", b"PK\3\4", *told, len(called), 0) + called)
-            file.write(start.getvalue())
-            file.write(data)
-            more = (len(called), 0, 0, 0, 0, 0, at)
-            listed += struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, *told, *more) + called
-            at += 30 + len(called) + size
-        count = len(arrays)
-        end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(listed), at, 0)
-        file.write(listed + end)
+            header = np.lib.format.header_data_from_array_1_0(own)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                file.write(own.reshape(-1).view(np.uint8).data)
 
 
 def _member(
