@@ -83,7 +83,8 @@ def with_torch(dtype_name: str) -> Callable[[], object]:
 
 def beside(sessions: int = 30, seconds: float = 10.0) -> None:
     """So many sessions train, and one more drags."""
-    made, answers = [0] * sessions, []
+    made = [0] * sessions
+    answers: list[float] = []
 
     def trains(seed: int) -> None:
         kept = runs.kept_run(Settings(seed=seed))
