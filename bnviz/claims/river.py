@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from bnviz.words.claim import Claim
 from bnviz.words.numbers import number, places_for
 
 Lines = tuple[str, ...]  # the claim first, and then why
+FEW = 6  # so many terms of a sum are written out; of more, plus and minus
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Said:
     bias: Claim
     weight: Claim | None
     rule: Lines  # what the weight gets in general
+    bias_sum: Lines  # both sums written out: what is added up, and its terms
+    weight_sum: Lines
 
 
 def _signed(value: float, places: int = 2) -> str:
@@ -80,7 +84,7 @@ def _var(c: Columns, places: int) -> Lines:
     return (
         f"moves {number(moved, places=places)} from some to others:",
         "the sum stays",
-        "since deviations from a mean add up to 0",
+        "② goes by xᵢ − μ, and deviations from a mean add up to 0",
     )
 
 
@@ -113,19 +117,8 @@ def _turned(c: Columns) -> Lines:
     if not 0 < rows.size < 4 or weight.value < 0:
         return ()
     listed = _listed([int(i) for i in rows])
-    if rows.size == 1:
-        return (
-            f"∂L/∂x of {listed} is minus,",
-            "and so is its input:",
-            "minus × minus = plus,",
-            "so it turns over and adds",
-        )
-    return (
-        f"∂L/∂x of {listed} is minus,",
-        "and so are their inputs:",
-        "minus × minus = plus,",
-        "so they turn over and add",
-    )
+    turn = "turns" if rows.size == 1 else "turn"
+    return (f"{listed} {turn} over:", "minus × minus = plus")
 
 
 def _bias(c: Columns) -> Claim:
@@ -158,11 +151,47 @@ def _rule(c: Columns) -> Lines:
     if weight is None or weight.vanishes or not c.sums["dx"].vanishes:
         return ()
     return (
-        "weighed by its own a,",
-        "the rest does not cancel",
-        "were every a the same,",
-        "it would be 0 as well",
+        "each weighed by its own a,",
+        "they no longer cancel",
+        "were a the same for all:",
+        "a × 0 = 0, as for the bias",
     )
+
+
+def _added(c: Columns, term: str, name: str) -> Lines:
+    """A sum written out, with as few digits as add up to it; () where no few digits do."""
+    if term not in c.sums or not np.isfinite(c.values[term]).all():
+        return ()
+    values, total = c.values[term], c.sums[term]
+    if values.size < 2 or not values.any():
+        return ()
+    target = 0.0 if total.vanishes else total.value
+    if values.size > FEW:
+        values = np.array([values[values > 0].sum(), values[values < 0].sum()])
+        if not values.all():
+            return ()
+    for places in range(2, 5):
+        texts = [number(float(v), places=places) for v in values]
+        result = number(target, places=places)
+        if any("e" in text or "∞" in text for text in (*texts, result)):
+            continue
+        if sum(map(_read, texts)) == _read(result):
+            break
+    else:
+        return ()
+    # A sign stays with its number where a line is broken.
+    later = [f"{'−' if t.startswith('−') else '+'}\u00a0{t.removeprefix('−')}" for t in texts[1:]]
+    terms = [texts[0], *later]
+    half = 3 if len(terms) > 3 else len(terms)
+    first, second = terms[:half], terms[half:]
+    end = f"= {result}"
+    if not second:
+        return (f"{name} =", " ".join(first), end)
+    return (f"{name} =", " ".join(first), " ".join([*second, end]))
+
+
+def _read(text: str) -> Decimal:
+    return Decimal(text.replace("−", "-"))
 
 
 def say(c: Columns) -> Said:
@@ -177,6 +206,8 @@ def say(c: Columns) -> Said:
         bias=_bias(c),
         weight=_weight(c),
         rule=_rule(c),
+        bias_sum=_added(c, "dx", "Σ ∂L/∂x"),
+        weight_sum=_added(c, "dweight", "Σ a·∂L/∂x"),
     )
 
 

@@ -119,7 +119,10 @@ def formulas() -> dict[str, str]:
     """The formulas that stand at the stations, which never change."""
     found = {name: symbol(name) for name in ("dy", "dx", "dvar", "dmean", "var", "mean")}
     found["dweight"] = symbol("dweight", inline=True)
-    return found | {name: mathml(latex, inline=name != "gate") for name, latex in STATIONS.items()}
+    return found | {
+        name: mathml(latex, inline=name not in ("gate", "share"))
+        for name, latex in STATIONS.items()
+    }
 
 
 def _plain(values: Array) -> list[float | str]:
@@ -185,8 +188,19 @@ def _said(said: Said, reach: Reach) -> dict[str, Any]:
         "mean": said.mean if inside else (),
         "turned": said.turned if weight else (),
         "rule": said.rule if weight else (),
-        "bias": {"claim": said.bias.claim, "zero": said.bias.holds, "why": said.bias.why}
+        "bias": {
+            "claim": said.bias.claim,
+            "zero": said.bias.holds,
+            "why": said.bias.why,
+            "sum": said.bias_sum,
+        }
         if BIAS in reach.river
         else None,
-        "weight": weight and {"claim": weight.claim, "alive": weight.holds, "why": weight.why},
+        "weight": weight
+        and {
+            "claim": weight.claim,
+            "alive": weight.holds,
+            "why": weight.why,
+            "sum": said.weight_sum,
+        },
     }

@@ -396,12 +396,10 @@ STATIONS = MappingProxyType(
     {
         "gate": r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}",
         "times_a": r"\times a_i",
+        "share": r"a_i\, \frac{\partial L}{\partial x_i}",
         "away": r"x_i - \mu",
         "forward": r"x = a W + b, \quad"
         r" y = \gamma \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta",
-        "sum_dweight": r"\frac{\partial L}{\partial W}"
-        r" = \sum_i a_i \frac{\partial L}{\partial x_i}",
-        "sum_dbias": TERMS["dbias"].equation,
     }
 )
 

@@ -30,7 +30,7 @@ def test_the_puzzle() -> None:
     assert said.var == (
         f"moves {moved:.2f} from some to others:",
         "the sum stays",
-        "since deviations from a mean add up to 0",
+        "② goes by xᵢ − μ, and deviations from a mean add up to 0",
     )
     taken = c.values["dx_direct"].sum()
     assert said.mean == (
@@ -38,7 +38,7 @@ def test_the_puzzle() -> None:
         "no y moves, so the sum must be 0",
         f"μ takes back the +{taken:.2f} that came: −{taken / 6:.2f} each",
     )
-    assert said.turned[0] == "∂L/∂x of 2 and 5 is minus,"
+    assert said.turned == ("2 and 5 turn over:", "minus × minus = plus")
     assert said.bias.claim == "0 for the bias"
     assert said.weight is not None
     assert said.weight.claim == "+2.78 for the weight"

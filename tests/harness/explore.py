@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.draw.ledger import _note
 from bnviz.draw.river import _every_weight
 from bnviz.words.numbers import number
-from tests.harness.exact import SMALL, Exact, largest, read, shows
+from tests.harness.exact import SMALL, Exact, Real, largest, read, shows
 from tests.harness.rules import always, rule
 
 
@@ -41,6 +43,9 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     yield "river bias", f"{said.bias.claim} | {said.bias.why}"
     if said.weight:
         yield "river weight", f"{said.weight.claim} | {said.weight.why}"
+    for added in (said.bias_sum, said.weight_sum):
+        if added:
+            yield "river sum", " | ".join(added)
     yield "river alt", _repeats(alt(c, said), said, s.frozen)
     yield from _left_out(c, said)
     if s.d:
@@ -443,7 +448,8 @@ rule(V, "may move something: | what it moves is lost in rounding")(
 )
 rule(
     V,
-    "moves # from some to others: | the sum stays | since deviations from a mean add up to 0",
+    "moves # from some to others: | the sum stays"
+    " | ② goes by xᵢ − μ, and deviations from a mean add up to 0",
 )(
     lambda e, moved: (
         shows(moved, mp.fsum(v for v in e.via_var if v > 0), e.bound)
@@ -486,16 +492,34 @@ def _both_minus(e: Exact, listed: str) -> object:
 
 rule(
     "river turned",
-    "∂L/∂x of @ is minus, | and so is its input: | minus × minus = plus,"
-    " | so it turns over and adds",
-    "∂L/∂x of @ is minus, | and so are their inputs: | minus × minus = plus,"
-    " | so they turn over and add",
+    "@ turns over: | minus × minus = plus",
+    "@ turn over: | minus × minus = plus",
 )(_both_minus)
 rule(
     "river rule",
-    "weighed by its own a, | the rest does not cancel"
-    " | were every a the same, | it would be 0 as well",
+    "each weighed by its own a, | they no longer cancel"
+    " | were a the same for all: | a × 0 = 0, as for the bias",
 )(lambda e: zero(sum_dx(e), e.bound) and abs(e.weight) > 0.5 * e.weight_bound)
+
+
+def _adds_up(shown: str, terms: list[Real], total: Real, bound: Real) -> bool:
+    """A sum written out: right on a calculator, and each number that of its sample."""
+    left, _, right = shown.replace("\u00a0", "").replace(" | ", " ").rpartition(" = ")
+    found = re.findall(r"[+−]?\d+(?:\.\d+)?", left.replace(" ", ""))
+    if len(found) != len(terms):  # of many, plus and minus
+        terms = [mp.fsum(v for v in terms if v > 0), mp.fsum(v for v in terms if v < 0)]
+    added = sum(Decimal(text.replace("−", "-")) for text in found)
+    return (
+        added == Decimal(right.replace("−", "-"))
+        and shows(right, total, bound)
+        and all(shows(text, value, bound) for text, value in zip(found, terms, strict=True))
+    )
+
+
+rule("river sum", "Σ ∂L/∂x = | @")(lambda e, sum: _adds_up(sum, e.dx, sum_dx(e), e.bound))
+rule("river sum", "Σ a·∂L/∂x = | @")(
+    lambda e, sum: _adds_up(sum, e.products, e.weight, e.weight_bound)
+)
 rule("river bias", "# for the bias | b moves all x together")(
     lambda e, value: shows(value, sum_dx(e), e.bound)
 )

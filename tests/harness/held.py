@@ -82,6 +82,8 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
         for name in ("bias", "weight"):
             if said[name]:
                 yield f"river {name}", f"{said[name]['claim']} | {said[name]['why']}", e
+                if said[name]["sum"]:
+                    yield "river sum", " | ".join(said[name]["sum"]), e
         for name, total in scene["ledger"]["sums"].items():
             yield f"note {name}", total["note"], e
         if "lever" in scene:

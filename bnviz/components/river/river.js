@@ -317,7 +317,9 @@ export class River {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
       const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
       const zero = data.zero[term] ?? (term === "after_var" && data.zero.dx_direct);
-      const content = zero ? (change ? "+0" : "0") : number(value, true, this.places);
+      const moved = number(real(data.moved), false, this.places);
+      const shares = change && term === "dx_via_var" && zero && data.moved > data.bound;
+      const content = shares ? `+${moved} − ${moved}` : zero ? (change ? "+0" : "0") : number(value, true, this.places);
       this.text(x, y, content, cls, "middle", group);
     };
     under("dy", g.x.dy, v.dy, "bnr-num bnr-b");
@@ -479,7 +481,7 @@ export class River {
     if (g.phone) {
       if (data.a) this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
-      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 18, "="], [g.x.mean - 1, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
+      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 17, "="], [g.x.mean + 5, "③"], [g.x.mean + 20, "+"], [g.x.dx_via_var + 6, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
         this.text(x, y + 4, mark, "bnr-say", "middle", parent);
       }
       return;
@@ -495,11 +497,10 @@ export class River {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
       quiet(half, g.equation + 8, "its own input");
+      if (this.has.weight && !this.along) this.math("share", g.x.dweight, g.equation, "bnr-tight");
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     if (this.has.norm) this.drawEquation(sign, quiet, aside);
-    if (this.has.bias && !this.along) this.math("sum_dbias", g.bias[0] + g.bias[1] / 2 + 8, g.base + 112, "bnr-tight bnr-muted");
-    if (data.piles.weight && !this.along) this.math("sum_dweight", 92, g.base + 112, "bnr-tight bnr-muted");
     if (data.weights.length) {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
@@ -515,7 +516,7 @@ export class River {
     sign(g.x.dx + 12 - aside, "=");
     sign(g.x.mean + 46, "+");
     sign(Math.max((g.x.var + g.x.dx_direct) / 2, g.x.var + g.band.var) + 8, "+");
-    const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 62, "②"], [g.x.dx_direct, "①"]];
+    const marks = [[g.x.mean - 54 + aside / 2, "③"], [g.x.var - 70, "②"], [g.x.dx_direct, "①"]];
     for (const [x, mark] of marks) this.text(x, y + 1, mark, "bnr-say", "middle", parent);
     if (!g.narrow && !this.along) quiet(g.x.dx_direct, y + 19, "through the gate");
     if (!data.frozen && !g.dense) this.math("away", g.x.var, this.list[this.list.length - 1].y + 28, "bnr-tight bnr-muted");
@@ -536,10 +537,15 @@ export class River {
       }
     }
     if (g.narrow || this.along) return;
+    if (!data.frozen) {
+      // Where the two gradients come from.
+      this.text(g.x.mean + 34, g.node.y + 37, "= −Σ①", small, "start");
+      this.text(g.x.var + 34, g.node.y + 37, "from Σ①(xᵢ−μ)", small, "start");
+    }
     const below = g.equation + 19;
-    this.text(g.x.mean - 54, below, data.frozen ? "0" : `${number(each, true, this.places)} each`, small);
+    this.text(g.x.mean - 54, below, data.frozen ? "0" : data.n > 1 ? `${number(dmean)} / ${data.n} each` : number(each, true, this.places), small);
     const slope = data.moved <= data.bound ? "≈ 0" : `${short(dvar)} · 2/${data.n} · (xᵢ − μ)`;
-    this.text(g.x.var - 62, below, data.frozen ? "0" : slope, small);
+    this.text(g.x.var - 70, below, data.frozen ? "0" : slope, small);
   }
 
   // A number stands on its lane, in a gap of paper, so that nobody takes it for another lane's.
@@ -644,8 +650,9 @@ export class River {
       const y = g.sum + 44;
       this.lines((g.x.var + g.x.dx_direct) / 2 - 10, y, said.var, 2);
       this.lines(g.x.mean - 6, y, said.mean, 2);
-      this.lines(0, 216, said.turned, 2, "start");
-      this.lines(182, g.base + 59, said.rule, 2, "start");
+      // Beside the strands that go down to the weight's pile: why they are not the bias's.
+      const weighed = [...said.rule.slice(0, 2), ...said.turned, ...said.rule.slice(2)];
+      this.lines(0, 178, weighed, said.rule.length ? 2 : 1, "start");
       const piles = this.has.bias || this.has.weight;
       const low = this.has.sum ? y : g.low + 24;
       this.key(piles ? g.w - 150 : 8, piles ? low - 2 : g.h - 14, 8, "plus: above, solid");
@@ -667,8 +674,8 @@ export class River {
     put("", said.gate);
     put("σ² ", said.var);
     put("μ: ", said.mean);
-    put("", said.turned);
     put("", said.rule);
+    put("", said.turned);
     make("span", "bnr-note", this.notes, "Plus is solid, above its line; minus is hatched, below it.");
   }
 
@@ -698,9 +705,18 @@ export class River {
     if (said.bias) this.biasCard(card, ends, width, low);
     if (!said.weight) return;
     card(0, width, said.weight.alive ? "bnr-alive" : "bnr-dead", said.weight.claim);
-    if (!this.along || g.phone) this.text(width / 2, low + 49, said.weight.why, "bnr-small");
+    if (!this.along || g.phone) this.why(0, width, low, said.weight);
     ends(g.phone ? g.weight[0] + g.weight[1] + 6 : g.weight[0] + 3, "start", this.pileW, piles.weight, "dweight");
     if (g.phone) this.text(g.weight[0] + g.weight[1] / 2, g.base - g.caps.up - 10, "each × own a", "bnr-small bnr-quiet");
+  }
+
+  // Under a result: what it moves, and the sum written out.
+  why(x, width, low, { why, sum }) {
+    const [what, ...terms] = sum;
+    const lines = this.g.phone || !what ? sum : [`${what} ${terms[0]}`, ...terms.slice(1)];
+    const [at, anchor] = this.g.phone ? [x + width / 2, "middle"] : [x, "start"];
+    this.text(at, low + 49, why, "bnr-small bnr-quiet", anchor);
+    lines.forEach((line, i) => this.text(at, low + 68 + i * 17, line, "bnr-small", anchor));
   }
 
   biasCard(card, ends, width, low) {
@@ -708,11 +724,10 @@ export class River {
     const { piles, said } = data;
     const biasX = g.phone ? 194 : g.bias[0] + g.bias[1] / 2 - width / 2 + 8;
     card(biasX, width, data.zero.dx ? "bnr-dead" : data.leaks ? "bnr-leak" : "bnr-plain", said.bias.claim);
-    if (!this.along || g.phone) this.text(biasX + width / 2, low + 49, said.bias.why, "bnr-small");
+    if (!this.along || g.phone) this.why(biasX, width, low, said.bias);
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
-    if (g.phone) {
-      this.text(g.bias[0] + g.bias[1] / 2, g.base - g.caps.up - 10, "each × 1", "bnr-small bnr-quiet");
-    }
+    const [x, top, anchor] = g.phone ? [g.bias[0] + g.bias[1] / 2, g.base - g.caps.up, "middle"] : [g.bias[0] + g.bias[1], this.bias.up + 1, "end"];
+    this.text(x, top - 10, "each × 1", "bnr-small bnr-quiet", anchor);
   }
 
   // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
