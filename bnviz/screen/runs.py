@@ -47,7 +47,6 @@ class Turns:
             )
             self._waiting.remove(kept)
             self._free = self._free and not got
-            self._changed.notify_all()
             return got
 
     def end(self, kept: Kept) -> None:
