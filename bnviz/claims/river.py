@@ -186,7 +186,8 @@ def _added(c: Columns, term: str, name: str) -> Lines:
     first, second = terms[:half], terms[half:]
     end = f"= {result}"
     if not second:
-        return (f"{name} =", " ".join(first), end)
+        line = " ".join(first)
+        return (f"{name} =", f"{line} {end}") if len(first) < 3 else (f"{name} =", line, end)
     return (f"{name} =", " ".join(first), " ".join([*second, end]))
 
 

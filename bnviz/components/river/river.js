@@ -539,8 +539,8 @@ export class River {
     if (g.narrow || this.along) return;
     if (!data.frozen) {
       // Where the two gradients come from.
-      this.text(g.x.mean + 34, g.node.y + 37, "= −Σ①", small, "start");
-      this.text(g.x.var + 34, g.node.y + 37, "from Σ①(xᵢ−μ)", small, "start");
+      if (dmean) this.text(g.x.mean + 34, g.node.y + 37, "= −Σ①", `${small} bnr-halo`, "start");
+      this.text(g.x.var + 34, g.node.y + 37, "from Σ①(xᵢ−μ)", `${small} bnr-halo`, "start");
     }
     const below = g.equation + 19;
     this.text(g.x.mean - 54, below, data.frozen ? "0" : data.n > 1 ? `${number(dmean)} / ${data.n} each` : number(each, true, this.places), small);
@@ -727,7 +727,7 @@ export class River {
     if (!this.along || g.phone) this.why(biasX, width, low, said.bias);
     ends(g.phone ? g.bias[0] + g.bias[1] + 6 : g.bias[0] - 6, g.phone ? "start" : "end", this.bias, piles.bias, "dx");
     const [x, top, anchor] = g.phone ? [g.bias[0] + g.bias[1] / 2, g.base - g.caps.up, "middle"] : [g.bias[0] + g.bias[1], this.bias.up + 1, "end"];
-    this.text(x, top - 10, "each × 1", "bnr-small bnr-quiet", anchor);
+    if (this.bias.blocks.size) this.text(x, top - 10, "each × 1", "bnr-small bnr-quiet", anchor);
   }
 
   // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
