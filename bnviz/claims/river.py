@@ -15,6 +15,7 @@ from bnviz.words.numbers import number, places_for
 
 Lines = tuple[str, ...]  # the claim first, and then why
 FEW = 6  # so many terms of a sum are written out; of more, plus and minus
+WIDEST = 29  # letters of a line that stands under a result on a phone
 
 
 @dataclass(frozen=True)
@@ -166,29 +167,28 @@ def _added(c: Columns, term: str, name: str) -> Lines:
     if values.size < 2 or not values.any():
         return ()
     target = 0.0 if total.vanishes else total.value
-    if values.size > FEW:
-        values = np.array([values[values > 0].sum(), values[values < 0].sum()])
-        if not values.all():
-            return ()
-    for places in range(2, 5):
-        texts = [number(float(v), places=places) for v in values]
-        result = number(target, places=places)
-        if any("e" in text or "∞" in text for text in (*texts, result)):
-            continue
-        if sum(map(_read, texts)) == _read(result):
-            break
-    else:
-        return ()
-    # A sign stays with its number where a line is broken.
+    sides = np.array([values[values > 0].sum(), values[values < 0].sum()])
+    ways = [values] if values.size <= FEW else []
+    for terms in [*ways, sides] if sides.all() else ways:
+        for places in range(2, 5):
+            texts = [number(float(v), places=places) for v in terms]
+            result = number(target, places=places)
+            if any("e" in text or "∞" in text for text in (*texts, result)):
+                continue
+            if sum(map(_read, texts)) == _read(result):
+                lines = _broken(texts, result)
+                if max(map(len, lines)) <= WIDEST:
+                    return (f"{name} =", *lines)
+    return ()
+
+
+def _broken(texts: list[str], result: str) -> Lines:
+    """The terms and what they add up to, a sign with its number where a line is broken."""
     later = [f"{'−' if t.startswith('−') else '+'}\u00a0{t.removeprefix('−')}" for t in texts[1:]]
     terms = [texts[0], *later]
-    half = 3 if len(terms) > 3 else len(terms)
-    first, second = terms[:half], terms[half:]
-    end = f"= {result}"
-    if not second:
-        line = " ".join(first)
-        return (f"{name} =", f"{line} {end}") if len(first) < 3 else (f"{name} =", line, end)
-    return (f"{name} =", " ".join(first), " ".join([*second, end]))
+    if len(terms) < 3:
+        return (f"{' '.join(terms)} = {result}",)
+    return (" ".join(terms[:3]), " ".join([*terms[3:], f"= {result}"]))
 
 
 def _read(text: str) -> Decimal:

@@ -497,7 +497,7 @@ export class River {
       const half = g.x.pill;
       this.math("times_a", half, g.equation - 20, "bnr-large");
       quiet(half, g.equation + 8, "its own input");
-      if (this.has.weight && !this.along) this.math("share", g.x.dweight, g.equation, "bnr-tight");
+      if (this.has.weight && !this.along && !g.narrow) this.math("share", g.x.dweight, g.equation, "bnr-tight");
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     if (this.has.norm) this.drawEquation(sign, quiet, aside);
@@ -591,7 +591,7 @@ export class River {
         const y = lane.y - (g.dense ? 0 : this.height(v, g.x.pill) / 2);
         this.knob("a", lane.row, g.x.pill, y, `×${short(lane.a)}`, false);
         if (!g.dense && !g.phone && lane.a < 0 && v.dweight) {
-          const below = v.dweight > 0 ? lane.y + 15 : lane.y - 7;
+          const below = v.dweight > 0 ? lane.y + 17 : lane.y - 9;
           this.text(g.x.dweight, below, "turned over", "bnr-small bnr-quiet bnr-halo");
         }
       }
@@ -604,7 +604,7 @@ export class River {
     const edge = Math.min(lane.y, lane.y - this.height(lane.v, g.x.var));
     const group = this.pen.draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
     const content = Math.abs(lane.v.dx_via_var) <= this.data.bound ? "≈ 0" : number(lane.v.dx_via_var, true, this.places);
-    this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 5, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
+    this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 8, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
   }
 
   label(lane) {
