@@ -85,7 +85,8 @@ def _turns(c: Columns, v: Lever) -> Claim:
     if not np.isfinite(v.turn.value):
         return Claim("not finite", "", holds=False)
     if not v.turn.vanishes:
-        return Claim(f"a turn: {number(v.turn.value, signed=True)}", "the weight learns")
+        learns = "the weight hardly learns" if _faint(v) else "the weight learns"
+        return Claim(f"a turn: {number(v.turn.value, signed=True)}", learns)
     if blurred(c) or lost(c):
         return Claim("a turn?", "lost in rounding", holds=False)
     return Claim("no turn: 0", "the weight stays where it is", holds=False)
@@ -186,6 +187,7 @@ def say(c: Columns, v: Lever) -> Said:
                 if _steady(c, v)
                 else "Each x is moved by its own a, so its push counts by its own arm."
             )
+        notes.extend(filter(None, [_alone(c)]))
         if _steady(c, v) and not blurred(c):
             notes.append(
                 f"Add {_SHIFT} to every a: all arms grow by {_SHIFT}, and {_SHIFT} × (pushes that "
@@ -193,9 +195,7 @@ def say(c: Columns, v: Lever) -> Said:
             )
         if _steady(c, v):
             notes.append(_in_code(c, v))
-    for text in (_alone(c), _against(c, v)):
-        if text and _finite(v):
-            notes.append(text)
+        notes.extend(filter(None, [_against(c, v)]))
     return Said(_stays(c, v), _turns(c, v), _caption(c), _mark(c, v), _stepped(v), tuple(notes))
 
 

@@ -167,7 +167,7 @@ def means(run: Run, step: int) -> Array:
 
 def heals(run: Run, step: int) -> Claim:
     """Is the explosion gone?"""
-    if run.settings.depth == 1 or step == 0:
+    if run.settings.depth == 1 or step == 0 or run.quantity("dx")[step, -1] == 0:
         return flow(run, step)
     first, now = typical(run, 0)[0], typical(run, step)
     both = f"{times(first)} before the first step, {times(now[0])} after {step}"
@@ -219,7 +219,7 @@ def given_back(run: Run, step: int) -> tuple[float, float, float]:
 
 def why(run: Run, step: int) -> Claim:
     """The experiment: give back the first directions, or the first lengths."""
-    if run.settings.depth == 1 or step == 0:
+    if run.settings.depth == 1 or step == 0 or run.quantity("dx")[step, -1] == 0:
         return flow(run, step)
     trained, directions, lengths = given_back(run, step)
     if not np.isfinite([trained, directions, lengths]).all():

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -59,7 +60,12 @@ _FRESH = {"Cache-Control": "no-store"}
 _guesses = Limit(60, 1)
 _joins = Limit(400, 20)
 _answers = Limit(10, 2)  # a phone
-_plays = Limit(300, 100)  # all of the process: each is up to 40 ms of it
+_plays = Limit(300, 100)  # all of the process: each is up to 20 ms of it
+# What phones make up is no bound: an address has one as well, which is wide enough for a class.
+_asks = Limit(900, 150)  # of the store
+_hands = Limit(240, 80)
+_LINES = 800
+_lines: Counter[str] = Counter()
 _looks = Limit(60, 2)  # a phone that asks, where it can't follow
 
 
@@ -155,9 +161,10 @@ async def _join(request: Request, sent: dict[str, Any]) -> Response:
     return _plain({"phone": phone, "code": code})
 
 
-async def _answer(_request: Request, sent: dict[str, Any]) -> Response:
+async def _answer(request: Request, sent: dict[str, Any]) -> Response:
     phone = sent.get("phone")
-    if not isinstance(phone, str) or not _answers.take(phone[:32]):
+    known = isinstance(phone, str) and _asks.take(_address(request))
+    if not known or not _answers.take(str(phone)[:32]):
         raise Slow
     return _plain({"choice": await to_thread.run_sync(_told, sent)})
 
@@ -207,7 +214,7 @@ def _sweep(screen: tuple[int, str, bool], look: Look, event: str) -> bytes:
     return lesson.played(seen, json.loads(event))
 
 
-async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
+async def _stage(request: Request, sent: dict[str, Any]) -> Response:
     event = sent.get("event")
     screen = _screen(sent)
     key = (screen.step, screen.link, screen.revealed)
@@ -215,7 +222,7 @@ async def _stage(_request: Request, sent: dict[str, Any]) -> Response:
         packed = await to_thread.run_sync(_frame, key)
     elif not isinstance(event, dict):
         raise ValueError("not an event")
-    elif not _plays.take():
+    elif not (_hands.take(_address(request)) and _plays.take()):
         raise Slow
     else:
         short, long = _lanes()
@@ -240,7 +247,9 @@ async def _now(request: Request) -> Response:
     """The message of now, for a phone that can't follow and asks again and again."""
     try:
         code = _asking(request, "code")
-        if not _looks.take(request.query_params.get("phone", "")[:32] + _address(request)):
+        who = _address(request)
+        phone = request.query_params.get("phone", "")[:32]
+        if not (_asks.take(who) and _looks.take(phone + who)):
             raise Slow
         await to_thread.run_sync(channel().store.read, code)
     except NoRoom as error:
@@ -264,9 +273,10 @@ async def _tell(socket: WebSocket, code: str) -> None:
 async def _follow(socket: WebSocket) -> None:
     """The line to a phone. What it sends over it is nothing that it may send, and ends it."""
     await socket.accept()
+    who = _address(socket)
     try:
         code = _asking(socket, "code")
-        if channel().full:
+        if channel().full or _lines[who] >= _LINES:
             raise Full("Too many phones follow here. This one asks now and then instead.")
         await to_thread.run_sync(channel().store.read, code)
     except Unreachable:
@@ -276,6 +286,17 @@ async def _follow(socket: WebSocket) -> None:
             _guesses.take(_address(socket))
         await socket.close(4404 if isinstance(error, NoRoom) else 4429, str(error))
         return
+    _lines[who] += 1
+    try:
+        await _hold(socket, code)
+    finally:
+        _lines[who] -= 1
+        if not _lines[who]:
+            del _lines[who]
+
+
+async def _hold(socket: WebSocket, code: str) -> None:
+    """Tell, until it hangs up or says anything."""
     tasks = {asyncio.create_task(_tell(socket, code)), asyncio.create_task(socket.receive())}
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in others:

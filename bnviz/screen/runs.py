@@ -18,21 +18,52 @@ _SLICE = 0.06  # seconds of training an answer; then others have their turn
 KEPT = 12  # runs
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
-    """A run that people look at, and the picture of it; one of them trains it at a time."""
+    """A run that people look at, and the picture of it; one of them trains it at a time.
+
+    served: when it was trained last.
+    """
 
     drawn: draw.Drawn
     lock: threading.Lock = field(default_factory=threading.Lock)
+    served: float = 0.0
+
+
+class Turns:
+    """Lets one run train at a time; of those that wait, the one whose last turn is longest ago."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[Kept] = []
+        self._free = True
+
+    def take(self, kept: Kept, patience: float) -> bool:
+        """Wait for the turn of a run, but not for ever; is it its turn?"""
+        with self._changed:
+            self._waiting.append(kept)
+            got = self._changed.wait_for(
+                lambda: self._free and min(self._waiting, key=lambda k: k.served) is kept, patience
+            )
+            self._waiting.remove(kept)
+            self._free = self._free and not got
+            return got
+
+    def end(self, kept: Kept) -> None:
+        """Leave it to the others."""
+        with self._changed:
+            kept.served = time.monotonic()
+            self._free = True
+            self._changed.notify_all()
 
 
 @st.cache_resource(show_spinner=False)
-def _runs() -> tuple[OrderedDict[Settings, Kept], threading.Lock, threading.Lock]:
+def _runs() -> tuple[OrderedDict[Settings, Kept], threading.Lock, Turns]:
     """The runs of this server, the latest last: the same settings are the same numbers for all.
 
-    With the lock of the table, and one that lets one session train at a time.
+    With the lock of the table, and the turns in which they are trained.
     """
-    return OrderedDict(), threading.Lock(), threading.Lock()
+    return OrderedDict(), threading.Lock(), Turns()
 
 
 def kept_run(s: Settings) -> Kept:
@@ -53,13 +84,13 @@ def train(kept: Kept, goal: int) -> None:
     with kept.lock:
         if run.steps < 0:
             run.train(0)
-        turn = _runs()[2]
-        if run.steps < goal and turn.acquire(timeout=_SLICE):
+        turns = _runs()[2]
+        if run.steps < goal and turns.take(kept, _SLICE):
             until = time.perf_counter() + _SLICE
             try:
                 while run.steps < goal and not run.done and time.perf_counter() < until:
                     run.one_step()
                     kept.drawn.catch_up()
             finally:
-                turn.release()
+                turns.end(kept)
         kept.drawn.catch_up()

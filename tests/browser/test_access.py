@@ -58,8 +58,11 @@ def test_every_screen_can_be_used_by_everyone(
         app.open(query).assert_accessible()
 
 
-def test_sharing_can_be_used_by_everyone(new_app: Callable[..., App]) -> None:
-    app = new_app(390).open("/lesson?lesson=3")
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
+def test_sharing_can_be_used_by_everyone(
+    new_app: Callable[..., App], width: int, dark: bool
+) -> None:
+    app = new_app(width, dark=dark).open("/lesson?lesson=3")
     app.page.get_by_role("button", name="Share").click()
     app.page.get_by_role("img", name="QR code of the link above").wait_for()
     app.idle().assert_accessible()

@@ -19,7 +19,7 @@ from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.link import encode
 from bnviz.inputs.presets import PRESETS
 
-from .conftest import App, box, link
+from .conftest import WINDOWS, App, box, link
 from .seen import Seen, assert_one_truth, seen, table
 
 
@@ -286,8 +286,8 @@ def test_no_label_of_the_river_is_cut_or_lies_on_another(browser: Browser, width
     assert not faults, "\n".join(f"{name}: {found}" for name, found in faults.items())
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
 def test_a_river_of_many_lanes_can_be_used_by_everyone(
-    new_app: Callable[..., App], width: int
+    new_app: Callable[..., App], width: int, dark: bool
 ) -> None:
-    new_app(width).open(_query(40)).assert_accessible()
+    new_app(width, dark=dark).open(_query(40)).assert_accessible()

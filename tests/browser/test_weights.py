@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from bnviz.core.columns import columns
 from bnviz.core.trace import run
@@ -52,8 +52,21 @@ def test_outer_products_one_at_a_time(app: App) -> None:
     expect(app.page.locator("h1")).to_have_text("The pushes cancel. The rod still turns.")
     # On a busy machine figures are drawn before their columns stand side by side.
     early = app.page.add_style_tag(content=UNPLACED)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    app.page.route("**/plot.css", hold)
     app.page.get_by_role("radio", name="Outer products").click()
     expect(app.page.get_by_text("Samples added")).to_be_visible()
+    # Nor are they drawn before their stylesheet is there: without it none has a column.
+    app.page.wait_for_function("window.Plotly")
+    app.page.wait_for_timeout(300)
+    expect(app.page.locator("[data-plot] .main-svg")).to_have_count(0)
+    for stylesheet in held:
+        stylesheet.continue_()
+    app.page.unroute("**/plot.css")
     for figure in app.page.locator("[data-plot]").all():
         app.see(figure)
     widths, _ = app.page.evaluate(PLACED)

@@ -123,7 +123,10 @@ rule("lever turn", "not finite")(
     lambda e: e.overflows or e.before.overflows or largest(e.a) * largest(e.dx) > LARGE / 100
 )
 rule("lever turn", "a turn: # the weight learns")(
-    lambda e, value: e.turn != 0 and shows(value, e.turn, e.turn_bound)
+    lambda e, value: _left(e) > 0.0009 and shows(value, e.turn, e.turn_bound)
+)
+rule("lever turn", "a turn: # the weight hardly learns")(
+    lambda e, value: 0 < _left(e) < 0.0011 and shows(value, e.turn, e.turn_bound)
 )
 rule("lever turn", "a turn? lost in rounding")(_no_turn)
 rule("lever turn", "no turn: 0 the weight stays where it is")(

@@ -84,7 +84,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     store = Sqlite(tmp_path / "rooms.sqlite3")
     made = Channel(store, every=0.01)
     monkeypatch.setattr(routes, "channel", lambda: made)
-    for name in ("_guesses", "_joins", "_answers", "_plays", "_looks"):
+    for name in ("_guesses", "_joins", "_answers", "_plays", "_looks", "_asks", "_hands"):
         limit = getattr(routes, name)
         monkeypatch.setattr(routes, name, Limit(limit.burst, limit.rate, limit.most, lambda: 0.0))
     return Server(store)
@@ -263,6 +263,73 @@ def test_floods_are_slowed_down(server: Server) -> None:
 
     assert [answer(phone) for _ in range(12)] == [200] * 10 + [429] * 2
     assert answer(server.join()) == 200
+
+
+def test_who_makes_up_phones_is_bounded_by_his_address_and_takes_nothing_from_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_asks", "_hands"):
+        monkeypatch.setattr(routes, name, Limit(5, 0, clock=lambda: 0.0))
+    flood, other = "192.0.2.1", "198.51.100.7"
+
+    def answer(i: int, address: str) -> int:
+        sent = {"code": server.code, "phone": f"{i:032x}", "step": 0, "choice": "zero"}
+        return server.ask("/room/answer", json.dumps(sent).encode(), address=address).status
+
+    def look(i: int, address: str) -> int:
+        return server.ask(f"/room/now/{server.code}?phone={i}", address=address).status
+
+    def play(i: int, address: str) -> int:
+        sent = {"step": 1, "event": {"kind": "set", "value": i}}
+        return server.ask("/room/stage", json.dumps(sent).encode(), address=address).status
+
+    assert [answer(i, flood) for i in range(4)] == [403] * 4, "in no room"
+    assert [look(i, flood) for i in range(4)] == [200] + [429] * 3
+    assert answer(9, flood) == 429
+    assert [play(i, flood) for i in range(7)] == [200] * 5 + [429] * 2
+    assert (look(0, other), answer(0, other), play(0, other)) == (200, 403, 200)
+
+
+def test_an_address_has_only_so_many_lines(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_LINES", 2)
+
+    async def lines() -> list[Message]:
+        ends = [asyncio.Event() for _ in range(4)]
+        said: list[list[Message]] = [[] for _ in ends]
+
+        async def follow(i: int, address: str) -> None:
+            came = iter(("websocket.connect", "websocket.disconnect"))
+
+            async def receive() -> Message:
+                kind = next(came)
+                if kind == "websocket.disconnect":
+                    await ends[i].wait()
+                return {"type": kind, "code": 1000}
+
+            async def send(message: Message) -> None:
+                said[i].append(message)
+
+            path = f"/room/follow/{server.code}"
+            scope = {"type": "websocket", "path": path, "raw_path": path.encode()}
+            scope |= {"query_string": b"", "headers": [], "client": (address, 1)}
+            scope |= {"server": ("test", 80), "scheme": "ws", "root_path": "", "subprotocols": []}
+            await server.app(scope, receive, send)
+
+        tasks = [asyncio.create_task(follow(i, "192.0.2.1")) for i in range(2)]
+        await asyncio.sleep(0.1)
+        tasks += [asyncio.create_task(follow(2, "192.0.2.1"))]
+        tasks += [asyncio.create_task(follow(3, "192.0.2.2"))]
+        await asyncio.sleep(0.1)
+        for end in ends:
+            end.set()
+        await asyncio.gather(*tasks)
+        return [messages[1] for messages in said]
+
+    first, second, third, other = asyncio.run(lines())
+    for line in (first, second, other):
+        assert json.loads(line["text"])["step"] == 0
+    assert (third["type"], third["code"]) == ("websocket.close", 4429)
+    assert not routes._lines, "who hangs up makes place"
 
 
 def test_a_sweep_is_computed_once_and_not_at_all_where_too_many_wait(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 
@@ -40,3 +41,30 @@ def test_only_the_latest_runs_are_kept() -> None:
     for seed in range(2, 2 + runs.KEPT):
         runs.kept_run(Settings(depth=1, width=2, seed=seed))
     assert runs.kept_run(Settings(depth=1, width=2, seed=1)) is not first
+
+
+def test_of_those_that_wait_the_one_trains_whose_last_turn_is_longest_ago() -> None:
+    turns, order = runs.Turns(), list[float]()
+    kept = [
+        runs.Kept(runs.kept_run(Settings(depth=1, width=2, seed=seed)).drawn, served=float(served))
+        for seed, served in enumerate((3, 1, 2))
+    ]
+    first = runs.Kept(kept[0].drawn)
+    assert turns.take(first, 0)
+    assert not turns.take(kept[0], 0.01)
+
+    def wait(one: runs.Kept) -> None:
+        served = one.served
+        assert turns.take(one, 30)
+        order.append(served)
+        turns.end(one)
+
+    threads = [threading.Thread(target=wait, args=(one,)) for one in kept]
+    for thread in threads:
+        thread.start()
+    while len(turns._waiting) < 3:
+        time.sleep(0.001)
+    turns.end(first)
+    for thread in threads:
+        thread.join(60)
+    assert order == [1, 2, 3]

@@ -126,7 +126,12 @@ def capture(
         with ExitStack() as stack:
             stack.enter_context(watch.on())
             if every > 1 or steps is not None:
-                stack.callback(_on_steps(model, session.next_step).remove)
+
+                def stepped() -> None:
+                    session.next_step()
+                    watch.pause(not session.active)
+
+                stack.callback(_on_steps(model, stepped).remove)
             yield found
     except BaseException as error:
         ended = error

@@ -22,6 +22,7 @@ class _Kept:
 
     file: Path
     capture_note: str
+    note: str
     number: int
     passes: int
 
@@ -167,7 +168,9 @@ class Session:
         )
         file = self.run.write(folder + self.names[key], capture, tables)
         self.files[call.name] = file
-        self.kept[call.step, *key] = _Kept(file, " ".join(notes), call.number, call.passes)
+        self.kept[call.step, *key] = _Kept(
+            file, " ".join(notes), capture.note, call.number, call.passes
+        )
 
     def _note(self, note: str, number: int, passes: int, step: int, layer: str) -> str:
         parts = [note] if note else []
@@ -182,7 +185,9 @@ class Session:
         """Notes that were written before all calls were made are put right."""
         for (step, layer, _), kept in self.kept.items():
             note = self._note(kept.capture_note, kept.number, kept.passes, step, layer)
-            self.run.renote(kept.file, note)
+            if note != kept.note:
+                self.run.renote(kept.file, note)
+                kept.note = note
 
 
 def _per_channel(values: Table | None, k: int, usual: float, kind: Any) -> Table:

@@ -22,7 +22,7 @@ from typing import Any
 from bnviz.captures.hooks import graph
 from bnviz.captures.hooks.calls import Call, norm_functions
 from bnviz.captures.hooks.front import Fronts
-from bnviz.captures.hooks.tensor import Module, Tensor, copied, torch
+from bnviz.captures.hooks.tensor import Handle, Module, Tensor, copied, torch
 from bnviz.captures.record import CaptureError
 
 Args = tuple[Any, ...]
@@ -75,6 +75,7 @@ class Watch:
         self._norms = norm_functions()
         self._back = (torch().Tensor.backward, torch().autograd.backward, torch().autograd.grad)
         self._deep = 0  # backward passes under way
+        self._handles: list[Handle] = []  # none while paused
 
     def norms(self) -> dict[str, Module]:
         """The norms that the model has, by name."""
@@ -93,19 +94,37 @@ class Watch:
     def on(self) -> Iterator[None]:
         """Watch, in this thread; compiled parts run as they are written."""
         library = torch()
-        modules = library.nn.modules.module
         with ExitStack() as stack:
             stance = getattr(library.compiler, "set_stance", None)
             if stance is not None and "torch._dynamo" in sys.modules:  # else nothing is compiled
                 stack.enter_context(stance("force_eager"))
             stack.enter_context(_unsaid("Using `torch.compile\\(module\\)` when there are global"))
-            before = modules.register_module_forward_pre_hook(self._enter)
-            stack.callback(before.remove)
-            after = modules.register_module_forward_hook(self._leave, always_call=True)
-            stack.callback(after.remove)
+            self._hang()
+            stack.callback(self._unhang)
             stack.enter_context(_scales(self))
             stack.enter_context(_mode(self._function))
             yield
+
+    def _hang(self) -> None:
+        modules = torch().nn.modules.module
+        self._handles = [
+            modules.register_module_forward_pre_hook(self._enter),
+            modules.register_module_forward_hook(self._leave, always_call=True),
+        ]
+
+    def _unhang(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def pause(self, paused: bool) -> None:
+        """Look away for a step that is not wanted, which then takes hardly longer than without."""
+        if paused != bool(self._handles) or self._inside:
+            return
+        if paused:
+            self._unhang()
+        else:
+            self._hang()
 
     # ---- Which module is running ---------------------------------------------------------
 
@@ -198,6 +217,8 @@ class Watch:
     # ---- What is called ------------------------------------------------------------------
 
     def _function(self, func: Any, args: Args, named: dict[str, Any]) -> Any:
+        if not self._handles:
+            return func(*args, **named)
         if self.fronts is not None and self.fronts.knows(func):
             output = func(*args, **named)
             if torch().is_grad_enabled() and not output.is_inference():

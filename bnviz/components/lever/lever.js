@@ -370,7 +370,7 @@ export class Lever {
     if (!ahead) return;
     const [[x1, y1], [x2, y2]] = [ahead.from, ahead.to];
     pen.draw("line", { x1, y1, x2, y2, class: "bnv-next" }, body);
-    if (g.narrow) return;
+    if (g.narrow || Math.abs(y2 - g.zero) < 6) return;
     ["after", "a step"].forEach((word, i) => this.text(x2 + 7, y2 + 15 * i, word, "bnr-small bnr-quiet bnr-halo", "start"));
   }
 

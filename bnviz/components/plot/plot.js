@@ -16,6 +16,7 @@ function plotly() {
   return library;
 }
 
+const DRESSED_MS = 5000; // then it is drawn as it stands
 const whenIdle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 50));
 
 export default function ({ data, parentElement }) {
@@ -146,6 +147,16 @@ async function download(plot) {
   );
 }
 
+// A row's stylesheet is a file of its own, and may come after the row: until then each figure is
+// as wide as the page, and would be drawn over its neighbours.
+async function dressed({ root }) {
+  const end = performance.now() + DRESSED_MS;
+  while (root.isConnected && performance.now() < end) {
+    if (getComputedStyle(root.parentElement).display === "grid") return;
+    await new Promise(requestAnimationFrame);
+  }
+}
+
 async function draw(plot) {
   if (!plot.near) {
     // What stands above it has come since, and it is far below.
@@ -156,6 +167,7 @@ async function draw(plot) {
   const Plotly = await plotly().catch((error) => {
     plot.picture.textContent = `The picture is missing: ${error.message}.`;
   });
+  await dressed(plot);
   plot.planned = false;
   plot.due = false;
   if (Plotly && plot.picture.isConnected) {
