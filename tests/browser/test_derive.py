@@ -12,7 +12,6 @@ from bnviz.core.trace import run
 from bnviz.inputs.presets import PRESETS
 
 from .conftest import WINDOWS, App, link
-from .test_river import CLIPPED
 
 STEPS = 19
 OUTSIDE = """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')].filter(label => {
@@ -20,6 +19,17 @@ OUTSIDE = """() => [...document.querySelectorAll('[data-derive] .bnd-words > *')
     const svg = label.closest('svg').getBoundingClientRect();
     return box.right > svg.right + 1 || box.left < svg.left - 1;
 }).map(label => label.textContent)"""
+# The river's labels that reach out of it or of the window.
+CLIPPED = """() => {
+    const svg = document.querySelector('[data-river] svg');
+    const room = svg.getBoundingClientRect();
+    const inside = (b) =>
+        b.left >= Math.max(room.left, 0) - 1 && b.right <= Math.min(room.right, innerWidth) + 1
+        && b.top >= room.top - 1 && b.bottom <= room.bottom + 1;
+    return [...svg.querySelectorAll('text, foreignObject math')]
+        .filter(e => !inside(e.getBoundingClientRect()))
+        .map(e => e.textContent + ' ' + JSON.stringify(e.getBoundingClientRect()));
+}"""
 # The labels of the graph's edges that lie on one of its nodes.
 COVERED = """() => [...document.querySelectorAll('.bnd-edge .bnd-words > *')].filter(label => {
     const a = label.getBoundingClientRect();
