@@ -109,7 +109,10 @@ def leak(m: Numbers, wrong: OffCentre) -> Json:
         },
         "weights": [],
         "leaks": True,
-        "said": {"bias": {"claim": claim, "why": why, "zero": sums["dx"].vanishes}, "weight": None},
+        "said": {
+            "bias": {"claim": claim, "why": why, "zero": sums["dx"].vanishes, "sum": ()},
+            "weight": None,
+        },
         "alt": f"The river about a wrong centre: {claim}; {why}.",
     }
 

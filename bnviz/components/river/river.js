@@ -481,7 +481,7 @@ export class River {
     if (g.phone) {
       if (data.a) this.math("times_a", g.x.pill, y);
       this.math("dy", g.x.dy + 4, y, "bnr-tight");
-      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 17, "="], [g.x.mean + 5, "③"], [g.x.mean + 20, "+"], [g.x.dx_via_var + 6, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
+      if (this.has.norm) for (const [x, mark] of [[g.x.dx + 17.4, "="], [g.x.mean + 2, "③"], [g.x.mean + 16, "+"], [g.x.dx_via_var + 4, "②"], [g.x.var + 12, "+"], [g.x.dx_direct, "①"]]) {
         this.text(x, y + 4, mark, "bnr-say", "middle", parent);
       }
       return;
