@@ -182,7 +182,7 @@ def say(c: Columns, v: Lever) -> Said:
             )
         if not v.turn.vanishes and not _faint(v):
             notes.append(
-                "Why a turn? It moves each x by another amount, by its own a, and that changes "
+                "Why a turn? It moves each x by a different amount, by its own a, and that changes "
                 "what the norm sees."
                 if _steady(c, v)
                 else "Each x is moved by its own a, so its push counts by its own arm."

@@ -157,7 +157,7 @@ rule(
 )(lambda e: not e.frozen and zero(e.lift, e.bound))
 rule(
     N,
-    "Why a turn? It moves each x by another amount, by its own a, and that changes what the "
+    "Why a turn? It moves each x by a different amount, by its own a, and that changes what the "
     "norm sees.",
 )(lambda e: not e.frozen and e.turn != 0 and len(set(e.a)) > 1)
 rule(N, "Each x is moved by its own a, so its push counts by its own arm.")(
