@@ -44,14 +44,20 @@ def _enter(index: int) -> None:
     session.change(scenario_of(step), view=step.view, opened=True)
 
 
+def _go(index: int) -> None:
+    """The same by someone's hand, who leaves what was there."""
+    session.leave()
+    _enter(index)
+
+
 def _pick_step() -> None:
-    _enter(st.session_state.lesson_step)
+    _go(st.session_state.lesson_step)
 
 
 def _turn() -> None:
     turn = st.session_state[keys.KEY].turn
     if turn in (1, -1) and 0 <= _here() + turn < _COUNT:
-        _enter(_here() + turn)
+        _go(_here() + turn)
 
 
 def _predict(index: int) -> None:
@@ -88,7 +94,7 @@ def _toggle_notes() -> None:
 def _turn_button(label: str, index: int) -> None:
     st.button(
         label,
-        on_click=session.callback(_enter),
+        on_click=session.callback(_go),
         args=(index,),
         disabled=not 0 <= index < _COUNT,
     )

@@ -48,6 +48,20 @@ def view() -> View:
     return current.within(scenario())
 
 
+def leave() -> None:
+    """In a callback: what is asked of these numbers in the same run comes too late.
+
+    A page turned while a number is let go reaches the server as one message with that, and its
+    callbacks run in no order of time.
+    """
+    st.session_state.left = True
+
+
+def left() -> bool:
+    """Has a callback of this run left the numbers that were on the screen?"""
+    return bool(st.session_state.get("left", False))
+
+
 def home() -> Scenario:
     """The scenario as it was when it was opened: a preset, a link, a new batch."""
     opened: Scenario = st.session_state.home
@@ -117,6 +131,7 @@ def start(returned: Mapping[str, Any] | None = None) -> None:
     it has done: where the session is still there, that leads; else the link that it brings.
     """
     state = st.session_state
+    state.pop("left", None)
     here = own(st.query_params.to_dict())
     if returned is not None:
         token, kept = returned.get("token"), returned.get("link")

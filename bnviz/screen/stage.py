@@ -188,6 +188,9 @@ def _on_event() -> None:
     if kind in {"undo", "redo"} and seq == state.get("answered"):
         return
     state.answered = seq
+    if session.left():
+        state.before = None
+        return
     state.settled = kind not in _WHILE_HELD
     try:
         if kind in _WHILE_HELD:
