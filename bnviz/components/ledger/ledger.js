@@ -365,8 +365,8 @@ export class Ledger {
     fillSlots(math, numbers);
     const signs = [...math.querySelectorAll("mo")].filter((sign) => /[=≈]/.test(sign.textContent));
     setText(signs[signs.length - 1], exact ? "=" : "≈");
-    // What a phone has to scroll, keys have to reach.
-    if (this.root.clientWidth < 760 && place.scrollWidth > place.clientWidth) place.tabIndex = 0;
+    // What a phone may have to scroll, keys have to reach; its letters may come after this.
+    if (this.root.clientWidth < 760) place.tabIndex = 0;
   }
 
   drawExplanation() {
