@@ -39,12 +39,26 @@ def type_into_table(app: App, column: int, text: str) -> None:
     app.page.keyboard.press("Enter")
 
 
+# The sizes of all texts that are seen, but in formulas, whose parts have their own.
+SIZES = """() => {
+    const texts = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT);
+    const found = new Set();
+    while (texts.nextNode()) {
+        const { parentElement: place, textContent } = texts.currentNode;
+        if (!textContent.trim() || !place.checkVisibility() || place.closest('math')) continue;
+        found.add(parseFloat(getComputedStyle(place).fontSize).toFixed(1));
+    }
+    return [...found];
+}"""
+
+
 def test_the_first_screen_tells_the_story(app: App) -> None:
     assert app.claim == "The gradients add up to 0, and the weight learns all the same."
     app.assert_consistent()
     assert in_sight(app, "[data-stage] h1")
     for card in ("0 for the bias", "+2.78 for the weight"):
         assert in_sight(app, f"[data-river] .bnr-card:text-is('{card}')")
+    assert sorted(map(float, app.page.evaluate(SIZES))) == [13.1, 14.4, 16, 26.4]
     expect(app.sum_cell("dx")).to_contain_text("Σ = 0")
     expect(app.sum_cell("dweight")).to_contain_text("Σ = +2.78")
     expect(app.sum_cell("dweight")).to_contain_text("= ∂L/∂W ≠ 0")
