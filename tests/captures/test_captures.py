@@ -163,7 +163,6 @@ def crowded(count: int, comment: int) -> io.BytesIO:
 
 X = npy(np.ones((4, 2)))
 NAN = npy(np.array([[1, np.nan], [2, 3], [4, 5], [6, 7]]))
-BOMB = npy(np.zeros((4, 2)))[:128] + bytes(200_000_000)
 
 
 def header(shape: str, descr: str = "<f8") -> bytes:
@@ -204,7 +203,6 @@ def header(shape: str, descr: str = "<f8") -> bytes:
         (zipped(x__npy=X, dy__npy=X, mode__npy=npy(np.array("eval"))), "running_mean"),
         (zipped(x__npy=X, dy__npy=X, eps__npy=npy(np.array(-1.0))), "eps must be"),
         (zipped(x__npy=X, dy__npy=X, weight__npy=X), "weight must have shape"),
-        (zipped(x__npy=BOMB, dy__npy=X), "and the file is another"),
         (zipped(x__npy=npy(np.ones((1, 70_000))), dy__npy=npy(np.ones((1, 70_000)))), "too wide"),
         (zipped(x__npy=X, dy__npy=X, a__npy=npy(np.ones((4, 0)))), "at least one column"),
         (zipped(x__npy=X, dy__npy=npy(np.full((4, 2), 1e170))), r"dy must be 0 or between"),
@@ -222,6 +220,12 @@ def header(shape: str, descr: str = "<f8") -> bytes:
 def test_a_hostile_npz_is_a_sentence(file: io.BytesIO, what: str) -> None:
     with pytest.raises(CaptureError, match=what):
         read_npz(file)
+
+
+def test_what_swells_when_it_is_opened_is_a_sentence() -> None:
+    bomb = npy(np.zeros((4, 2)))[:128] + bytes(200_000_000)
+    with pytest.raises(CaptureError, match="and the file is another"):
+        read_npz(zipped(x__npy=bomb, dy__npy=X))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1.0])

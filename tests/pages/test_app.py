@@ -1,8 +1,10 @@
 """The wiring of the app, without a browser."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -25,13 +27,18 @@ def start(query: dict[str, str] | None = None) -> AppTest:
     return at.run()
 
 
-def stage(at: AppTest) -> dict[str, Any]:
-    """What the stage was given to draw."""
+def given(at: AppTest, component: str) -> dict[str, Any]:
+    """What a component was given to draw."""
     assert not at.exception
     protos = [element.proto for element in at.get("bidi_component")]
-    packed = next(p.bytes for p in protos if p.component_name == "bnviz.stage")
+    packed = next(p.bytes for p in protos if p.component_name == f"bnviz.{component}")
     found: dict[str, Any] = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])
     return found
+
+
+def stage(at: AppTest) -> dict[str, Any]:
+    """What the stage was given to draw."""
+    return given(at, "stage")
 
 
 def ledger(at: AppTest) -> dict[str, Any]:
@@ -124,3 +131,30 @@ def test_a_bad_link_gives_the_default_and_a_sentence(query: dict[str, str]) -> N
     data = stage(start(query))["ledger"]
     assert data["cells"]["x"] == PRESETS["puzzle"].scenario.x[:, 0].tolist()
     assert stage(start(query))["reply"]["notice"].startswith("This link can’t be opened: ")
+
+
+def heading(at: AppTest) -> str:
+    """The heading of a page: one of its own, or the claim of what is drawn there."""
+    own = [text.value.removeprefix("# ") for text in at.markdown if text.value.startswith("# ")]
+    if own:
+        return str(own[0])
+    if any(e.proto.component_name == "bnviz.network" for e in at.get("bidi_component")):
+        return str(given(at, "network")["headline"]["claim"])
+    drawn = stage(at)
+    walk = drawn["walk"]
+    return str(walk["steps"][walk["step"]]["heading"] if walk else drawn["headline"]["claim"])
+
+
+def _teacher_links() -> list[tuple[str, str]]:
+    """The rows of the README's table for teachers: a link, and what it promises."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(/[^`]*)` \| ([^|]+) \|", readme, re.MULTILINE)
+    assert len(rows) >= 10
+    return rows
+
+
+@pytest.mark.parametrize(("link", "promised"), _teacher_links())
+def test_a_teacher_link_opens_the_screen_that_the_plan_promises(link: str, promised: str) -> None:
+    path, _, query = link.partition("?")
+    at = start(dict(parse_qsl(query))).switch_page(f"bnviz/pages{path}.py").run()
+    assert heading(at).replace("\u2060", "") == promised.strip()
