@@ -4,6 +4,7 @@
 const SMALLEST = 0.6; // below it nobody reads: then the page scrolls
 const LARGEST = 4;
 const TRIES = 8;
+const CLOSE = [0.97, 1]; // of the window's height: then nothing is tried any more
 const QUIET_MS = 120; // after the last change of what is on the page
 
 const places = new WeakMap();
@@ -92,13 +93,18 @@ class Fit {
     this.trying = true;
     const room = window.innerHeight;
     let [low, high] = [SMALLEST, LARGEST];
+    let before = null;
     await this.set(this.zoom);
     for (let i = 0; i < TRIES; i += 1) {
-      if (this.height() <= room) low = this.zoom;
-      else high = this.zoom;
-      // From where it is first a little, then by halves.
-      const near = i < 2 ? this.zoom * (room / this.height()) ** 0.5 : 0;
-      await this.set(near > low && near < high ? near : (low + high) / 2);
+      const [zoom, full] = [this.zoom, this.height() / room];
+      if (full <= 1) low = zoom;
+      else high = zoom;
+      if ((full > CLOSE[0] && full <= CLOSE[1]) || high < 1.01 * low) break;
+      // Letters that are larger fill more lines: as a power of the zoom, seen at the last two tries.
+      const power = before ? Math.log(full / before.full) / Math.log(zoom / before.zoom) : 2;
+      before = { zoom, full };
+      const near = zoom * (0.985 / full) ** (1 / Math.min(Math.max(power || 2, 0.7), 4));
+      await this.set(near > low && near < high ? near : Math.sqrt(low * high));
     }
     if (this.height() > room) await this.set(low);
     this.main.scrollTo(0, 0);
