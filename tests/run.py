@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 # The headless shell is the same engine without a desktop: a quarter less time for the journeys.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Each worker has a server and a browser of its own; one that is done takes over from another.
-# Two more than processors: journeys over a broken line wait for most of their time.
-WORKERS = ("-n", str(min((os.cpu_count() or 1) + 2, 4)), "--dist", "worksteal")
+# One more than processors: journeys over a broken line wait for most of their time.
+WORKERS = ("-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "worksteal")
 FAILED = 1  # pytest's exit code where tests failed, and not the run
 
 

@@ -308,6 +308,9 @@ class App:
         return self.idle()
 
     def _axe(self) -> None:
+        # Text that is still fading in has less contrast.
+        still = "document.getAnimations().every(a => a.playState !== 'running')"
+        self.page.wait_for_function(still, polling=50)
         there = self.page.evaluate("'axe' in window")  # half a megabyte, for as long as the page
         axe = Axe("") if there else Axe()
         results = axe.run(self.page, options={"resultTypes": ["violations"]})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import WINDOWS, App, link
 
@@ -38,13 +40,17 @@ def test_motion_is_left_out_where_it_is_not_wanted(app: App) -> None:
 
 
 SCREENS = {
-    "weights": [f"/weights?part={part}" for part in range(1, 6)],
-    "check": [f"/check?proof={part}" for part in range(1, 6)],
+    "weights": ["/weights"],
+    "check": ["/check"],
     "network": ["/network?net=depth.6&at=20", "/network?net=depth.4~norm.none~data.digits&at=3"],
     "lesson": [
         f"/lesson?{query}"
         for query in ("lesson=1", "lesson=7&said=------a", "lesson=10&said=---------c&notes=1")
     ],
+}
+PARTS = {  # of a page, beside the one that it opens with
+    "weights": ["Outer products", "Where it vanishes", "Scale invariance", "Geometry"],
+    "check": ["Mistakes", "My code", "Precision", "Neighbours"],
 }
 
 
@@ -56,6 +62,11 @@ def test_every_screen_can_be_used_by_everyone(
     app = new_app(width, dark=dark)
     for query in SCREENS[page]:
         app.open(query).assert_accessible()
+    for part in PARTS.get(page, []):
+        app.page.get_by_role("radio", name=part, exact=True).click()
+        app.page.wait_for_url(re.compile(r"(part|proof)="))
+        expect(app.page.get_by_role("radio", name=part, exact=True)).to_be_checked()
+        app.idle().assert_accessible()
 
 
 @pytest.mark.parametrize(("width", "dark"), WINDOWS)
