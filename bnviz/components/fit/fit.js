@@ -104,7 +104,7 @@ class Fit {
       const power = before ? Math.log(full / before.full) / Math.log(zoom / before.zoom) : 2;
       before = { zoom, full };
       const near = zoom * (0.985 / full) ** (1 / Math.min(Math.max(power || 2, 0.7), 4));
-      await this.set(near > low && near < high ? near : Math.sqrt(low * high));
+      await this.set(near > low && near < high ? near : (low + high) / 2);
     }
     if (this.height() > room) await this.set(low);
     this.main.scrollTo(0, 0);
