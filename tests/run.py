@@ -92,6 +92,8 @@ def main() -> None:
     run(interpreter, "-m", "ruff", "format", "--check", ".")
     # The type checker works alone for most of a minute: the tests need not wait for it.
     with subprocess.Popen([interpreter, "-m", "mypy"], cwd=ROOT) as types:
+        # What the tests import is compiled once, and not by each worker and server at the same time.
+        attempt(interpreter, "-m", "pytest", "--collect-only", "-qq", "--no-summary")
         if attempt(interpreter, "-m", "pytest", *WORKERS, *sys.argv[1:]) == FAILED:
             # A browser may time out on a machine that does too much: once more, one at a time.
             print("what failed above is tried again, alone", flush=True)

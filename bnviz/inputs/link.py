@@ -144,6 +144,15 @@ def decode_options(params: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def unreadable_options(params: Mapping[str, str]) -> list[str]:
+    """The options of a link that can't be read, by name."""
+    return [
+        key
+        for key, (_, pattern) in OPTIONS.items()
+        if params.get(key) and not pattern.fullmatch(params[key]) and params[key] != OPTIONS[key][0]
+    ]
+
+
 def _read_number(text: str) -> float:
     # 32 characters hold every float64; the pattern has no nan, inf or underscore.
     if len(text) > 32 or not _NUMBER.fullmatch(text) or not np.isfinite(float(text)):

@@ -437,7 +437,7 @@ def _one_neuron(o: Overview, neuron: int) -> None:
 def _page() -> None:
     state = st.session_state
     if state.pop("to_explore", False):
-        st.switch_page("bnviz/pages/explore.py")
+        st.switch_page("bnviz/pages/explore.py", query_params=session.link())
     with st.container(key="notice"):
         if session.notice():
             st.error(escaped(session.notice()))

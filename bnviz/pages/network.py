@@ -160,7 +160,7 @@ def _heard() -> None:
 def _page() -> None:
     state = st.session_state
     if state.pop("network_leaves", False):
-        st.switch_page(_EXPLORE)
+        st.switch_page(_EXPLORE, query_params=session.link())  # once: Back comes back
     s, tells = _here()
     notice = session.notice()
     kept = _kept(s)

@@ -235,7 +235,7 @@ def _verdict(t: Trace, term: str, text: str) -> Diagnosis | None:
 def my_code() -> None:
     """The whole part."""
     if st.session_state.pop("to_layer", False):
-        st.switch_page("bnviz/pages/layer.py")
+        st.switch_page("bnviz/pages/layer.py", query_params=session.link())
     s, view = session.trained(), session.view()
     t = run(s)
     terms = judge.checkable(t)

@@ -15,7 +15,15 @@ import streamlit as st
 
 from bnviz.core.scenario import Scenario
 from bnviz.core.view import View
-from bnviz.inputs.link import ShareError, decode, decode_options, encode, encode_options, own
+from bnviz.inputs.link import (
+    ShareError,
+    decode,
+    decode_options,
+    encode,
+    encode_options,
+    own,
+    unreadable_options,
+)
 from bnviz.inputs.presets import DEFAULT, PRESETS
 
 _HISTORY = 200
@@ -154,6 +162,9 @@ def start(returned: Mapping[str, Any] | None = None) -> None:
         say(f"This link can’t be opened: {error}. Here is the default scenario instead.")
     else:
         _open(found, looked_at)
+        if lost := unreadable_options(here):
+            can = "it is" if len(lost) == 1 else "they are"
+            say(f"In this link {', '.join(lost)} can’t be read: {can} left out.")
 
 
 def _open(found: Scenario, looked_at: View) -> None:

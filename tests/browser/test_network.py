@@ -66,9 +66,10 @@ def test_a_run_is_seen_scrubbed_and_opened(new_app: Callable[..., App]) -> None:
     _, seen = run.look(8)
     np.testing.assert_allclose(dx, seen.dx[2][:, 4], rtol=1e-9, atol=1e-12 * np.abs(dx).max())
     assert all(np.isclose(value, dx, rtol=1e-9).any() for value in app.column("dx"))
-    app.follow("Network")
+    page.go_back()
     expect(root).to_have_attribute("data-step", "8")
     expect(page.get_by_label("Layer to open")).to_have_value("2")
+    app.idle()
 
     # Time: Play takes it to the end, one more step trains; a preset is another network.
     page.get_by_role("button", name="Play").click()

@@ -13,7 +13,7 @@ from bnviz.claims.surprise import headline
 from bnviz.core.columns import columns
 from bnviz.core.trace import run
 from bnviz.core.view import View
-from bnviz.inputs.link import encode
+from bnviz.inputs.link import OPTIONS, encode
 from bnviz.inputs.presets import PRESETS
 from tests.kinds import there
 
@@ -131,6 +131,20 @@ def test_a_bad_link_gives_the_default_and_a_sentence(query: dict[str, str]) -> N
     data = stage(start(query))["ledger"]
     assert data["cells"]["x"] == PRESETS["puzzle"].scenario.x[:, 0].tolist()
     assert stage(start(query))["reply"]["notice"].startswith("This link can’t be opened: ")
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"net"}))  # which says what is wrong itself
+def test_what_a_link_says_in_vain_is_named_and_the_rest_is_kept(name: str) -> None:
+    s = PRESETS["shifted"].scenario
+    data = stage(start(encode(s, View(1, 2)) | {name: "<nan>"}))
+    assert data["reply"]["notice"] == f"In this link {name} can’t be read: it is left out."
+    assert data["ledger"]["neuron"] == 1
+    assert data["ledger"]["cells"]["a"] == there(s.a)[:, 2].tolist()
+
+
+def test_two_that_are_said_in_vain_are_both_named() -> None:
+    data = stage(start({"at": "-5", "deep": "nan", "step": "", "part": "1"}))
+    assert data["reply"]["notice"] == "In this link at, deep can’t be read: they are left out."
 
 
 def heading(at: AppTest) -> str:
