@@ -101,9 +101,9 @@ def test_presets_open_and_say_their_surprise(app: App) -> None:
 
 def test_neuron_and_input_are_chosen_above_the_table(app: App) -> None:
     s = PRESETS["puzzle"].scenario
-    app.page.get_by_role("group", name="Neuron").get_by_label("2").check()
+    app.page.get_by_role("group", name="Neuron").get_by_label("2").click()
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-neuron", "1")
-    app.page.get_by_role("group", name="Input").get_by_label("3").check()
+    app.page.get_by_role("group", name="Input").get_by_label("3").click()
     expect(app.page.locator("[data-ledger]")).to_have_attribute("data-input", "2")
     app.idle()
     assert s.a is not None
