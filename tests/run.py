@@ -90,9 +90,9 @@ def main() -> None:
     browser(interpreter)
     run(interpreter, "-m", "ruff", "check", ".")
     run(interpreter, "-m", "ruff", "format", "--check", ".")
-    # The type checker works alone for most of a minute: the tests need not wait for it.
+    # The type checker works alone for a third of a minute: the tests need not wait for it.
     with subprocess.Popen([interpreter, "-m", "mypy"], cwd=ROOT) as types:
-        # What the tests import is compiled once, and not by each worker and server at the same time.
+        # What the tests import is compiled once, not by each worker and server at a time.
         attempt(interpreter, "-m", "pytest", "--collect-only", "-qq", "--no-summary")
         if attempt(interpreter, "-m", "pytest", *WORKERS, *sys.argv[1:]) == FAILED:
             # A browser may time out on a machine that does too much: once more, one at a time.
