@@ -15,6 +15,8 @@ from bnviz.inputs.datasets import dataset
 from bnviz.study.training import Run
 
 _SLICE = 0.06  # seconds of training an answer; then others have their turn
+# Seconds that an answer waits for its turn: one without a step costs as much as half a turn.
+_PATIENCE = 0.5
 KEPT = 12  # runs
 
 
@@ -31,30 +33,42 @@ class Kept:
 
 
 class Turns:
-    """Lets one run train at a time; of those that wait, the one whose last turn is longest ago."""
+    """Lets one run train at a time; of those that wait, the one whose last turn is longest ago.
+
+    Who ends a turn wakes the next, and nobody else: thirty that wake to look cost more than one
+    that trains.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: list[Kept] = []
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[Kept, threading.Event]] = []
         self._free = True
 
     def take(self, kept: Kept, patience: float) -> bool:
         """Wait for the turn of a run, but not for ever; is it its turn?"""
-        with self._changed:
-            self._waiting.append(kept)
-            got = self._changed.wait_for(
-                lambda: self._free and min(self._waiting, key=lambda k: k.served) is kept, patience
-            )
-            self._waiting.remove(kept)
-            self._free = self._free and not got
-            return got
+        mine = threading.Event()
+        with self._lock:
+            if self._free:
+                self._free = False
+                return True
+            self._waiting.append((kept, mine))
+        if mine.wait(patience):
+            return True
+        with self._lock:
+            if mine.is_set():  # just now
+                return True
+            self._waiting.remove((kept, mine))
+            return False
 
     def end(self, kept: Kept) -> None:
         """Leave it to the others."""
-        with self._changed:
+        with self._lock:
             kept.served = time.monotonic()
-            self._free = True
-            self._changed.notify_all()
+            self._free = not self._waiting
+            if self._waiting:
+                following = min(self._waiting, key=lambda waiting: waiting[0].served)
+                self._waiting.remove(following)
+                following[1].set()
 
 
 @st.cache_resource(show_spinner=False)
@@ -85,7 +99,7 @@ def train(kept: Kept, goal: int) -> None:
         if run.steps < 0:
             run.train(0)
         turns = _runs()[2]
-        if run.steps < goal and turns.take(kept, _SLICE):
+        if run.steps < goal and turns.take(kept, _PATIENCE):
             until = time.perf_counter() + _SLICE
             try:
                 while run.steps < goal and not run.done and time.perf_counter() < until:

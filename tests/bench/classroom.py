@@ -1,9 +1,11 @@
 """A class in a room: phones that join, follow, drag, answer; the table of the README.
 
-`python -m tests.bench.classroom [--phones 100 300] [--soak MINUTES]` starts the app on a port of
-its own, as one process and as `bnviz.serve --replicas 2`. Students drag for two seconds, let go,
-answer, and think for 8 s on average. This process takes the part of all phones, so both share the
-machine's cores, and times are worse than from outside.
+`python -m tests.bench.classroom [--phones 100 300] [--soak [MINUTES]] [--think SECONDS]` starts
+the app on a port of its own, as one process and as `bnviz.serve --replicas 2`. Students drag for
+two seconds, let go, answer, and think for 8 s on average. Beside them the same students with a
+session of Streamlit each, on the app's own pages and on a plain page of Streamlit with the same
+sum. This process takes the part of all of them, so both share the machine's cores, and times are
+worse than from outside.
 """
 
 from __future__ import annotations
@@ -32,10 +34,19 @@ from websockets.exceptions import WebSocketException
 from bnviz.claims.lesson import STEPS, scenario_of
 from bnviz.phone import lesson, routes
 from bnviz.rooms import Store, open_store
+from tests.bench.session import Session, files
 from tests.browser.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 ANY = (OSError, WebSocketException, EOFError, asyncio.TimeoutError)
+
+
+WAYS = {
+    "one": "one process",
+    "serve": "`bnviz.serve`",
+    "full": "sessions of Streamlit",
+    "stock": "stock page",
+}
 
 
 async def ask(port: int, path: str, body: object = None) -> tuple[int, bytes]:
@@ -46,7 +57,8 @@ async def ask(port: int, path: str, body: object = None) -> tuple[int, bytes]:
         method = "GET" if body is None else "POST"
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            f"{'Accept-Encoding: gzip' if body is None else 'Content-Type: application/json'}\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
         )
         writer.write(head.encode() + data)
         found = await reader.read()
@@ -140,6 +152,14 @@ class Phone:
         self.link = re.search(rb'"link":"([^"]*)"', said[said.index(b'"lesson"') :])[1].decode()  # type: ignore[index]
         return times
 
+    async def answer(self) -> list[float]:
+        """Answer a question; the time that it takes."""
+        start = time.perf_counter()
+        said: dict[str, object] = {"code": self.code, "phone": self.token, "step": 8}
+        said |= random.choice(({"choice": "alive"}, {"value": random.randrange(9) / 10}))
+        assert (await ask(self.port, "/room/answer", said))[0] == 200
+        return [time.perf_counter() - start]
+
     async def close(self) -> None:
         """Go home."""
         if self.task:
@@ -185,7 +205,11 @@ class Server:
 
     async def start(self) -> None:
         self.process = subprocess.Popen(
-            self.command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         while True:
             try:
@@ -201,13 +225,20 @@ class Server:
         self.process.wait()
 
 
+def held(pid: int) -> str:
+    """Threads and open files of the server's process."""
+    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    return f"{threads}, {len(list(Path(f'/proc/{pid}/fd').iterdir()))}"
+
+
 @asynccontextmanager
 async def serving(kind: str) -> AsyncIterator[Server]:
     """One process or two behind Caddy."""
     port = free_port()
-    one = ["-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port"]
+    script = "tests/bench/stock.py" if kind == "stock" else "app.py"
+    one = ["-m", "streamlit", "run", script, "--server.headless", "true", "--server.port"]
     many = ["-m", "bnviz.serve", "--replicas", "2", "--port"]
-    server = Server([sys.executable, *(one if kind == "one" else many), str(port)], port)
+    server = Server([sys.executable, *(many if kind == "serve" else one), str(port)], port)
     await server.start()
     try:
         yield server
@@ -221,6 +252,8 @@ def p95(values: Sequence[float]) -> float:
 
 
 Rows = list[tuple[str, str]]
+JOINING = "join within 5 s, empty caches: last one"
+MEMORY = "memory for each student"
 
 
 async def joining(phones: list[Phone]) -> Rows:
@@ -231,7 +264,7 @@ async def joining(phones: list[Phone]) -> Rows:
         return await phone.join()
 
     joined = await asyncio.gather(*map(late, phones))
-    return [("join within 5 s, empty caches: last one", f"{max(joined):.1f} s")]
+    return [(JOINING, f"{max(joined):.1f} s")]
 
 
 async def turning(phones: list[Phone], store: Store, code: str, secret: str) -> Rows:
@@ -246,37 +279,34 @@ async def turning(phones: list[Phone], store: Store, code: str, secret: str) -> 
     return [("teacher’s step to the phones: p95", f"{1000 * p95(delays):.0f} ms")]
 
 
-async def playing(phones: list[Phone], pid: int, soak: float) -> Rows:
+async def playing(students: Sequence[Phone | Session], pid: int, soak: float, think: float) -> Rows:
     """All drag, let go, answer and think, for half a minute or for as long as is told."""
     times: list[float] = []
     kept: list[float] = []  # memory, every ten seconds
     end = time.perf_counter() + max(30.0, 60 * soak)
 
-    async def student(phone: Phone) -> None:
+    async def play(student: Phone | Session) -> None:
         while time.perf_counter() < end:
-            await asyncio.sleep(random.uniform(0, 16))
-            times.extend(await phone.drag())
-            start = time.perf_counter()
-            said: dict[str, object] = {"code": phone.code, "phone": phone.token, "step": 8}
-            said |= random.choice(({"choice": "alive"}, {"value": random.randrange(9) / 10}))
-            assert (await ask(phone.port, "/room/answer", said))[0] == 200
-            times.append(time.perf_counter() - start)
+            await asyncio.sleep(random.uniform(0, 2 * think))
+            times.extend(await student.drag())
+            times.extend(await student.answer())
 
     async def look() -> None:
         while time.perf_counter() < end:
             kept.append(memory(pid))
             await asyncio.sleep(10)
 
-    spent = cpu(pid)
-    await asyncio.gather(look(), *map(student, phones))
+    spent, before = cpu(pid), held(pid)
+    await asyncio.gather(look(), *map(play, students))
     spent = cpu(pid) - spent
     both = f"{1000 * statistics.median(times):.0f}, {1000 * p95(times):.0f} ms"
     rows = [("taking, letting go, answering: median, p95", both)]
     rows.append(("… server’s CPU for each", f"{1000 * spent / len(times):.1f} ms"))
+    rows.append(("… of them in a second", f"{len(times) / max(30.0, 60 * soak):.0f}"))
     if soak:
-        third = len(kept) // 3
-        grown = f"{kept[third]:.0f}, {kept[2 * third]:.0f}, {kept[-1]:.0f} MB"
-        rows.append(("memory after a third, two, all of it", grown))
+        parts = [kept[(len(kept) - 1) * k // 6] for k in range(7)]
+        rows.append(("memory at each sixth", ", ".join(f"{part:.0f}" for part in parts) + " MB"))
+        rows.append(("threads, open files: before; after", f"{before}; {held(pid)}"))
     return rows
 
 
@@ -296,7 +326,34 @@ async def restarting(server: Server, phones: list[Phone], store: Store, code: st
     ]
 
 
-async def measure(kind: str, count: int, store: Store, soak: float) -> Rows:
+async def sessions(kind: str, count: int, soak: float, think: float) -> Rows:
+    """The rows of so many sessions of Streamlit."""
+    async with serving(kind) as server:
+        assert server.process
+        pid = server.process.pid
+        paths = await asyncio.to_thread(files, server.port)
+        students = [Session(server.port) for _ in range(count + 1)]
+        await students[0].follow()
+        before = memory(pid)
+
+        async def join(student: Session) -> float:
+            await asyncio.sleep(random.uniform(0, 5))
+            start = time.perf_counter()
+            for some in (paths[i : i + 6] for i in range(0, len(paths), 6)):  # as browsers do
+                await asyncio.gather(*(ask(server.port, path) for path in some))
+            await student.follow()
+            return time.perf_counter() - start
+
+        joined = await asyncio.gather(*map(join, students[1:]))
+        rows = [(JOINING, f"{max(joined):.1f} s")]
+        rows += await playing(students[1:], pid, soak, think)
+        rows.append((MEMORY, f"{(memory(pid) - before) / count:.2f} MB"))
+        for student in students:
+            await student.close()
+    return rows
+
+
+async def measure(kind: str, count: int, store: Store, soak: float, think: float) -> Rows:
     """The rows of one way to serve, with so many phones."""
     async with serving(kind) as server:
         assert server.process
@@ -308,8 +365,8 @@ async def measure(kind: str, count: int, store: Store, soak: float) -> Rows:
         phones = [Phone(server.port, code) for _ in range(count)]
         rows = await joining(phones)
         rows += await turning(phones, store, code, secret)
-        rows += await playing(phones, pid, soak)
-        rows.append(("memory for each phone", f"{(memory(pid) - before) / count:.2f} MB"))
+        rows += await playing(phones, pid, soak, think)
+        rows.append((MEMORY, f"{(memory(pid) - before) / count:.2f} MB"))
         if kind == "one":
             rows += await restarting(server, phones, store, code)
         for phone in [first, *phones]:
@@ -321,8 +378,11 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phones", type=int, nargs="*", default=[100, 300])
-    parser.add_argument("--ways", nargs="*", default=["one", "serve"], help="one, serve")
-    parser.add_argument("--soak", type=float, default=0.0, help="minutes of dragging")
+    parser.add_argument("--ways", nargs="*", default=[*WAYS], help=", ".join(WAYS))
+    parser.add_argument(
+        "--soak", type=float, nargs="?", const=10.0, default=0.0, help="minutes of dragging"
+    )
+    parser.add_argument("--think", type=float, default=8.0, help="seconds, on average")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BNVIZ_ROOMS"] = str(Path(folder) / "rooms.sqlite3")
@@ -330,11 +390,15 @@ def main() -> None:
         table: dict[str, list[str]] = {}
         heads = [(kind, n) for n in given.phones for kind in given.ways]
         for i, (kind, n) in enumerate(heads):
-            for name, value in asyncio.run(measure(kind, n, store, given.soak)):
+            if kind in ("full", "stock"):
+                rows = asyncio.run(sessions(kind, n, given.soak, given.think))
+            else:
+                rows = asyncio.run(measure(kind, n, store, given.soak, given.think))
+            for name, value in rows:
                 table.setdefault(name, [""] * len(heads))[i] = value
     size = sum(len(data) for data, _ in routes.files().values())
     size += len(zlib.compress(lesson.whole()))
-    named = [f"{n} phones, {'one process' if k == 'one' else 'bnviz.serve'}" for k, n in heads]
+    named = [f"{n}, {WAYS[kind]}" for kind, n in heads]
     print(f"| what a phone loads: {size / 1000:.0f} kB | {' | '.join(named)} |")
     print("| --- " * (len(heads) + 1) + "|")
     for name, values in table.items():

@@ -1,0 +1,135 @@
+"""A student with a session of Streamlit, as a browser has one: see `tests.bench.classroom`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.browser.conftest import FLAGS, find_browser
+
+
+def files(port: int) -> list[str]:
+    """What a browser with an empty cache fetches to show the page, in its order."""
+    found: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        page = browser.new_page()
+        page.on("response", lambda r: found.append(r.url.split(f":{port}", 1)[-1]))
+        page.goto(f"http://localhost:{port}")
+        page.locator("h1:visible").wait_for()
+        page.wait_for_load_state("networkidle")
+        browser.close()
+    return [path for path in found if path.startswith("/") and "/_stcore/" not in path]
+
+
+@dataclass
+class Session:
+    """One student's. widget: what it holds, the slider or the stage."""
+
+    port: int
+    widget: str = ""
+    value: float = 0.9
+    line: ClientConnection | None = None
+    page: str = ""
+    query: str = ""
+    seq: int = 0
+    heard: int | None = None
+
+    async def follow(self) -> None:
+        """Open the line, and have the page drawn."""
+        url = f"ws://127.0.0.1:{self.port}/_stcore/stream"
+        self.line = await connect(url, open_timeout=60, max_size=None)
+        await self._run()
+
+    async def _run(self, **said: object) -> None:
+        """Say something, and wait until the page has been drawn for it."""
+        assert self.line
+        message = BackMsg()
+        message.rerun_script.page_name = self.page
+        message.rerun_script.query_string = self.query
+        if "__events" in self.widget:  # a page always says what it holds of a component
+            base = self.widget.removeprefix("$$STREAMLIT_INTERNAL_KEY_").removesuffix("__events")
+            message.rerun_script.widget_states.widgets.add(id=base, json_value="{}")
+        if said:
+            state = message.rerun_script.widget_states.widgets.add(id=self.widget)
+            for name, value in said.items():
+                if name == "double_array_value":
+                    state.double_array_value.data.append(float(str(value)))
+                else:
+                    setattr(state, name, value)
+        await self.line.send(message.SerializeToString())
+        while True:
+            raw = await self.line.recv()
+            assert isinstance(raw, bytes)
+            answer = ForwardMsg.FromString(raw)
+            kind = answer.WhichOneof("type")
+            # What was let go is taken in one run and drawn in the next.
+            if kind == "script_finished" and (not said or self.heard in (None, self.seq)):
+                return
+            if kind == "page_info_changed":
+                self.query = answer.page_info_changed.query_string
+            if kind == "delta":
+                assert answer.delta.new_element.WhichOneof("type") != "exception"
+                self._note(answer.delta.new_element)
+
+    def _note(self, element: Any) -> None:
+        kind = element.WhichOneof("type")
+        if kind == "slider":
+            self.widget = element.slider.id
+        elif kind == "bidi_component" and element.bidi_component.component_name == "bnviz.stage":
+            self.widget = f"$$STREAMLIT_INTERNAL_KEY_{element.bidi_component.id}__events"
+            packed = element.bidi_component.bytes
+            drawn = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])
+            self.heard = drawn["reply"]["seq"]
+
+    async def drag(self) -> list[float]:
+        """Hold a number for two seconds; how long each answer took. A slider says where it is
+        all the time; the stage is taken and let go."""
+        times = []
+        start = time.perf_counter()
+        if "__events" in self.widget:
+            take: dict[str, object] = {"kind": "take", "value": self.value, "count": 12}
+            times.append(await self._stage(take))
+            await asyncio.sleep(max(0.0, 2 - times[0]))
+            self.value = round(random.randrange(-40, 41) * 0.05, 2)
+            times.append(await self._stage({"kind": "set", "value": self.value}))
+            return times
+        while time.perf_counter() - start < 2:
+            self.value = round(random.randrange(-40, 41) * 0.05, 2)
+            since = time.perf_counter()
+            await self._run(double_array_value=self.value)
+            times.append(time.perf_counter() - since)
+            await asyncio.sleep(max(0.0, 0.1 - times[-1]))  # a hand's ten a second
+        return times
+
+    async def answer(self) -> list[float]:
+        """Turn a page, where there are several; the time that it takes."""
+        if "__events" not in self.widget:
+            return []
+        self.page = "" if self.page else "lesson"
+        start = time.perf_counter()
+        await self._run()
+        return [time.perf_counter() - start]
+
+    async def _stage(self, said: dict[str, object]) -> float:
+        self.seq += 1
+        event = {"term": "dy", "row": 0, "step": 0.05, "seq": self.seq} | said
+        since = time.perf_counter()
+        await self._run(json_trigger_value=json.dumps([{"event": "event", "value": event}]))
+        took = time.perf_counter() - since
+        assert self.heard == self.seq, "the page has answered this"
+        return took
+
+    async def close(self) -> None:
+        """Go home."""
+        if self.line:
+            await self.line.close()
