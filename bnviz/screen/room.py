@@ -54,10 +54,15 @@ def served() -> bool:
     return "bnviz.phone.routes" in sys.modules
 
 
+def code_and_key(option: str) -> tuple[str, str]:
+    """The code of a room in the address, and what opens it: a secret, or a phone's token."""
+    both = session.option(option)
+    return both[:6], both[6:]
+
+
 def _mine() -> tuple[str, str]:
     """The code and the secret of the room that this window steers."""
-    both = session.option("room")
-    return both[:6], both[6:]
+    return code_and_key("room")
 
 
 def _here() -> tuple[int, str]:

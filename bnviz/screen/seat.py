@@ -13,7 +13,16 @@ from bnviz.phone.lesson import Screen
 from bnviz.phone.limits import Limit
 from bnviz.rooms import NoRoom, Refused, Room, RoomError, Unreachable
 from bnviz.screen import session
-from bnviz.screen.room import adopt, answered, answers, say, served, shared_store, visitor
+from bnviz.screen.room import (
+    adopt,
+    answered,
+    answers,
+    code_and_key,
+    say,
+    served,
+    shared_store,
+    visitor,
+)
 
 _EVERY = 4.0  # seconds: each is a run of a fragment, for each of a class
 
@@ -26,8 +35,7 @@ def _guesses() -> Limit:
 
 def _mine() -> tuple[str, str]:
     """The code of the room, and the token by which this window is known there."""
-    both = session.option("seat")
-    return both[:6], both[6:]
+    return code_and_key("seat")
 
 
 def _leave() -> None:
@@ -78,8 +86,9 @@ def results(step: int, chosen: str | None, put: float | None) -> None:
 
 
 def sync() -> Room | None:
-    """Once a run, first: show what the teacher shows, unless phones are free. None where there
-    is no room, or it is out of reach; then the lesson goes on alone."""
+    """Once a run, first: show what the teacher shows, unless phones are free, or once what is
+    held has been let go. None where there is no room, or it is out of reach; then the lesson goes
+    on alone."""
     if not session.option("seat"):
         return None
     state = st.session_state
@@ -92,7 +101,7 @@ def sync() -> Room | None:
     except RoomError as error:
         say(str(error))
         return None
-    if state.get("seat_seen") != room.version:
+    if state.get("seat_seen") != room.version and not session.held():
         if not room.free or "seat_seen" not in state:
             adopt(room)
         state.seat_seen = room.version
@@ -117,7 +126,7 @@ def _watch(asked: bool) -> None:
         st.rerun()
     except RoomError:
         return  # it is said already, and may come back
-    if seen.room.version != st.session_state.get("seat_seen"):
+    if seen.room.version != st.session_state.get("seat_seen") and not session.held():
         st.rerun()
     there = answered(sum(seen.counts.values()), seen.joined, asked)
     st.markdown(f"{following(seen.room)} {there}.", width="content")

@@ -8,6 +8,7 @@ changed from outside: a link, a reload, the back button.
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -68,6 +69,20 @@ def leave() -> None:
 def left() -> bool:
     """Has a callback of this run left the numbers that were on the screen?"""
     return bool(st.session_state.get("left", False))
+
+
+_HOLD = 10.0  # seconds: a hand that rests longer on a number may only lie there
+
+
+def hold(holding: bool) -> None:
+    """Remember that a number has just been taken or moved, or that it was let go."""
+    st.session_state.held = time.monotonic() if holding else None
+
+
+def held() -> bool:
+    """Is a number held on the screen, as far as can be known here?"""
+    since: float | None = st.session_state.get("held")
+    return since is not None and time.monotonic() - since < _HOLD
 
 
 def home() -> Scenario:

@@ -188,6 +188,7 @@ def _on_event() -> None:
     if kind in {"undo", "redo"} and seq == state.get("answered"):
         return
     state.answered = seq
+    session.hold(kind in _WHILE_HELD)
     if session.left():
         state.before = None
         return

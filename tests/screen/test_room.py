@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,6 +172,23 @@ def test_where_there_is_no_page_for_phones_the_lesson_is_one(routeless: Sqlite) 
     assert address(student, "seat")[:6] == code, "a reload is the same phone"
     press(student, "Leave the room")
     assert {"Next →", "Open a room"} <= set(labels(student))
+
+
+def test_a_step_of_the_teacher_waits_for_what_a_student_holds(routeless: Sqlite) -> None:
+    teacher = press(window(), "Open a room")
+    code = address(teacher)[:6]
+    student = seated(code, routeless.join(code))
+    student.session_state["held"] = time.monotonic()
+    press(teacher, "Next →")
+    student.run()
+    assert STEPS[0].title in said(student)
+    student.session_state["held"] = None  # let go
+    student.run()
+    assert STEPS[1].title in said(student)
+    student.session_state["held"] = time.monotonic() - 60  # a mouse that lies there
+    press(teacher, "Next →")
+    student.run()
+    assert STEPS[2].title in said(student)
 
 
 def test_a_seat_whose_room_or_store_is_gone_is_a_lesson_alone(routeless: Sqlite) -> None:

@@ -22,12 +22,18 @@ def _page(turns: bool) -> None:
     from bnviz.screen import session, stage  # noqa: PLC0415
 
     session.start()
-    event = {"kind": "set", "term": "dy", "row": 0, "value": 0.95, "seq": 3}
+    place = {"term": "dy", "row": 0, "step": 0.05}
+    event = {"kind": "take", **place, "value": 0.9, "seq": 2}
+    st.session_state[component.KEY] = SimpleNamespace(event=event)
+    stage._on_event()
+    st.session_state.takes = session.held()
+    event = {"kind": "set", **place, "value": 0.95, "seq": 3}
     st.session_state[component.KEY] = SimpleNamespace(event=event)
     if turns:  # its callback came first
         session.leave()
         session.change(PRESETS["two"].scenario, view=View(), opened=True)
     stage._on_event()
+    st.session_state.holds = session.held()
     st.session_state.found = session.scenario().dy[0, 0]
     session.start()
     st.session_state.left_on = session.left()
@@ -41,5 +47,7 @@ def test_a_number_let_go_as_the_page_turns_is_of_the_page_before(turns: bool, fo
     assert not app.exception
     assert app.session_state["found"] == found
     assert app.session_state["answered"] == 3
+    assert app.session_state["takes"]
+    assert not app.session_state["holds"]
     # What is done on the new page counts.
     assert not app.session_state["left_on"]
