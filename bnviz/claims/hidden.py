@@ -29,9 +29,9 @@ def telling(
     shown: tuple[str, ...] = ()
     n, k, d = max(6, s.shape[0]), max(2, s.shape[1]), max(2, s.d)
     for seed in _SEEDS:
-        drawn = random_scenario(seed, n, k, d, layer=s.layer)
+        drawn = random_scenario(seed, n, k, d, computed=s.computed)
         # A mean other than 0, and an ε that can be seen.
-        drawn = drawn.edit(eps=0.05) if s.layer else drawn.edit(x=drawn.x + 0.7, eps=0.05)
+        drawn = drawn.edit(eps=0.05) if s.computed else drawn.edit(x=drawn.x + 0.7, eps=0.05)
         t = run(drawn)
         right = np.asarray(getattr(t, term))
         size = float(sizes(t)[term].max())  # ∂L/∂b is 0: measured by what was added up

@@ -148,7 +148,7 @@ def _caption(c: Columns) -> str:
 def _alone(c: Columns) -> str:
     """What becomes of the turn where there is no other input."""
     s = c.trace.scenario
-    if s.d > 1 or not s.layer or s.frozen:
+    if s.d > 1 or not s.computed or s.frozen:
         return ""
     return (
         "This input is the only one, so x̂ is a itself, normalised: turning the rod stretches x "

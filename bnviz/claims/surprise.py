@@ -29,7 +29,7 @@ def _agree(one: float, two: float, bound: float) -> bool:
 
 def _layer(c: Columns) -> Claim | None:
     t, j = c.trace, c.view.neuron
-    if not t.scenario.layer or t.dweight is None or not c.sums["dx"].vanishes:
+    if not t.scenario.computed or t.dweight is None or not c.sums["dx"].vanishes:
         return None
     bounds = [columns(t, type(c.view)(j, p)).sums["dweight"] for p in range(t.dweight.shape[0])]
     if any(weight.vanishes for weight in bounds):

@@ -101,7 +101,7 @@ def identities(t: Trace) -> dict[str, Check]:
             t.dweight - centred.T @ (t.dx - t.dx.mean(axis=0)),
             u * np.outer(reach, scale),
         )
-        if s.layer and s.weight is not None and s.bias is not None:
+        if s.computed and s.weight is not None and s.bias is not None:
             size = reach @ np.abs(s.weight) + np.abs(s.bias)
             checks["scale_invariance"] = Check(
                 "⟨w, ∂L/∂w⟩ = ε/(σ²+ε) · γ · ∂L/∂γ",

@@ -1,7 +1,7 @@
 """Every input of the app: one frozen, validated value.
 
-A scenario is *free* (x is given) or a *layer* (x = a @ weight + bias is
-computed, and then a, weight and bias are what one sets).
+A scenario is *free* (x is given) or its x is *computed* by a linear layer in front,
+x = a @ weight + bias, and then a, weight and bias are what one sets.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from bnviz.core.arrays import (
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """What is put into one batch-norm layer, and the layer in front of it.
+    """What is put into one batch norm, and into the linear layer in front of it.
 
-    x (N, k): the batch, or None in a layer scenario, where it is computed.
+    x (N, k): the batch, or None where it is computed from a, weight and bias.
     dy (N, k): the upstream gradient ∂L/∂y. gamma, beta (k,): scale and shift.
-    eps: the number added to the variance. a (N, d): the inputs of the layer in
-    front. weight (d, k), bias (k,): that layer's parameters. running_mean,
+    eps: the number added to the variance. a (N, d): the inputs of the linear layer in
+    front. weight (d, k), bias (k,): its parameters. running_mean,
     running_var (k,): the statistics of a frozen norm, which are constants then;
     without them the norm is training, and takes the batch's own.
 
@@ -50,7 +50,7 @@ class Scenario:
     bias: Array | None
     running_mean: Array | None
     running_var: Array | None
-    layer: bool = field(init=False)
+    computed: bool = field(init=False)
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Scenario:
             "bias": bias_,
             "running_mean": None,
             "running_var": None,
-            "layer": x is None,
+            "computed": x is None,
         }
         if running_mean is not None and running_var is not None:
             variance = per_neuron("running_var", running_var, k, 1.0)
@@ -140,9 +140,9 @@ class Scenario:
         return 0 if self.a is None else self.a.shape[1]
 
     def given(self) -> dict[str, Any]:
-        """The arguments that make this scenario again: in a layer, x is None."""
+        """The arguments that make this scenario again: where x is computed, it is None."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-        if self.layer:
+        if self.computed:
             values["x"] = None
         return values
 

@@ -173,7 +173,9 @@ def payload(
         "neuron": seen_as.neuron,
         "input": seen_as.input,
         "rows": rows,
-        "hidden": _hidden(c, rows, quiet=s.layer or called is not None or "dweight" not in shown),
+        "hidden": _hidden(
+            c, rows, quiet=s.computed or called is not None or "dweight" not in shown
+        ),
         "colors": [sample_color(i) for i in rows],
         "cells": {
             name: [plain(value) for value in values[rows].tolist()]
@@ -194,7 +196,7 @@ def payload(
         "steps": {name: step(scale) for name, scale in scales.items()},
         "told": next(name for name in _TOLD if name in shown),
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
-        "editable": [] if "inputs" in hide else CAN_BE_SET[s.layer],
-        "shorts": {"x": LAYER_X} if s.layer else {},
-        "locked": {"x": "It is computed from a, W and b here: drag those."} if s.layer else {},
+        "editable": [] if "inputs" in hide else CAN_BE_SET[s.computed],
+        "shorts": {"x": LAYER_X} if s.computed else {},
+        "locked": {"x": "It is computed from a, W and b here: drag those."} if s.computed else {},
     }

@@ -86,7 +86,7 @@ def payload(
         "rate": v.look.rate,
         "taken": v.look.steps,
         "most": {"steps": MOST_STEPS, "rate": MOST_RATE},
-        "editable": [] if "inputs" in hide else CAN_BE_SET[s.layer],
+        "editable": [] if "inputs" in hide else CAN_BE_SET[s.computed],
         "names": {
             "a": [cell_name("a", i, view.input) for i in rows],
             "dy": [

@@ -39,7 +39,7 @@ def payload(s: Scenario, view: View, hide: Collection[str] = (), *, inputs: bool
     if "inputs" in hide:
         return None
     places = [("gamma", 0), ("eps", 0)]
-    if s.layer:
+    if s.computed:
         places += [("weight", p) for p in range(s.d)] + [("bias", 0)]
     return {
         "preset": matching(s),

@@ -37,7 +37,7 @@ def resized(scenario: Scenario, n: int, k: int, d: int) -> Scenario:
 
     s = scenario
     return Scenario(
-        x=None if s.layer else fit(s.x, n, k),
+        x=None if s.computed else fit(s.x, n, k),
         dy=cast(Array, fit(s.dy, n, k)),
         gamma=fit_row(s.gamma, 1.0),
         beta=fit_row(s.beta, 0.0),
@@ -54,7 +54,7 @@ _GAMMAS = np.array([0.6, -0.7, 0.8, 1.2, -1.3, 1.5])
 _BETAS = np.array([-0.4, -0.3, -0.2, 0.2, 0.3, 0.5])
 
 
-def random_scenario(seed: int, n: int, k: int, d: int, layer: bool = False) -> Scenario:
+def random_scenario(seed: int, n: int, k: int, d: int, computed: bool = False) -> Scenario:
     """A batch drawn with a seed, in numbers short enough to read: one decimal.
 
     No γ is 1 and no β is 0, and some γ are negative, so that code that
@@ -70,6 +70,6 @@ def random_scenario(seed: int, n: int, k: int, d: int, layer: bool = False) -> S
         values[rng.permutation(len(values))[np.arange(k) % len(values)]]
         for values in (_GAMMAS, _BETAS)
     )
-    if layer:
+    if computed:
         return Scenario(None, dy, gamma, beta, a=a, weight=weight)
     return Scenario(x, dy, gamma, beta, a=a)

@@ -55,7 +55,7 @@ def parse_cell(text: object, name: str, stays: str = "") -> float:
 
 def place(scenario: Scenario, view: View, term: object, row: object) -> tuple[str, int, int]:
     """The cell that a browser names by term and row, in this view; ValueError if there is none."""
-    settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if scenario.layer else {"x"})
+    settable = {"a", "dy", "gamma", "eps"} | ({"weight", "bias"} if scenario.computed else {"x"})
     n, columns = scenario.shape[0], {"a": view.input, "eps": 0}
     rows = {"a": n, "x": n, "dy": n, "weight": scenario.d}
     if not isinstance(term, str) or term not in settable:

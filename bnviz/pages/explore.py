@@ -42,23 +42,23 @@ def _set_eps() -> None:
 
 def _set_kind() -> None:
     s = session.scenario()
-    if st.session_state.layer and not s.layer:
-        weight = random_scenario(0, 1, s.shape[1], s.d, layer=True).weight
+    if st.session_state.computed and not s.computed:
+        weight = random_scenario(0, 1, s.shape[1], s.d, computed=True).weight
         session.change(s.edit(x=None, weight=weight, bias=None))
-    elif not st.session_state.layer and s.layer:
+    elif not st.session_state.computed and s.computed:
         session.change(Scenario(s.x, s.dy, s.gamma, s.beta, s.eps, s.a))
 
 
 def _draw_batch() -> None:
     s, seed = session.scenario(), st.session_state.seed
     if seed is not None:
-        new = random_scenario(seed, *s.shape, s.d, layer=s.layer)
+        new = random_scenario(seed, *s.shape, s.d, computed=s.computed)
         session.change(new.edit(eps=s.eps), opened=True)
 
 
 def _numbers(s: Scenario) -> None:
     state = st.session_state
-    state.n, state.k, state.d, state.eps, state.layer = *s.shape, s.d, s.eps, s.layer
+    state.n, state.k, state.d, state.eps, state.computed = *s.shape, s.d, s.eps, s.computed
     state.setdefault("seed", 1)
     with st.container(horizontal=True, vertical_alignment="bottom", key="numbers"):
         for label, key, most in (
@@ -89,7 +89,7 @@ def _numbers(s: Scenario) -> None:
             "Where x comes from",
             list(KINDS),
             format_func=KINDS.__getitem__,
-            key="layer",
+            key="computed",
             required=True,
             on_change=session.callback(_set_kind),
         )

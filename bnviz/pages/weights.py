@@ -132,7 +132,7 @@ def _scale() -> None:
             width=360,
             **keep("power", power),
         )
-        if not s.layer:
+        if not s.computed:
             st.button(
                 "Make this layer the scenario",
                 on_click=session.callback(session.change),

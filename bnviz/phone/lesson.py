@@ -244,7 +244,7 @@ def _home(screen: Screen, event: Mapping[str, Any]) -> Screen:
     if term in _HELD:
         return replace(screen, look=_looked(screen.look, term, getattr(Look(), term)))
     at = place(screen.scenario, screen.view, event.get("term"), event.get("row"))
-    if own.shape != screen.scenario.shape or own.layer != screen.scenario.layer:
+    if own.shape != screen.scenario.shape or own.computed != screen.scenario.computed:
         return screen
     return _changed(screen, with_cell(screen.scenario, *at, cell(own, *at)))
 

@@ -115,7 +115,7 @@ def bounds(t: Trace, form: Format, given: tuple[float, float] = (0.0, 0.0)) -> d
     g, dy = np.abs(t.dx_hat), np.abs(s.dy)
 
     size_x = np.abs(s.x)
-    if s.layer and s.a is not None and s.weight is not None and s.bias is not None:
+    if s.computed and s.a is not None and s.weight is not None and s.bias is not None:
         size_x = size_x + (np.abs(s.a) @ np.abs(s.weight) + np.abs(s.bias)) * (s.d + 1)
     off_mean = u * many * size_x.mean(axis=0)
     off_x, off_dy = given

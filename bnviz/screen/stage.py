@@ -139,7 +139,7 @@ def _home(event: Event) -> None:
         return
     s, home = session.scenario(), session.home()
     at = _place(event, s)
-    if home.layer == s.layer and home.shape == s.shape and home.d == s.d:
+    if home.computed == s.computed and home.shape == s.shape and home.d == s.d:
         session.change(with_cell(s, *at, cell(home, *at)))
 
 

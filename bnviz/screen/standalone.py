@@ -72,7 +72,7 @@ def _sweeps(s: Scenario, view: View, scene: Scene, show: Show) -> dict[str, str]
     steps = ledger.payload(scene.columns)["steps"]
     held = [
         (term, row, {"a": view.input}.get(term, view.neuron))
-        for term in CAN_BE_SET[s.layer]
+        for term in CAN_BE_SET[s.computed]
         if term in steps and (term != "a" or s.a is not None)
         for row in scene.columns.rows[:_HELD]
     ]

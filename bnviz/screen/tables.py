@@ -17,7 +17,7 @@ Place = tuple[str, int, int]  # term, row, column
 def _batch_places(s: Scenario) -> tuple[list[str], list[str], list[list[Place]]]:
     """Row names, column names and cells of the batch: a row for each sample."""
     n, k = s.shape
-    terms = [("a", s.d), *([] if s.layer else [("x", k)]), ("dy", k)]
+    terms = [("a", s.d), *([] if s.computed else [("x", k)]), ("dy", k)]
     columns = [(term, c) for term, width in terms for c in range(width)]
     return (
         [str(i + 1) for i in range(n)],
@@ -29,7 +29,7 @@ def _batch_places(s: Scenario) -> tuple[list[str], list[str], list[list[Place]]]
 def _neuron_places(s: Scenario) -> tuple[list[str], list[str], list[list[Place]]]:
     """The same for the parameters: a column for each neuron."""
     rows = [("gamma", 0), ("beta", 0)]
-    if s.layer:
+    if s.computed:
         rows += [("weight", p) for p in range(s.d)] + [("bias", 0)]
     k = s.shape[1]
     return (

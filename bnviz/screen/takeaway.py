@@ -85,7 +85,7 @@ def _printed(names: list[str]) -> str:
 
 def numpy_script(s: Scenario) -> str:
     """The six equations in NumPy on these numbers; it prints every term."""
-    front = "x = a @ weight + bias  # the layer in front\n" if s.layer else ""
+    front = "x = a @ weight + bias  # the layer in front\n" if s.computed else ""
     names = [*_BACKWARD]
     if s.a is not None:
         names += ["dweight", "dbias"]
@@ -114,7 +114,7 @@ def pytorch_script(s: Scenario) -> str:
     )
     front, names = "x.requires_grad_()\n", ["y", "dgamma", "dbeta", "dx"]
     behind = ""
-    if s.layer:
+    if s.computed:
         leaves += ["a", "weight", "bias"]
         front = "x = a @ weight + bias  # the layer in front\nx.retain_grad()\n"
         behind = "dweight, dbias, da = weight.grad, bias.grad, a.grad\n"

@@ -15,7 +15,7 @@ from bnviz.study.weight_gradient import inputs
 
 def as_layer(s: Scenario) -> Scenario:
     """The scenario itself, or the layer, to three digits, whose x is nearest to that given."""
-    if s.layer:
+    if s.computed:
         return s
     a = inputs(s)
     design = np.column_stack([a, np.ones(a.shape[0])])

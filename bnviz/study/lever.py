@@ -57,7 +57,7 @@ class Lever:
 
 def _free(s: Scenario) -> Scenario:
     """The same numbers with x set by hand, so that a single weight can move it."""
-    return s.edit(x=s.x, weight=None, bias=None) if s.layer else s
+    return s.edit(x=s.x, weight=None, bias=None) if s.computed else s
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

@@ -5,8 +5,8 @@
 forward, backward and step of the same network in PyTorch on the CPU in float64 and in float32;
 all take turns, and all may use that many threads (one, where THREADS is not set). Then the
 memory of a run of 2,000 steps, and its way back to a step in its middle. Then 30 sessions that
-train at once, each the deep network of another seed, as the page lets them: how many steps all
-of them make, how long one answer takes, and what a session beside them waits for a drag's numbers.
+train at once, each the deep network of another seed, over the app's own server: how many steps all
+of them make, how long one answer takes, and how long one waits who drags on another page.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ THREADS = int(os.environ.get("THREADS", "1"))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(THREADS)  # before NumPy reads them
 
-import threading
+import asyncio
 import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 from bnviz.core.network.settings import MOST_STEPS, Settings
-from bnviz.core.trace import run as trace
 from bnviz.inputs.datasets import dataset
-from bnviz.inputs.presets import PRESETS
-from bnviz.screen import runs
 from bnviz.study.training import Run
+from tests.bench.classroom import serving
 from tests.bench.core import medians
+from tests.bench.session import Session
 
 CHOSEN = {"depth": 10, "width": 32, "batch": 64}
 AT_A_TIME = 10
@@ -81,43 +80,43 @@ def with_torch(dtype_name: str) -> Callable[[], object]:
     return work
 
 
-def beside(sessions: int = 30, seconds: float = 10.0) -> None:
-    """So many sessions train, and one more drags."""
-    made = [0] * sessions
+async def beside(count: int = 30, seconds: float = 10.0) -> None:
+    """So many sessions train, as browsers do, and one more drags on another page."""
     answers: list[float] = []
+    async with serving("full") as server:
+        training = [
+            Session(server.port, "network", page="network", query=f"net=seed.{seed}")
+            for seed in range(count)
+        ]
+        hand = Session(server.port)
+        for session in (hand, *training):
+            await session.follow()
+        for _ in range(3):
+            await hand.drag()
+        alone = [took for _ in range(3) for took in await hand.drag()]
+        before = [session.drawn["last"] for session in training]
+        end = time.perf_counter() + seconds
 
-    def trains(seed: int) -> None:
-        kept = runs.kept_run(Settings(seed=seed))
-        while time.perf_counter() < end:
-            since, before = time.perf_counter(), kept.drawn.run.steps
-            runs.train(kept, MOST_STEPS)
-            answers.append(time.perf_counter() - since)
-            made[seed] += kept.drawn.run.steps - before
+        async def trains(session: Session) -> None:
+            have = 0
+            while time.perf_counter() < end:
+                answers.append(await session.say({"kind": "goal", "to": MOST_STEPS, "have": have}))
+                have = session.drawn["since"] + len(session.drawn["steps"])
 
-    def drags() -> list[float]:
-        found, s = [], PRESETS["puzzle"].scenario
-        while time.perf_counter() < end:
-            since = time.perf_counter()
-            trace(s)
-            found.append(time.perf_counter() - since)
-            time.sleep(0.03)
-        return sorted(found)
+        busy: list[float] = []
 
-    end = time.perf_counter() + 2
-    quiet, end = drags(), time.perf_counter() + seconds
-    threads = [threading.Thread(target=trains, args=(seed,)) for seed in range(sessions)]
-    for thread in threads:
-        thread.start()
-    busy = drags()
-    for thread in threads:
-        thread.join()
-    answers.sort()
-    took = [1000 * found[len(found) * 19 // 20] for found in (answers, quiet, busy)]
+        async def drags() -> None:
+            while time.perf_counter() < end:
+                busy.extend(await hand.drag())
+
+        await asyncio.gather(drags(), *map(trains, training))
+        made = [s.drawn["last"] - b for s, b in zip(training, before, strict=True)]
+    took = [1000 * sorted(found)[len(found) * 19 // 20] for found in (answers, alone, busy)]
+    print(f"{count} sessions: {sum(made) / seconds:.0f} steps a second, {min(made)} to {max(made)}")
     print(
-        f"{sessions} sessions: {sum(made) / seconds:.0f} steps a second, {min(made)} to {max(made)}"
+        f"p95 of an answer {took[0]:.0f} ms; of taking a number and letting go on another page "
+        f"{took[1]:.0f} ms alone, {took[2]:.0f} ms beside them"
     )
-    print(f"p95 of an answer {took[0]:.0f} ms; of a drag's trace {took[1]:.1f} ms alone, "
-          f"{took[2]:.1f} ms beside them")  # fmt: skip
 
 
 def main() -> None:
@@ -137,7 +136,7 @@ def main() -> None:
     start = time.perf_counter()
     run.at(1015)
     print(f"back to step 1015: {time.perf_counter() - start:.2f} s")
-    beside()
+    asyncio.run(beside())
 
 
 if __name__ == "__main__":

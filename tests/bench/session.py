@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -33,9 +33,10 @@ def files(port: int) -> list[str]:
 
 @dataclass
 class Session:
-    """One student's. widget: what it holds, the slider or the stage."""
+    """One student's. component: whose events it says; widget: what it holds, that or a slider."""
 
     port: int
+    component: str = "stage"
     widget: str = ""
     value: float = 0.9
     line: ClientConnection | None = None
@@ -43,6 +44,7 @@ class Session:
     query: str = ""
     seq: int = 0
     heard: int | None = None
+    drawn: dict[str, Any] = field(default_factory=dict)
 
     async def follow(self) -> None:
         """Open the line, and have the page drawn."""
@@ -85,11 +87,15 @@ class Session:
         kind = element.WhichOneof("type")
         if kind == "slider":
             self.widget = element.slider.id
-        elif kind == "bidi_component" and element.bidi_component.component_name == "bnviz.stage":
-            self.widget = f"$$STREAMLIT_INTERNAL_KEY_{element.bidi_component.id}__events"
-            packed = element.bidi_component.bytes
-            drawn = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])
-            self.heard = drawn["reply"]["seq"]
+            return
+        if kind != "bidi_component":
+            return
+        drawn = element.bidi_component
+        if drawn.component_name == f"bnviz.{self.component}":
+            self.widget = f"$$STREAMLIT_INTERNAL_KEY_{drawn.id}__events"
+            size = int.from_bytes(drawn.bytes[:8], "little")
+            self.drawn = json.loads(drawn.bytes[8 : 8 + size])
+            self.heard = self.drawn.get("reply", {}).get("seq")
 
     async def drag(self) -> list[float]:
         """Hold a number for two seconds; how long each answer took. A slider says where it is
@@ -120,12 +126,15 @@ class Session:
         await self._run()
         return [time.perf_counter() - start]
 
-    async def _stage(self, said: dict[str, object]) -> float:
-        self.seq += 1
-        event = {"term": "dy", "row": 0, "step": 0.05, "seq": self.seq} | said
+    async def say(self, event: dict[str, object]) -> float:
+        """An event of the component; how long the answer took."""
         since = time.perf_counter()
         await self._run(json_trigger_value=json.dumps([{"event": "event", "value": event}]))
-        took = time.perf_counter() - since
+        return time.perf_counter() - since
+
+    async def _stage(self, said: dict[str, object]) -> float:
+        self.seq += 1
+        took = await self.say({"term": "dy", "row": 0, "step": 0.05, "seq": self.seq} | said)
         assert self.heard == self.seq, "the page has answered this"
         return took
 

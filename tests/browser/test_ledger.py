@@ -200,3 +200,17 @@ def test_a_block_is_pasted_into_the_table(app: App) -> None:
     app.settled(app.cell("a", 0), "2.5")
     app.settled(app.cell("a", 1), "4.5")
     app.assert_consistent()
+
+
+def test_what_is_pointed_at_before_there_are_numbers_is_explained_with_them(app: App) -> None:
+    """The river is drawn first, and a focus that it gets back lights its cell of the ledger."""
+    said = app.page.evaluate(
+        """async () => {
+            const found = performance.getEntriesByType("resource").map((entry) => entry.name);
+            const { Ledger } = await import(found.find((name) => name.includes("ledger/ledger.js")));
+            const early = new Ledger({ root: document.createElement("div"), hold: {} });
+            early.light({ term: "dx", r: 0 }, true);
+            return early.explain.textContent;
+        }"""
+    )
+    assert said == ""

@@ -135,7 +135,7 @@ ROUNDED = [
 @pytest.mark.parametrize("s", ROUNDED)
 def test_no_right_code_is_red(s: Scenario) -> None:
     for seed in range(12):
-        r = random_scenario(seed, 6, 2, s.d, layer=True).edit(eps=s.eps)
+        r = random_scenario(seed, 6, 2, s.d, computed=True).edit(eps=s.eps)
         for layer in (r, s.edit(dy=r.dy)):
             for j in range(2):
                 for claim in everything(layer, j):

@@ -49,7 +49,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 @given(scenarios())
 def test_every_identity_holds(scenario: Scenario) -> None:
     checks = identities(run(scenario))
-    assert ("scale_invariance" in checks) == scenario.layer
+    assert ("scale_invariance" in checks) == scenario.computed
     for check in checks.values():
         assert check.holds.all(), (check.statement, check.value, check.bound)
 
@@ -62,7 +62,7 @@ def test_every_preset_satisfies_them(name: str) -> None:
 
 def red(**changes: Any) -> set[str]:
     """The identities that a trace with these terms breaks."""
-    t = replace(run(random_scenario(3, 6, 2, 3, layer=True)), **changes)
+    t = replace(run(random_scenario(3, 6, 2, 3, computed=True)), **changes)
     return {name for name, check in identities(t).items() if not check.holds.all()}
 
 
@@ -71,7 +71,7 @@ def test_a_right_trace_breaks_none() -> None:
 
 
 def test_each_identity_can_turn_red() -> None:
-    t = run(random_scenario(3, 6, 2, 3, layer=True))
+    t = run(random_scenario(3, 6, 2, 3, computed=True))
     nudge = np.zeros_like(t.dx)
     nudge[0] = 1e-9
     broken = [
@@ -94,7 +94,7 @@ def test_each_identity_can_turn_red() -> None:
 
 
 def test_the_sum_alone_does_not_prove_the_gradient() -> None:
-    t = run(random_scenario(3, 6, 2, 3, layer=True))
+    t = run(random_scenario(3, 6, 2, 3, computed=True))
     assert "dx_sum" not in red(dx=t.dx_direct + t.dx_via_mean)
     assert "along_x_hat" in red(dx=t.dx_direct + t.dx_via_mean)
     assert "dx_sum" in red(dx=t.dx_direct + t.dx_via_var)
@@ -139,7 +139,7 @@ def test_without_a_layer_in_front_there_are_no_weight_sums() -> None:
 def noise(seed: int = 0) -> Trace:
     """A trace whose terms are all drawn at random: whatever should vanish doesn't."""
     rng = np.random.default_rng(seed)
-    t = run(random_scenario(3, 7, 2, 3, layer=True).edit(eps=0.3))
+    t = run(random_scenario(3, 7, 2, 3, computed=True).edit(eps=0.3))
     names = [f.name for f in fields(t) if f.name not in ("scenario", "inv_std")]
     return replace(t, **{name: rng.normal(1, 1, getattr(t, name).shape) for name in names})
 
@@ -237,7 +237,7 @@ def test_the_rounding_of_a_sum_grows_with_its_terms(n: int) -> None:
 
 def test_only_a_layer_of_the_scenario_has_the_identities_of_a_layer() -> None:
     s = random_scenario(3, 6, 2, 3)
-    assert not s.layer
+    assert not s.computed
     assert "covariance" in identities(run(s))
     assert "scale_invariance" not in identities(run(s))
     assert "covariance" not in identities(run(Scenario(s.x, s.dy)))

@@ -9,7 +9,7 @@ from bnviz.core.scenario import Scenario
 from bnviz.inputs.batches import random_scenario
 
 FREE = random_scenario(3, 5, 2, 3)
-LAYER = random_scenario(3, 5, 2, 3, layer=True)
+LAYER = random_scenario(3, 5, 2, 3, computed=True)
 FROZEN = FREE.edit(running_mean=np.array([0.5, -1.0]), running_var=np.array([2.0, 0.25]))
 ARGUMENTS = ["x", "dy", "gamma", "beta", "eps", "a", "weight", "bias"]
 ARGUMENTS += ["running_mean", "running_var"]
@@ -20,9 +20,9 @@ def test_it_is_made_again_from_what_was_given(s: Scenario) -> None:
     again = Scenario(**s.given())
     assert again == s
     assert again is not s
-    assert again.layer == s.layer
+    assert again.computed == s.computed
     assert list(s.given()) == ARGUMENTS
-    assert (s.given()["x"] is None) == s.layer
+    assert (s.given()["x"] is None) == s.computed
     np.testing.assert_array_equal(again.x, s.x)
 
 
@@ -37,7 +37,7 @@ def test_each_argument_counts(s: Scenario, name: str) -> None:
     assert other.edit(**{name: value}) == s
     changed = [n for n in ARGUMENTS if not np.array_equal(getattr(s, n), getattr(other, n))]
     # In a layer x follows from a, W and b.
-    follows = ["x"] if s.layer and name in ("a", "weight", "bias") else []
+    follows = ["x"] if s.computed and name in ("a", "weight", "bias") else []
     assert set(changed) == {name, *follows} or (name, changed) == ("bias", ["bias"])
 
 

@@ -117,7 +117,7 @@ def test_inputs_are_left_as_they_were(given: Arguments) -> None:
 def test_x_is_computed_from_the_layer(given: Arguments, t: Trace) -> None:
     x = np.array([[np.dot(row, w) for w in given["weight"].T] for row in given["a"]])
     close(t.scenario.x, x + given["bias"], 10)
-    assert t.scenario.layer
+    assert t.scenario.computed
 
 
 def test_bias_is_zero_if_left_out(given: Arguments) -> None:
@@ -130,7 +130,7 @@ def test_x_beside_the_layer_is_taken_as_given(given: Arguments) -> None:
     t = bnviz.trace(**given | {"x": x})
     np.testing.assert_array_equal(t.scenario.x, x)
     np.testing.assert_array_equal(t.dx, bnviz.trace(x, *list(given.values())[1:5]).dx)
-    assert not t.scenario.layer
+    assert not t.scenario.computed
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def _every(e: Exact) -> object:
 )
 def _entries(e: Exact, listed: str) -> object:
     entries = listed.split(", ")
-    return e.s.layer and all(
+    return e.s.computed and all(
         shows(text, o.weight, o.weight_bound) for text, o in zip(entries, others(e), strict=True)
     )
 

@@ -409,7 +409,7 @@ P = "figure proof"
 
 def _entries(e: Exact) -> int:
     n, k, d = *e.s.shape, e.s.d
-    return 2 * n * k + 4 * k + (d * k + k if d else 0) + (n * d if e.s.layer else 0)
+    return 2 * n * k + 4 * k + (d * k + k if d else 0) + (n * d if e.s.computed else 0)
 
 
 rule(P, "All # entries lie within their bound")(lambda e, many: int(many) == _entries(e))

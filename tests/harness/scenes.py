@@ -70,7 +70,7 @@ def drawn(seed: int) -> Scenario:
     """A batch as the app draws one."""
     rng = np.random.default_rng(seed)
     sizes = int(rng.choice(_SIZES)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
-    return random_scenario(seed, *sizes, layer=bool(rng.random() < 0.5))
+    return random_scenario(seed, *sizes, computed=bool(rng.random() < 0.5))
 
 
 def of_the_lesson(seed: int) -> Scenario:

@@ -68,7 +68,7 @@ def test_a_negative_eps_is_refused_in_a_sentence() -> None:
 def test_the_same_in_a_layer(place: tuple[str, int, int]) -> None:
     before = PRESETS["layer"].scenario
     after = with_cell(before, *place, 7.25)
-    assert after.layer
+    assert after.computed
     assert cell(after, *place) == 7.25
     assert with_cell(after, *place, cell(before, *place)) == before
 

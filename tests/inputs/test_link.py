@@ -22,7 +22,7 @@ def test_round_trip_to_the_last_bit(
     size: tuple[int, int, int], layer: bool, seed: int, data: st.DataObject
 ) -> None:
     n, k, d = size
-    s = random_scenario(seed, n, k, d, layer=layer)
+    s = random_scenario(seed, n, k, d, computed=layer)
     odd = data.draw(st.lists(numbers, min_size=k, max_size=k))
     eps = data.draw(st.floats(0, 1e100))
     s = s.edit(gamma=odd, beta=odd[::-1], eps=eps, dy=np.tile(odd, (n, 1)))
@@ -38,7 +38,7 @@ def test_every_preset_travels(name: str) -> None:
 
 
 def test_the_largest_page_fits_into_a_link() -> None:
-    s = random_scenario(5, 16, 4, 4, layer=True)
+    s = random_scenario(5, 16, 4, 4, computed=True)
     assert len(urlencode(encode(s, View(3, 3)))) < 1500
 
 

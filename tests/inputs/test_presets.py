@@ -38,7 +38,7 @@ def test_puzzle() -> None:
 
 def test_layer_in_front() -> None:
     t = trace_of("layer")
-    assert t.scenario.layer
+    assert t.scenario.computed
     assert np.abs(there(t.dbias)).max() < 1e-14
     assert (np.abs(there(t.dweight)) > 0.1).all()
 

@@ -94,13 +94,13 @@ def test_eps_may_be_zero() -> None:
 def test_a_layer_and_back() -> None:
     at = drawer(start())
     x = ledger(at)["cells"]["x"]
-    at.segmented_control(key="layer").set_value(True).run()
+    at.segmented_control(key="computed").set_value(True).run()
     data = ledger(at)
     assert data["editable"] == ["a", "dy"]
     assert "x" in data["locked"]
     computed = data["cells"]["x"]
     assert computed != x
-    at.segmented_control(key="layer").set_value(False).run()
+    at.segmented_control(key="computed").set_value(False).run()
     data = ledger(at)
     assert data["editable"] == ["a", "x", "dy"]
     assert data["cells"]["x"] == computed

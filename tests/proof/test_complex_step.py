@@ -30,7 +30,7 @@ def test_every_verdict_is_green_on_every_preset(name: str, loss: str) -> None:
     s = PRESETS[name].scenario.training()
     found = checked(s, loss)
     assert set(found) >= {"dx_hat", "dvar", "dmean", "dx", "dgamma", "dbeta", "dweight", "dbias"}
-    assert ("da" in found) == s.layer
+    assert ("da" in found) == s.computed
     for comparison in found.values():
         assert comparison.holds, (comparison.term, comparison.difference, comparison.bound)
         assert comparison.decided_by in ("absolute", "relative")

@@ -61,7 +61,7 @@ def test_the_csv_says_where_each_number_stands() -> None:
 def test_the_numpy_script_runs_and_prints_these_numbers(name: str) -> None:
     t = run(PRESETS[name].scenario)
     space, printed = executed(export.numpy_script(t.scenario))
-    terms = [*TERMS, "dweight", "dbias", *(["da"] if t.scenario.layer else [])]
+    terms = [*TERMS, "dweight", "dbias", *(["da"] if t.scenario.computed else [])]
     # The script is the textbook's: with a large offset it has the textbook's rounding.
     loose = 1e-11 * size(t) * (1 + np.abs(t.scenario.x).max())
     for term in terms:

@@ -38,7 +38,7 @@ def textbook(x: np.ndarray, dy: np.ndarray, gamma: float, eps: float) -> np.ndar
 def test_the_pushes_cancel_and_no_mark_changes_the_turn(
     seed: int, layer: bool, mark: float
 ) -> None:
-    s = random_scenario(seed, 7, 2, 3, layer=layer)
+    s = random_scenario(seed, 7, 2, 3, computed=layer)
     v, t = at(s, View(1, 2), mark=mark), run(s)
     a, dx = there(s.a)[:, 2], t.dx[:, 1]
     np.testing.assert_array_equal(v.pushes, -dx)

@@ -22,7 +22,7 @@ from bnviz.study.weight_gradient import (
 from tests.kinds import there
 
 scenarios = st.builds(
-    lambda seed, n, k, d, layer, eps: random_scenario(seed, n, k, d, layer=layer).edit(eps=eps),
+    lambda seed, n, k, d, layer, eps: random_scenario(seed, n, k, d, computed=layer).edit(eps=eps),
     st.integers(0, 10_000),
     st.integers(2, 10),
     st.integers(1, 3),
@@ -95,7 +95,7 @@ def test_an_uncorrelated_upstream_still_moves_the_samples() -> None:
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_the_gradient_stands_across_the_weights(s: Scenario, power: float) -> None:
     layer = scaled(as_layer(s), 10.0**power)
-    assert layer.layer
+    assert layer.computed
     for j in range(s.shape[1]):
         found = invariance(layer, j)
         assert found.holds
