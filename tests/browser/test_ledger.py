@@ -206,8 +206,9 @@ def test_what_is_pointed_at_before_there_are_numbers_is_explained_with_them(app:
     """The river is drawn first, and a focus that it gets back lights its cell of the ledger."""
     said = app.page.evaluate(
         """async () => {
-            const found = performance.getEntriesByType("resource").map((entry) => entry.name);
-            const { Ledger } = await import(found.find((name) => name.includes("ledger/ledger.js")));
+            const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+            const place = loaded.find((name) => name.includes("ledger/ledger.js"));
+            const { Ledger } = await import(place);
             const early = new Ledger({ root: document.createElement("div"), hold: {} });
             early.light({ term: "dx", r: 0 }, true);
             return early.explain.textContent;
