@@ -214,7 +214,7 @@ def _ways_out(capture: Capture) -> None:
 
 def _on_layer() -> None:
     """A layer was chosen in the table; anything that isn't one is ignored."""
-    index = st.session_state[neurons.KEY].look
+    index = session.heard(neurons.KEY, "look")
     if isinstance(index, int) and 0 <= index < len(_here()[1]):
         _go_to(index)
 
@@ -261,7 +261,7 @@ def _look(neuron: int) -> None:
 
 def _on_look() -> None:
     """A neuron was chosen in the table; anything that isn't one is ignored."""
-    neuron = st.session_state[neurons.KEY].look
+    neuron = session.heard(neurons.KEY, "look")
     here = _layer_here()
     if here and isinstance(neuron, int) and 0 <= neuron < here[1].capture.shape[1]:
         _look(neuron)
@@ -359,7 +359,7 @@ def _hand_in(c: Capture) -> None:
 
 def _on_stage_event() -> None:
     """There is nothing to set here, but what is asked gets an answer."""
-    event = st.session_state[stage.KEY].event
+    event = session.heard(stage.KEY, "event")
     if isinstance(event, dict):
         st.session_state.answered = event.get("seq")
 

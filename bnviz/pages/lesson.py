@@ -55,7 +55,7 @@ def _pick_step() -> None:
 
 
 def _turn() -> None:
-    turn = st.session_state[keys.KEY].turn
+    turn = session.heard(keys.KEY, "turn")
     if turn in (1, -1) and 0 <= _here() + turn < _COUNT:
         _go(_here() + turn)
 
@@ -74,7 +74,7 @@ def _predict(index: int) -> None:
 
 def _show_number(index: int) -> None:
     """A bar was put somewhere, and the truth is asked for."""
-    value = st.session_state[guess.KEY].show
+    value = session.heard(guess.KEY, "show")
     number = STEPS[index].number
     if number is None or isinstance(value, bool) or not isinstance(value, int | float):
         return

@@ -140,7 +140,7 @@ _ACTS = {
 
 def _on_event() -> None:
     """What people do: anything that isn't one of these is ignored."""
-    event = st.session_state[picture.KEY].event
+    event = session.heard(picture.KEY, "event")
     if not isinstance(event, dict) or event.get("kind") not in _ACTS:
         return
     st.session_state.network_have = _whole(event, "have", 10_000) or 0
@@ -149,7 +149,7 @@ def _on_event() -> None:
 
 def _heard() -> None:
     """An event; training on is not a change, so what went wrong before is still to be read."""
-    event = st.session_state[picture.KEY].event
+    event = session.heard(picture.KEY, "event")
     if isinstance(event, dict) and event.get("kind") == "goal":
         st.session_state.touched = True
         _on_event()

@@ -95,7 +95,7 @@ def _outer() -> None:
 def _open_case() -> None:
     """One of the six is opened: it becomes the scenario, in its whole river."""
     state, s, view = st.session_state, session.trained(), session.view()
-    index = state[rivers.KEY].open
+    index = session.heard(rivers.KEY, "open")
     if isinstance(index, int) and 0 <= index < len(VANISHING):
         session.change(VANISHING[index].make(s, view.neuron, view.input))
         state.weights_leave = True

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from bnviz.components.line import line
-from bnviz.screen import presenter, session
+from bnviz.screen import presenter, reruns, session
 from bnviz.screen.sharing import sharing
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
+
+reruns.settle()
 
 
 def show(current: Page, pages: Sequence[Page]) -> None:

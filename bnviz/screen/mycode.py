@@ -282,7 +282,7 @@ def my_code() -> None:
 
 def _look() -> None:
     """Another neuron was chosen under the picture; anything that isn't one is ignored."""
-    neuron = st.session_state[KEY].look
+    neuron = session.heard(KEY, "look")
     if isinstance(neuron, int) and 0 <= neuron < session.trained().shape[1]:
         session.change(session.scenario(), view=View(neuron, session.view().input))
 

@@ -36,7 +36,7 @@ def toggle() -> None:
 
 
 def _turn(option: str, values: Sequence[str]) -> None:
-    turn = st.session_state[keys.KEY].turn
+    turn = session.heard(keys.KEY, "turn")
     here = session.option(option)
     at = (values.index(here) if here in values else 0) + (turn if turn in (1, -1) else 0)
     if 0 <= at < len(values):

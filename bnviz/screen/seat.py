@@ -44,7 +44,7 @@ def _leave() -> None:
 
 
 def _join() -> None:
-    code = st.session_state[box.KEY].code
+    code = str(session.heard(box.KEY, "code") or "")
     try:
         if not _guesses().take(visitor()):
             raise Refused("That was too often. Wait a moment, and try again.")

@@ -267,6 +267,14 @@ def redo(*_event: object) -> None:
     _step_history("future", "past")
 
 
+def heard(key: str, name: str) -> Any:
+    """What a component has just said by that name; None where Streamlit no longer knows it.
+
+    Between two runs that overlap it may have forgotten the component whose callback it calls.
+    """
+    return getattr(st.session_state.get(key), name, None)
+
+
 def callback(act: Callable[..., None], *bound: Any) -> Callable[..., None]:
     """Wrap a widget's callback: for this run, the widget leads and not the URL."""
 

@@ -180,7 +180,7 @@ _ACTS: dict[str, Callable[[Event], None]] = {
 def _on_event() -> None:
     """What people did on the stage; anything that isn't an event of its own is ignored."""
     state = st.session_state
-    event = state[component.KEY].event
+    event = session.heard(component.KEY, "event")
     if not isinstance(event, dict):
         return
     kind, seq = event.get("kind"), event.get("seq")

@@ -207,7 +207,8 @@ class Server:
         self.process = subprocess.Popen(
             self.command,
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "STREAMLIT_CLIENT_SHOW_ERROR_DETAILS": "full"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -80,7 +80,8 @@ class Session:
             if kind == "page_info_changed":
                 self.query = answer.page_info_changed.query_string
             if kind == "delta":
-                assert answer.delta.new_element.WhichOneof("type") != "exception"
+                wrong = answer.delta.new_element.exception.message
+                assert not wrong, wrong
                 self._note(answer.delta.new_element)
 
     def _note(self, element: Any) -> None:

@@ -85,7 +85,10 @@ def test_the_whole_lesson_by_keyboard(new_app: Callable[..., App], width: int) -
         first = page.get_by_role("radio", name=shown(step.choices[keys[0]].text), exact=True)
         tab_to(first)
         page.keyboard.press("Space")
-        for _ in range(keys.index(wanted)):
+        for key in keys[: keys.index(wanted)]:  # each is an answer, and the page follows it
+            chosen = page.get_by_role("radio", name=shown(step.choices[key].text), exact=True)
+            expect(chosen).to_be_checked()
+            app.idle()
             page.keyboard.press("ArrowDown")
         expect(
             page.get_by_role("radio", name=shown(step.choices[wanted].text), exact=True)

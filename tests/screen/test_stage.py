@@ -39,6 +39,24 @@ def _page(turns: bool) -> None:
     st.session_state.left_on = session.left()
 
 
+def _forgotten() -> None:
+    import streamlit as st  # noqa: PLC0415
+
+    from bnviz.components import stage as component  # noqa: PLC0415
+    from bnviz.screen import session, stage  # noqa: PLC0415
+
+    session.start()
+    st.session_state.pop(component.KEY, None)
+    stage._on_event()
+    st.session_state.found = session.heard(component.KEY, "event")
+
+
+def test_what_streamlit_has_forgotten_is_no_error() -> None:
+    app = AppTest.from_function(_forgotten).run()
+    assert not app.exception
+    assert app.session_state["found"] is None
+
+
 @pytest.mark.parametrize(
     ("turns", "found"), [(False, 0.95), (True, PRESETS["two"].scenario.dy[0, 0])]
 )
