@@ -349,6 +349,9 @@ async def sessions(kind: str, count: int, soak: float, think: float) -> Rows:
         rows = [(JOINING, f"{max(joined):.1f} s")]
         rows += await playing(students[1:], pid, soak, think)
         rows.append((MEMORY, f"{(memory(pid) - before) / count:.2f} MB"))
+        if kind == "full":
+            lost, said = sum(s.lost for s in students), sum(s.said for s in students)
+            rows.append(("taking, letting go: without an answer", f"{lost} of {said}"))
         for student in students:
             await student.close()
     return rows
