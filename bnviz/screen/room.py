@@ -83,7 +83,9 @@ def _steer(**change: object) -> None:
     except RoomError as error:
         say(str(error))
     else:
-        st.session_state.room_seen = (room.version, _here())
+        seen = st.session_state.get("room_seen")
+        told = seen[1] if seen and "link" not in change else _here()
+        st.session_state.room_seen = (room.version, told)
 
 
 def _open() -> None:
@@ -143,9 +145,11 @@ def sync() -> Room | None:
             return None
         if seen is None or (here == seen[1] and room.version != seen[0]):
             adopt(room)
+            here = _here()
         elif here != seen[1]:
             room = shared_store().steer(code, secret, step=here[0], link=here[1])
-        state.room_seen = (room.version, _here())
+        # What has been told: the next run may have begun already, with other numbers.
+        state.room_seen = (room.version, here)
     except NoRoom:
         say("The room has ended.")
         _leave()

@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 from bnviz.claims.lesson import STEPS, scenario_of
 from bnviz.core.trace import run
 from bnviz.phone.limits import Limit, asker
-from bnviz.rooms import NoRoom
+from bnviz.rooms import NoRoom, Room
 from bnviz.rooms.sqlite import Sqlite
-from bnviz.screen import room
+from bnviz.screen import room, session
 from bnviz.screen.parts import escaped
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -83,6 +83,34 @@ def test_a_window_steers_its_room_and_a_second_one_follows(store: Sqlite) -> Non
     first.run()
     assert "The room has ended." in said(first)
     assert "Open a room" in labels(first)
+
+
+def test_a_number_set_while_another_run_ends_reaches_the_room(
+    store: Sqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit begins a rerun beside the end of the run that it interrupts."""
+    teacher = press(window(), "Open a room")
+    code = address(teacher)[:6]
+    own = session.scenario
+    changed = [False]
+
+    def read(self: Sqlite, code: str) -> Room:
+        found = plain(self, code)
+        if not changed[0]:
+            changed[0] = True
+            s = own()
+            session.change(s.edit(dy=s.dy * 2))
+        return found
+
+    plain = Sqlite.read
+    monkeypatch.setattr(Sqlite, "read", read)
+    before = plain(store, code).link
+    teacher.run()
+    teacher.run()
+    assert changed[0]
+    after = plain(store, code).link
+    assert after != before
+    assert "dy=1.8" in after
 
 
 def test_a_code_without_its_secret_steers_nothing(store: Sqlite) -> None:
