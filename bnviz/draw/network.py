@@ -125,6 +125,7 @@ def _ledger(means: Array | None) -> str:
     where = "Where it is lost, where it grows"
     if means is None:
         return where
+    where += ", in squares"
     lost = float(means[0] + means[1] + means[2])
     back = claims.whole(abs(float(means[3])))
     if means[3] < 0:
