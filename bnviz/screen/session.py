@@ -270,7 +270,7 @@ def redo(*_event: object) -> None:
 def heard(key: str, name: str) -> Any:
     """What a component has just said by that name; None where Streamlit no longer knows it.
 
-    Between two runs that overlap it may have forgotten the component whose callback it calls.
+    A message that names no page makes it forget the components of the page whose callback it calls.
     """
     return getattr(st.session_state.get(key), name, None)
 
