@@ -50,7 +50,7 @@ def blurred(c: Columns) -> bool:
     return weight.bound > BLURRED * could_be
 
 
-def blurred_weights(t: Trace) -> NDArray[np.bool_]:
+def blurred_dweight(t: Trace) -> NDArray[np.bool_]:
     """The same of every entry of ∂L/∂W, (d, k); it needs a."""
     a, weight = t.scenario.a, t.dweight
     assert a is not None

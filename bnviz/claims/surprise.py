@@ -27,7 +27,7 @@ def _agree(one: float, two: float, bound: float) -> bool:
     return abs(one - two) <= bound
 
 
-def _layer(c: Columns) -> Claim | None:
+def _computed(c: Columns) -> Claim | None:
     t, j = c.trace, c.view.neuron
     if not t.scenario.computed or t.dweight is None or not c.sums["dx"].vanishes:
         return None
@@ -202,7 +202,7 @@ def _uncorrelated(c: Columns) -> Claim | None:
 
 SURPRISES = MappingProxyType(
     {
-        "layer": _layer,
+        "layer": _computed,
         "dead": _dead,
         "two": _two,
         "one": _one,

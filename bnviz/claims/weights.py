@@ -76,9 +76,9 @@ def vanishing(case: Vanishing, s: Scenario, neuron: int, input: int) -> Claim:
     )
 
 
-def scale(layer: Scenario, neuron: int, power: float) -> Claim:
+def scale(s: Scenario, neuron: int, power: float) -> Claim:
     """∂L/∂w stands across w, but for ε."""
-    here = invariance(scaled(layer, 10.0**power), neuron)
+    here = invariance(scaled(s, 10.0**power), neuron)
     product = here.weight * here.gradient
     share = abs(here.inner) / product if product else 0.0
     # Twice as long means nothing for a w of 0, and "across" nothing in one dimension.
@@ -100,7 +100,7 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     elif here.bound > 0.05 * product:
         claim = "Too few digits to tell how the gradient stands to the weights."
         why = "What w and its gradient have in common is smaller than the rounding of either."
-    elif layer.d == 1:
+    elif s.d == 1:
         claim = "With a single input there is no across: what gradient there is lies along w."
         why = (
             f"w is one number. The norm takes away all of its gradient but what ε lets through, "
@@ -138,9 +138,9 @@ def scale(layer: Scenario, neuron: int, power: float) -> Claim:
     )
 
 
-def growth(layer: Scenario, neuron: int) -> Claim:
+def growth(s: Scenario, neuron: int) -> Claim:
     """What ten plain gradient steps make of the length of w."""
-    way, start = descend(layer, neuron), invariance(layer, neuron)
+    way, start = descend(s, neuron), invariance(s, neuron)
     last, steps = float(way.length[-1]), np.diff(way.length)
     why = (
         "w is this neuron’s column of W, η the size of the step: |w′|² = |w|² − 2η⟨w, ∂L/∂w⟩ + "
@@ -176,7 +176,7 @@ def growth(layer: Scenario, neuron: int) -> Claim:
                 " The longer w is, the less a step of the same rate turns it: η/|w|² goes from "
                 f"{number(first)} to {number(turns)}."
             )
-    elif layer.eps and (steps < 0).any():
+    elif s.eps and (steps < 0).any():
         claim = "At this rate w gets shorter at times: what ε leaves along w outweighs the step."
     else:
         claim = "Here the steps lead out of what numbers can hold."

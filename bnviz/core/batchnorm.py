@@ -1,4 +1,4 @@
-"""One batch-norm layer, forward and backward, term by term.
+"""One batch norm, forward and backward, term by term.
 
 Equations: S. Ioffe and C. Szegedy, "Batch Normalization", 2015,
 arXiv 1502.03167; the forward pass is its Algorithm 1, the backward pass the
@@ -19,7 +19,7 @@ from bnviz.core.closed_form import closed_form
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """All terms of one layer; names and shapes as in `bnviz.Trace`."""
+    """All terms of one batch norm; names and shapes as in `bnviz.Trace`."""
 
     mean: Array
     var: Array
@@ -93,7 +93,7 @@ def batchnorm(x: Array, dy: Array, gamma: Array, beta: Array, eps: float) -> Bat
 def frozen(
     x: Array, dy: Array, gamma: Array, beta: Array, eps: float, mean: Array, var: Array
 ) -> BatchNorm:
-    """The same layer with mean and var (k,) held as constants, as in evaluation.
+    """The same norm with mean and var (k,) held as constants, as in evaluation.
 
     Only the direct path is left: nothing flows through a constant.
     """

@@ -16,7 +16,7 @@ from bnviz.core.scenario import Scenario
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """All terms of one batch-norm layer; `bnviz.words.glossary` says what each one is.
+    """All terms of one batch norm; `bnviz.words.glossary` says what each one is.
 
     The last three are None without `a` (da: without `weight`).
     """

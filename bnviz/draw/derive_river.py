@@ -107,7 +107,7 @@ def leak(m: Numbers, wrong: OffCentre) -> Json:
             "dmean": plain(wrong.dmean),
             "each": plain(float(wrong.via_mean[0])),
         },
-        "weights": [],
+        "all_dweight": [],
         "leaks": True,
         "said": {
             "bias": {"claim": claim, "why": why, "zero": sums["dx"].vanishes, "sum": ()},

@@ -19,7 +19,7 @@ from bnviz.draw.palette import sample_color
 from bnviz.draw.scales import nice, step
 from bnviz.inputs.cells import CAN_BE_SET
 from bnviz.words import formula
-from bnviz.words.glossary import LAYER_X, TERMS, Term
+from bnviz.words.glossary import COMPUTED_X, TERMS, Term
 from bnviz.words.numbers import exact, places_for, plain
 
 Json = dict[str, Any]
@@ -197,6 +197,6 @@ def payload(
         "told": next(name for name in _TOLD if name in shown),
         "spotlight": max(rows, key=lambda i: abs(t.dx[i, j])),
         "editable": [] if "inputs" in hide else CAN_BE_SET[s.computed],
-        "shorts": {"x": LAYER_X} if s.computed else {},
+        "shorts": {"x": COMPUTED_X} if s.computed else {},
         "locked": {"x": "It is computed from a, W and b here: drag those."} if s.computed else {},
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred_weights
+from bnviz.claims.ledger import blurred_dweight
 from bnviz.claims.reach import ALL, BIAS, NORM, RIVER, SUM, WEIGHT, Reach
 from bnviz.claims.river import Said, alt, gate, say
 from bnviz.core.arrays import Array
@@ -95,12 +95,12 @@ def flow(c: Columns, rows: list[int] | None = None) -> Flow:
     )
 
 
-def _every_weight(c: Columns) -> list[list[dict[str, Any]]]:
+def _all_dweight(c: Columns) -> list[list[dict[str, Any]]]:
     """All of ∂L/∂W, an entry for each input (rows) and neuron: is it 0, or lost in rounding?"""
     if c.trace.dweight is None:
         return []
     zero = np.abs(c.trace.dweight) <= dweight_bounds(c.trace)
-    lost = blurred_weights(c.trace)
+    lost = blurred_dweight(c.trace)
     d, k = zero.shape
     return [
         [
@@ -172,7 +172,7 @@ def payload(
             "dmean": plain(float(t.dmean[j])),
             "each": plain(float(f.lanes["dx_via_mean"][0])),
         },
-        "weights": _every_weight(c) if weight and not called else [],
+        "all_dweight": _all_dweight(c) if weight and not called else [],
         "said": _said(said, reach),
         "alt": alt(c, said, reach),
     }

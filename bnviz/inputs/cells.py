@@ -9,7 +9,7 @@ from bnviz.core.scenario import Scenario
 from bnviz.core.view import View
 from bnviz.words.glossary import TERMS
 
-# The columns that are set by hand, in a layer scenario and elsewhere.
+# The columns that are set by hand, in a computed scenario and elsewhere.
 CAN_BE_SET = {True: ["a", "dy"], False: ["a", "x", "dy"]}
 LARGEST = 1e100  # its square is still a float64
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)

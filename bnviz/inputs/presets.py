@@ -56,7 +56,7 @@ def _puzzle() -> Scenario:
     )
 
 
-def _layer() -> Scenario:
+def _computed() -> Scenario:
     return Scenario(
         x=None,
         dy=_puzzle().dy,
@@ -124,7 +124,7 @@ def _three() -> Scenario:
 PRESETS = {
     # Of the six entries of ∂L/∂W, input 1 has the smallest, which looks as if it cancelled too.
     "puzzle": Preset("The puzzle", _puzzle, View(0, 1)),
-    "layer": Preset("A layer in front", _layer),
+    "layer": Preset("A layer in front", _computed),
     "dead": Preset("The dead bias", _dead_bias),
     "two": Preset("Two samples", _two_samples),
     "one": Preset("One sample", _one_sample),

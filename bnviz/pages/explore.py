@@ -18,9 +18,9 @@ from bnviz.screen.parts import choose_part
 from bnviz.screen.presenter import presenting
 from bnviz.screen.stage import stage
 from bnviz.screen.tables import tables
-from bnviz.words.glossary import LAYER_X, TERMS
+from bnviz.words.glossary import COMPUTED_X, TERMS
 
-KINDS = {False: "x set by hand", True: f"x {LAYER_X}"}
+KINDS = {False: "x set by hand", True: f"x {COMPUTED_X}"}
 
 
 def _figures() -> None:

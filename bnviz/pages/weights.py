@@ -19,7 +19,7 @@ from bnviz.inputs.batches import resized
 from bnviz.screen import session
 from bnviz.screen.parts import choose_part, escaped, keep, near, say, verdict
 from bnviz.screen.stage import look, stage, toolbar
-from bnviz.study.invariance import as_layer, descend
+from bnviz.study.invariance import as_computed, descend
 from bnviz.study.weight_gradient import VANISHING
 from bnviz.words.numbers import number
 
@@ -120,9 +120,9 @@ def _vanishing() -> None:
 
 def _scale() -> None:
     s, view = session.trained(), session.view()
-    layer = as_layer(s)
+    computed = as_computed(s)
     power = near("power", -3, 3, 0.25)
-    say(claims.scale(layer, view.neuron, power))
+    say(claims.scale(computed, view.neuron, power))
     with st.container(horizontal=True, vertical_alignment="bottom", key="scales"):
         st.slider(
             "Multiply W by 10 to the power of",
@@ -136,7 +136,7 @@ def _scale() -> None:
             st.button(
                 "Make this layer the scenario",
                 on_click=session.callback(session.change),
-                args=(layer,),
+                args=(computed,),
             )
             st.caption(
                 "In this scenario x is set by hand. Shown is the layer whose x = aW + b comes "
@@ -144,13 +144,13 @@ def _scale() -> None:
             )
     left, right = st.columns(2, gap="large")
     with left:
-        plots([invariance.along_weight(layer, view.neuron, power)], key="invariance")
+        plots([invariance.along_weight(computed, view.neuron, power)], key="invariance")
     with right:
-        grows = claims.growth(layer, view.neuron)
+        grows = claims.growth(computed, view.neuron)
         st.markdown(f"**{escaped(grows.claim)}**")
         st.markdown(escaped(grows.why))
         verdict(grows)
-        plots([invariance.growth(descend(layer, view.neuron))], key="growth")
+        plots([invariance.growth(descend(computed, view.neuron))], key="growth")
 
 
 def _power(eps: float) -> float:

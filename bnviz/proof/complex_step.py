@@ -150,7 +150,7 @@ def _forward(s: Scenario, loss: str, target: Array) -> _Forward:
 
 @np.errstate(all="ignore")
 def numeric(s: Scenario, loss: str = "given") -> dict[str, Array]:
-    """Each gradient by the complex step; the layer's where there are its numbers.
+    """Each gradient by the complex step; those of the layer in front where it is given.
 
     s: the scenario before the loss gave it an upstream (its ∂L/∂y is the target).
     Shapes as in `bnviz.Trace`. A column without any spread at ε = 0 has derivative 0 by

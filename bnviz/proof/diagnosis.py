@@ -2,7 +2,7 @@
 
 First the list of `bnviz.proof.faults`; then what has a number of its own that must be solved
 for (a factor, another ε, another variance), what was moved or mixed up, the three paths with
-other weights, and two things at once. Of several, the simplest stands first.
+other coefficients, and two things at once. Of several, the simplest stands first.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from bnviz.proof.case import Case, Cause, counted, shaped
 from bnviz.proof.causes.altered import added, cut
+from bnviz.proof.causes.coefficients import reweighed, weighed
 from bnviz.proof.causes.displaced import moved, pasted
 from bnviz.proof.causes.eps import eps
 from bnviz.proof.causes.factor import factor, stepped
-from bnviz.proof.causes.weights import reweighed, weighed
 from bnviz.proof.faults import FAULTS
 from bnviz.proof.paths import factors
 

@@ -18,7 +18,7 @@ PARTS = ("dx_direct", "dx_via_var", "dx_via_mean")
 _TELLING = 0.05  # a coefficient that may be off by more is not called whole
 _TO_PATHS = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of ∂L/∂x, ②, ③ -> of ①, ②, ③
 _NOTHING = 1e3  # times as much as a path brings: it would be off by so many times
-MOST_OFF = 0.25  # a weight that may be off by more can't be told
+MOST_OFF = 0.25  # a coefficient that may be off by more can't be told
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,8 @@ def read_paths(t: Trace, dx: Array, allowed: Array) -> Paths:
 def _inverse(basis: Array, room: Array) -> tuple[Array, Array, Array]:
     """From numbers to how often each column of the basis is in them, (3, N), with the least rest.
 
-    And the directions, among the weights of the three paths, that they can't tell, (3, m): there
-    a weight would be off by more than MOST_OFF for what the numbers may be off by, room. And
+    And the directions, among the coefficients of the three paths, that they can't tell, (3, m):
+    there one would be off by more than MOST_OFF for what the numbers may be off by, room. And
     directions at right angles of all that the basis makes, (N, rank).
     """
     size = np.abs(basis).max(axis=0)

@@ -13,8 +13,8 @@ from bnviz.core.trace import run
 from bnviz.study.weight_gradient import inputs
 
 
-def as_layer(s: Scenario) -> Scenario:
-    """The scenario itself, or the layer, to three digits, whose x is nearest to that given."""
+def as_computed(s: Scenario) -> Scenario:
+    """The scenario itself, or the computed one, to three digits, whose x is nearest to its own."""
     if s.computed:
         return s
     a = inputs(s)
@@ -28,10 +28,10 @@ def as_layer(s: Scenario) -> Scenario:
     return Scenario(None, s.dy, s.gamma, s.beta, s.eps, a, fit[:-1], fit[-1])
 
 
-def scaled(layer: Scenario, factor: float) -> Scenario:
-    """The layer with its weights multiplied by a factor."""
-    assert layer.weight is not None
-    return layer.edit(weight=layer.weight * factor)
+def scaled(s: Scenario, factor: float) -> Scenario:
+    """The scenario with its weights multiplied by a factor."""
+    assert s.weight is not None
+    return s.edit(weight=s.weight * factor)
 
 
 def _length(values: Array) -> float:
@@ -64,26 +64,26 @@ class Invariance:
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
-def invariance(layer: Scenario, neuron: int) -> Invariance:
+def invariance(s: Scenario, neuron: int) -> Invariance:
     """⟨w, ∂L/∂w⟩ = ε/(σ²+ε) · γ · ∂L/∂γ, since x̂ hardly changes when w is scaled."""
-    t = run(layer)
-    assert layer.weight is not None
-    assert layer.bias is not None
+    t = run(s)
+    assert s.weight is not None
+    assert s.bias is not None
     assert t.dweight is not None
-    w, dw = layer.weight[:, neuron], t.dweight[:, neuron]
-    share = float(layer.eps * t.inv_std[neuron] * t.inv_std[neuron])  # whose square may be ∞
-    size = np.abs(inputs(layer)).max(axis=0) @ np.abs(w) + abs(layer.bias[neuron])
+    w, dw = s.weight[:, neuron], t.dweight[:, neuron]
+    share = float(s.eps * t.inv_std[neuron] * t.inv_std[neuron])  # whose square may be ∞
+    size = np.abs(inputs(s)).max(axis=0) @ np.abs(w) + abs(s.bias[neuron])
     along = float(np.abs(t.dx_hat[:, neuron] * t.x_hat[:, neuron]).sum())
     return Invariance(
         inner=float(w @ dw),
-        formula=share * float(layer.gamma[neuron] * t.dgamma[neuron]),
-        bound=rounding(layer.shape[0]) * float(size * gradient_scale(t)[neuron] + along)
+        formula=share * float(s.gamma[neuron] * t.dgamma[neuron]),
+        bound=rounding(s.shape[0]) * float(size * gradient_scale(t)[neuron] + along)
         + TINY * (1.0 + _length(w)),
         weight=_length(w),
         gradient=_length(dw),
         rounding=4
-        * rounding(layer.shape[0])
-        * _length(np.abs(inputs(layer)).max(axis=0))
+        * rounding(s.shape[0])
+        * _length(np.abs(inputs(s)).max(axis=0))
         * float(gradient_scale(t)[neuron])
         + TINY,
         # √(σ²+ε) → √(4σ²+ε), and x − μ → 2(x − μ).
@@ -111,26 +111,26 @@ class Descent:
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
-def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
+def descend(s: Scenario, neuron: int, steps: int = 10) -> Descent:
     """Steps w ← w − η ∂L/∂w for one neuron, with the upstream gradient held as it is.
 
     |w'|² = |w|² − 2η⟨w, ∂L/∂w⟩ + η²|∂L/∂w|², with the formula for the inner product.
     The rate is a power of ten at which the first step is no longer than half of w.
     """
-    first = invariance(layer, neuron)
+    first = invariance(s, neuron)
     half = 0.5 * first.weight / first.gradient if first.learns else 0.0
     usable = TINY * 10 < half < np.inf
     rate = 10.0 ** np.floor(np.log10(half)) if usable else 0.0
     length, foretold, bound = [first.weight], [first.weight], [0.0]
     for _ in range(steps):
-        now = invariance(layer, neuron)
+        now = invariance(s, neuron)
         if not rate or not now.learns:
             length.append(length[-1])
             foretold.append(length[-1])
             bound.append(0.0)
             continue
-        t = run(layer)
-        assert layer.weight is not None
+        t = run(s)
+        assert s.weight is not None
         assert t.dweight is not None
         # In units of |w|, whose square may be no number.
         along, step = (
@@ -140,9 +140,9 @@ def descend(layer: Scenario, neuron: int, steps: int = 10) -> Descent:
         foretold.append(now.weight * float(np.sqrt(max(1.0 - 2 * along + step**2, 0.0))))
         # A step adds what rounding does to ⟨w, ∂L/∂w⟩, and to the squares themselves.
         off = 2 * rate * (now.bound / now.weight / now.weight)
-        bound.append(off + rounding(layer.d) * (1.0 + step**2 + 2 * abs(along)))
-        weight = layer.weight.copy()
+        bound.append(off + rounding(s.d) * (1.0 + step**2 + 2 * abs(along)))
+        weight = s.weight.copy()
         weight[:, neuron] -= rate * t.dweight[:, neuron]
-        layer = layer.edit(weight=weight)
+        s = s.edit(weight=weight)
         length.append(_length(weight[:, neuron]))
     return Descent(float(rate), np.array(length), np.array(foretold), np.array(bound))

@@ -83,7 +83,7 @@ _GIVEN = "given"
 _FRONT = "the layer in front"
 
 # Where x is not given: what stands over its column then.
-LAYER_X = "= aW + b"
+COMPUTED_X = "= aW + b"
 
 _TERMS = {
     # What is given.

@@ -10,7 +10,7 @@ from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.proof.losses import under
 from bnviz.study.geometry import eigenvalues, spectrum
-from bnviz.study.invariance import as_layer, descend
+from bnviz.study.invariance import as_computed, descend
 from bnviz.study.weight_gradient import VANISHING, Vanishing
 from bnviz.words.claim import Claim
 from tests.kinds import there
@@ -22,12 +22,12 @@ EVERYWHERE = [
 
 def everything(s: Scenario, j: int) -> list[Claim]:
     t = run(s)
-    layer = as_layer(s)
+    computed = as_computed(s)
     return [
         claims.outer(t, j, 0),
         *(claims.vanishing(case, s, j, 0) for case in VANISHING),
-        *(claims.scale(layer, j, power) for power in (-3.0, 0.0, 3.0)),
-        claims.growth(layer, j),
+        *(claims.scale(computed, j, power) for power in (-3.0, 0.0, 3.0)),
+        claims.growth(computed, j),
         claims.geometry(t, j),
     ]
 
@@ -48,14 +48,14 @@ def test_wordings_follow_the_numbers(name: str, j: int) -> None:
     alive = abs(there(t.dweight)[0, j]) > size
     assert ("leaves its mark" in claims.outer(t, j, 0).claim) == alive
 
-    layer = as_layer(s)
-    across = "is perpendicular" in claims.scale(layer, j, 0.0).claim
-    w, dw = there(layer.weight)[:, j], there(run(layer).dweight)[:, j]
+    computed = as_computed(s)
+    across = "is perpendicular" in claims.scale(computed, j, 0.0).claim
+    w, dw = there(computed.weight)[:, j], there(run(computed).dweight)[:, j]
     product = float(np.linalg.norm(w) * np.linalg.norm(dw))
     cosine = abs(float(w @ dw)) / product if product else 0.0
-    noise = 1e-12 * float(run(layer).inv_std[j] * np.abs(run(layer).dx_hat[:, j]).sum())
-    alive = np.linalg.norm(dw) > noise * np.abs(there(layer.a)).max()
-    assert across == (product > 0 and cosine < 1e-3 and bool(alive) and layer.d > 1)
+    noise = 1e-12 * float(run(computed).inv_std[j] * np.abs(run(computed).dx_hat[:, j]).sum())
+    alive = np.linalg.norm(dw) > noise * np.abs(there(computed.a)).max()
+    assert across == (product > 0 and cosine < 1e-3 and bool(alive) and computed.d > 1)
 
     geometry = claims.geometry(t, j).claim
     assert ("One sample" in geometry) == (s.shape[0] == 1)
@@ -77,18 +77,18 @@ def test_where_the_gradient_vanishes_nothing_is_read_into_rounding(
     name: str, case: Vanishing
 ) -> None:
     s = PRESETS[name].scenario.training()
-    layer = as_layer(case.make(s, 0, 0))
-    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    computed = as_computed(case.make(s, 0, 0))
+    scale, growth = claims.scale(computed, 0, 0.0), claims.growth(computed, 0)
     assert growth.holds
     assert scale.holds
-    if layer.eps == 0:
+    if computed.eps == 0:
         assert "ε" not in scale.claim + growth.claim
 
 
 @pytest.mark.parametrize("loss", ["sum", "squares"])
 def test_a_loss_that_gives_nothing_makes_nothing_grow(loss: str) -> None:
-    layer = under(PRESETS["layer"].scenario.edit(eps=0.0), loss)
-    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    computed = under(PRESETS["layer"].scenario.edit(eps=0.0), loss)
+    scale, growth = claims.scale(computed, 0, 0.0), claims.growth(computed, 0)
     # What rounding left is not called 0, and no direction is read from it.
     assert "no gradient at all" in scale.claim or "told from rounding" in scale.claim
     assert "keeps its length" in growth.claim or "No step is taken" in growth.claim
@@ -96,10 +96,10 @@ def test_a_loss_that_gives_nothing_makes_nothing_grow(loss: str) -> None:
 
 
 def test_a_w_of_zero_has_no_direction_and_no_length() -> None:
-    layer = as_layer(PRESETS["constant"].scenario)
-    assert not there(layer.weight).any()
-    assert np.linalg.norm(there(run(layer).dweight)) > 700
-    scale, growth = claims.scale(layer, 0, 0.0), claims.growth(layer, 0)
+    computed = as_computed(PRESETS["constant"].scenario)
+    assert not there(computed.weight).any()
+    assert np.linalg.norm(there(run(computed).dweight)) > 700
+    scale, growth = claims.scale(computed, 0, 0.0), claims.growth(computed, 0)
     assert scale.claim == "w is 0: it has no direction and no length to keep."
     assert "736.8" in scale.why
     assert "Without a gradient" not in growth.claim
@@ -110,7 +110,7 @@ def test_a_w_of_zero_has_no_direction_and_no_length() -> None:
 
 @pytest.mark.parametrize("power", [-3.0, 0.0, 3.0])
 def test_in_one_dimension_nothing_stands_across(power: float) -> None:
-    said = claims.scale(as_layer(PRESETS["two"].scenario), 0, power)
+    said = claims.scale(as_computed(PRESETS["two"].scenario), 0, power)
     assert said.holds
     assert "single input" in said.claim
     assert "rules" not in said.claim
@@ -118,9 +118,9 @@ def test_in_one_dimension_nothing_stands_across(power: float) -> None:
 
 def test_that_the_growth_slows_down_is_said_only_where_it_does() -> None:
     for name, j in EVERYWHERE:
-        layer = as_layer(PRESETS[name].scenario.training())
-        steps = np.diff(descend(layer, j).length)
-        said = claims.growth(layer, j)
+        computed = as_computed(PRESETS[name].scenario.training())
+        steps = np.diff(descend(computed, j).length)
+        said = claims.growth(computed, j)
         slower = bool((steps > 0).all() and (np.diff(steps) < 0).all())
         assert ("less than the one before" in said.why) == slower
 
@@ -136,9 +136,9 @@ ROUNDED = [
 def test_no_right_code_is_red(s: Scenario) -> None:
     for seed in range(12):
         r = random_scenario(seed, 6, 2, s.d, computed=True).edit(eps=s.eps)
-        for layer in (r, s.edit(dy=r.dy)):
+        for computed in (r, s.edit(dy=r.dy)):
             for j in range(2):
-                for claim in everything(layer, j):
+                for claim in everything(computed, j):
                     assert claim.holds, claim
 
 
@@ -161,10 +161,10 @@ def test_steps_are_said_to_lengthen_at_the_rate_that_was_taken() -> None:
 
 def test_the_length_that_is_said_not_to_matter_does_not() -> None:
     """With a large ε, y follows w, even where the gradient happens to stand across it."""
-    layer = PRESETS["layer"].scenario
+    computed = PRESETS["layer"].scenario
     for eps in (1e-5, 0.1, 1.0, 1e6):
         for seed in range(40):
-            s = layer.edit(eps=eps, dy=random_scenario(seed, 6, 2, 1).dy)
+            s = computed.edit(eps=eps, dy=random_scenario(seed, 6, 2, 1).dy)
             said = claims.scale(s, 0, 0.0)
             doubled = run(s.edit(weight=2 * there(s.weight)))
             y, there_y = run(s).y[:, 0], doubled.y[:, 0]
@@ -190,8 +190,8 @@ def test_a_sample_without_an_input_leaves_no_mark() -> None:
 @pytest.mark.parametrize("factor", [1e-3, 1e-12, 1e6])
 def test_no_unit_of_x_rounds_the_weights_away(factor: float) -> None:
     s = PRESETS["puzzle"].scenario
-    near = as_layer(s.edit(x=s.x * factor))
-    np.testing.assert_allclose(there(near.weight), there(as_layer(s).weight) * factor, rtol=0.02)
+    near = as_computed(s.edit(x=s.x * factor))
+    np.testing.assert_allclose(there(near.weight), there(as_computed(s).weight) * factor, rtol=0.02)
 
 
 DEGENERATE = [
@@ -229,8 +229,12 @@ def test_no_gradient_is_not_split() -> None:
 def test_huge_numbers_are_no_crash() -> None:
     r = random_scenario(3, 3, 2, 2)
     s = Scenario(r.x, r.dy * 1e100, np.array([-1e100, 1e100]), a=np.asarray(r.a) * 1e100)
-    layer = as_layer(s)
-    for claim in (claims.scale(layer, 0, 0.0), claims.growth(layer, 0), claims.geometry(run(s), 0)):
+    computed = as_computed(s)
+    for claim in (
+        claims.scale(computed, 0, 0.0),
+        claims.growth(computed, 0),
+        claims.geometry(run(s), 0),
+    ):
         assert "nan" not in claim.claim + claim.why
 
 

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @pytest.fixture
 def given() -> Arguments:
-    """The arguments of a layer scenario."""
+    """The arguments of a computed scenario."""
     rng = np.random.default_rng(7)
     return {
         "x": None,

@@ -30,7 +30,7 @@ def made(one: float, two: float, three: float, t: Trace = T) -> Array:
 
 
 @pytest.mark.parametrize(
-    ("weights", "said", "stations"),
+    ("coefficients", "said", "stations"),
     [
         ((1, -1, 1), "② is turned round.", ["①", "② turned round", "③"]),
         ((1, 1, 2), "③ comes twice.", ["①", "②", "③ twice"]),
@@ -41,13 +41,13 @@ def made(one: float, two: float, three: float, t: Trace = T) -> Array:
     ],
 )
 def test_each_path_is_called_what_it_is(
-    weights: tuple[float, float, float], said: str, stations: list[str]
+    coefficients: tuple[float, float, float], said: str, stations: list[str]
 ) -> None:
-    m = handed(made(*weights))
+    m = handed(made(*coefficients))
     assert headline(m) == f"Neuron 1: {said}"
     assert [c.said for c in counts(m)] == stations
-    for count, weight, name in zip(counts(m), weights, ("c₁", "c₂", "c₃"), strict=True):
-        shown = {1.0: "1", 0.0: "0"}.get(weight, f"{weight:.2f}".replace("-", "−"))
+    for count, coefficient, name in zip(counts(m), coefficients, ("c₁", "c₂", "c₃"), strict=True):
+        shown = {1.0: "1", 0.0: "0"}.get(coefficient, f"{coefficient:.2f}".replace("-", "−"))
         assert count.written == f"{name} = {shown}"
 
 
@@ -115,19 +115,19 @@ def test_few_samples_are_made_of_three_paths_whatever_they_are() -> None:
     anything = handed(t.dx + rng.normal(size=(3, 1)), t=t)
     assert not anything.fitted
     assert "comes" not in headline(anything)
-    # A weight that one would write is told all the same.
+    # A coefficient that one would write is told all the same.
     assert headline(handed(made(1, -1, 1, t), t=t)) == "Neuron 1: ② is turned round."
     one = run(Scenario([[2.0]], [[1.0]]))
     alone = handed(np.array([[0.4321987654321]]), t=one)
     assert all(count.state == "open" or count.value == 1 for count in counts(alone))
 
 
-@pytest.mark.parametrize("weights", [(1, -1, 1), (2, 2, 2), (1, 6, 1)])
-def test_a_large_common_upstream_hides_no_path(weights: tuple[float, float, float]) -> None:
+@pytest.mark.parametrize("coefficients", [(1, -1, 1), (2, 2, 2), (1, 6, 1)])
+def test_a_large_common_upstream_hides_no_path(coefficients: tuple[float, float, float]) -> None:
     s = PRESETS["puzzle"].scenario
     t = run(s.edit(dy=np.asarray(s.dy) + 1e7))
-    m = handed(made(*weights, t=t), t=t)
-    np.testing.assert_allclose(m.paths.coefficients[0], weights, atol=1e-6)
+    m = handed(made(*coefficients, t=t), t=t)
+    np.testing.assert_allclose(m.paths.coefficients[0], coefficients, atol=1e-6)
 
 
 def test_what_is_open_is_drawn_as_it_should_be() -> None:
@@ -142,8 +142,8 @@ def test_coarse_digits_write_no_more_than_they_know() -> None:
     found = counts(handed(coarse, half=0.05))
     assert found[1].state != "right"
     assert "−1.00" not in found[1].written
-    for count, weight in zip(found, (1, -1, 1), strict=True):
-        assert count.state == "open" or abs(count.value - weight) < 0.3
+    for count, coefficient in zip(found, (1, -1, 1), strict=True):
+        assert count.state == "open" or abs(count.value - coefficient) < 0.3
 
 
 def test_what_is_far_larger_is_drawn_on_a_part_of_the_scale() -> None:

@@ -94,14 +94,14 @@ def test_the_numbers_are_those_of_the_trace() -> None:
     assert data["lanes"]["dx_via_var"] == t.dx_via_var[:, 1].tolist()
     assert data["numbers"]["gate"] == pytest.approx(0.8 / np.sqrt(t.var[1] + 1e-5))
     assert data["numbers"]["dvar"] == t.dvar[1]
-    shown = [[entry["v"] for entry in row] for row in data["weights"]]
+    shown = [[entry["v"] for entry in row] for row in data["all_dweight"]]
     np.testing.assert_array_equal(shown, t.dweight)
 
 
 def test_without_a_layer_in_front_there_is_no_weight() -> None:
     data = payload(columns(run(Scenario([[1.0], [2.0]], [[1.0], [0.0]])), View()))
     assert data["a"] is None
-    assert data["weights"] == []
+    assert data["all_dweight"] == []
     assert "weight" not in data["piles"]
     assert data["said"]["weight"] is None
 

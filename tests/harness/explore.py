@@ -21,7 +21,7 @@ from bnviz.core.view import View
 from bnviz.draw.figures.dweight import dweight_bars
 from bnviz.draw.figures.sums import dweight_sum, dx_sum
 from bnviz.draw.ledger import _note
-from bnviz.draw.river import _every_weight
+from bnviz.draw.river import _all_dweight
 from bnviz.words.numbers import number
 from tests.harness.exact import SMALL, Exact, Real, largest, read, shows
 from tests.harness.rules import always, rule
@@ -49,7 +49,7 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str]]:
     yield "river alt", _repeats(alt(c, said), said, s.frozen)
     yield from _left_out(c, said)
     if s.d:
-        entry = _every_weight(c)[input][neuron]
+        entry = _all_dweight(c)[input][neuron]
         shown = "0" if entry["zero"] else number(float(entry["v"]), signed=True)
         if np.isfinite(float(entry["v"])):
             yield "river table", "lost in rounding" if entry["lost"] else shown

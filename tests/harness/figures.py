@@ -19,7 +19,7 @@ from bnviz.draw.figures.style import Picture
 from bnviz.proof import complex_step
 from bnviz.proof.mistakes import MISTAKES, with_mistake
 from bnviz.study import neighbours
-from bnviz.study.invariance import as_layer, descend, scaled
+from bnviz.study.invariance import as_computed, descend, scaled
 from bnviz.study.precision import passes
 from tests.harness.check import _errors, finite, wrong_dx
 from tests.harness.exact import LARGE, SMALL, Exact, largest, read, shows
@@ -77,12 +77,14 @@ def _of_weights(s: Scenario, neuron: int) -> Iterator[Text]:
             for name, made in zip(names, outer.outer_products(t, upto), strict=True):
                 _, title, alt = made
                 yield from _all(name, ({"layout": {}}, title, alt), own)  # type: ignore[arg-type]
-    layer = as_layer(s)
+    computed = as_computed(s)
     for power in (0.0, -2.0):
-        own_layer = Exact(scaled(layer, 10.0**power), neuron, 0)
+        own_layer = Exact(scaled(computed, 10.0**power), neuron, 0)
         own_layer.times = mp.mpf(10.0**power)  # type: ignore[attr-defined]
-        yield from _all("along", invariance.along_weight(layer, neuron, power), own_layer)
-    yield from _all("growth", invariance.growth(descend(layer, neuron)), Exact(layer, neuron, 0))
+        yield from _all("along", invariance.along_weight(computed, neuron, power), own_layer)
+    yield from _all(
+        "growth", invariance.growth(descend(computed, neuron)), Exact(computed, neuron, 0)
+    )
 
 
 def _of_check(s: Scenario, neuron: int) -> Iterator[Text]:

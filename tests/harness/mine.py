@@ -1,7 +1,7 @@
 """A ∂L/∂x that was handed in: what is said of its paths, its sum and its samples.
 
-Each is made from the trace with known weights of the three paths, or with something else in it;
-what is said is held against these weights, and against sums in many digits.
+Each is made from the trace with known coefficients of the three paths, or with something else in
+it; what is said is held against these coefficients, and against sums in many digits.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from tests.harness.exact import Exact, largest, read, reals, shows
 from tests.harness.rules import always, rule
 
 MARKS = "①②③"
-Weights = tuple[float, ...]
+Coefficients = tuple[float, ...]
 
 
 class Handed(Exact):
-    """The right numbers, and those that were handed in: with these weights, where they have any."""
+    """The right numbers, and those handed in: with these coefficients, where they have any."""
 
-    def __init__(self, m: claims.Mine, weights: Weights | None, shown: int) -> None:
+    def __init__(self, m: claims.Mine, coefficients: Coefficients | None, shown: int) -> None:
         super().__init__(m.t.scenario, m.neuron, 0)
         self.mine = reals(m.yours)
         self.room = reals(m.room[:, m.neuron])
         found = m.paths.coefficients[m.neuron]
-        self.weights = weights or (tuple(found) if m.whole and self.makes(found) else None)
+        self.coefficients = coefficients or (
+            tuple(found) if m.whole and self.makes(found) else None
+        )
         self.shown = shown
         self.wrong = [
             [abs(mp.mpf(float(v)) - mp.mpf(float(r))) > mp.mpf(float(room)) for v, r, room in rows]
@@ -44,11 +46,11 @@ class Handed(Exact):
             )
         ]
 
-    def makes(self, weights: Any) -> bool:
+    def makes(self, coefficients: Any) -> bool:
         """Are these numbers so many times the three paths, and by chance so?"""
         parts = zip(self.direct, self.via_var, self.via_mean, self.mine, self.room, strict=True)
-        most = 8 * max(1.0, float(np.abs(weights).max()))
-        one, two, three = (mp.mpf(float(w)) for w in weights)
+        most = 8 * max(1.0, float(np.abs(coefficients).max()))
+        one, two, three = (mp.mpf(float(w)) for w in coefficients)
         return all(
             abs(one * a + two * b + three * c - v)
             <= most * room + mp.mpf(2) ** -40 * (abs(one * a) + abs(two * b) + abs(three * c))
@@ -78,8 +80,8 @@ class Handed(Exact):
         return bool(abs(self.total) <= mp.fsum(self.room) + self.noise)
 
 
-def made(t: Trace, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, Weights | None]]:
-    """Wrong ∂L/∂x of all neurons, with the weights of the three paths where they have any."""
+def made(t: Trace, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, Coefficients | None]]:
+    """Wrong ∂L/∂x of all neurons, with the coefficients of the three paths where they have any."""
     n = float(len(t.dx))
     known = [
         *((1, -1, 1), (1, 1, 2), (1, 0, 1), (0, 1, 1), (1, n, n), (0.37, 1, 1)),
@@ -101,14 +103,14 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str, Exac
     if input:
         return  # of a neuron
     t = run(s.training())
-    for dx, weights in made(t, np.random.default_rng([s.shape[0], neuron])):
+    for dx, coefficients in made(t, np.random.default_rng([s.shape[0], neuron])):
         if not np.isfinite(dx).all():
             continue
         case = Case(t, "dx", Pasted(dx, np.zeros(dx.shape)), FORMATS["float64"])
         m = claims.Mine(t, neuron, dx, case.room, paths_of(case))
         if not np.isfinite(m.room).all():
             continue  # nothing is wrong there, and no picture of it is drawn
-        e = Handed(m, weights, len(rows_of(m)))
+        e = Handed(m, coefficients, len(rows_of(m)))
         head, _, said = claims.headline(m).partition(": ")
         for clause in said.split("; ") if said[:1] in MARKS else [said]:
             yield "mine", f"{head}: {clause.removesuffix('.')}." if clause else head, e
@@ -123,8 +125,8 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[tuple[str, str, Exac
         assert claims.total(m) in claims.alt(m)
 
 
-def weight_of(e: Handed, word: str) -> Any:
-    """What a name of a weight is, in numbers."""
+def coefficient_of(e: Handed, word: str) -> Any:
+    """What a name of a coefficient is, in numbers."""
     for name, letter in (("√(σ²+ε)", "S"), ("(σ²+ε)", "V"), ("σ²+ε", "V"), ("γ", "G")):
         word = word.replace(name, letter)
     word = word.replace("N²", "(N*N)").replace("·", "*").replace("−", "-")
@@ -135,20 +137,22 @@ def weight_of(e: Handed, word: str) -> Any:
     return eval(word, {"__builtins__": {}}, values)
 
 
-def is_weight(e: Handed, i: int, word: str) -> bool:
+def is_coefficient(e: Handed, i: int, word: str) -> bool:
     """Does path i count so often, by what it was made of?"""
-    if e.weights is None:
+    if e.coefficients is None:
         return False
-    weight, word = mp.mpf(e.weights[i]), word.removeprefix("is ")
+    coefficient, word = mp.mpf(e.coefficients[i]), word.removeprefix("is ")
     plain = {"turned round": -1, "twice": 2, "half": mp.mpf("0.5"), "missing": 0}
     if word in plain:
-        return bool(weight == plain[word])
+        return bool(coefficient == plain[word])
     word = word.removesuffix(" times")
     if word.startswith("about "):
-        return bool(abs(read(word.removeprefix("about ")) - weight) <= 0.27 * max(1, abs(weight)))
+        return bool(
+            abs(read(word.removeprefix("about ")) - coefficient) <= 0.27 * max(1, abs(coefficient))
+        )
     if word.replace("−", "").replace(".", "").replace("e", "").isdigit():
-        return shows(word, weight)
-    return bool(weight and abs(weight_of(e, word) / weight - 1) < mp.mpf("1e-6"))
+        return shows(word, coefficient)
+    return bool(coefficient and abs(coefficient_of(e, word) / coefficient - 1) < mp.mpf("1e-6"))
 
 
 for _i, _mark in enumerate(MARKS):
@@ -158,29 +162,33 @@ for _i, _mark in enumerate(MARKS):
         ("comes twice", "twice"),
         ("comes half", "half"),
     ):
-        rule("mine", f"{_mark} {_said}.")(lambda e, i=_i, word=_word: is_weight(e, i, word))
-    rule("mine", f"{_mark} comes @ times.")(lambda e, word, i=_i: is_weight(e, i, word))
+        rule("mine", f"{_mark} {_said}.")(lambda e, i=_i, word=_word: is_coefficient(e, i, word))
+    rule("mine", f"{_mark} comes @ times.")(lambda e, word, i=_i: is_coefficient(e, i, word))
 
     def _station(e: Handed, word: str, number: str, i: int = _i) -> bool:
         """The word and the number say the same, and both are so."""
-        return is_weight(e, i, word) and e.weights is not None and shows(number, e.weights[i])
+        return (
+            is_coefficient(e, i, word)
+            and e.coefficients is not None
+            and shows(number, e.coefficients[i])
+        )
 
     def _once(e: Handed, i: int = _i) -> object:
         """Once, by what it was made of, or too near for the numbers to tell."""
-        if e.weights is None or e.n <= 3:
+        if e.coefficients is None or e.n <= 3:
             return True  # the right paths, and the difference is left over
         part = (e.direct, e.via_var, e.via_mean)[i]
-        apart = abs(mp.mpf(e.weights[i]) - 1) * largest(part)
-        return apart <= 50 * mp.fsum(e.room) * max(1, *map(abs, e.weights)) + e.bound
+        apart = abs(mp.mpf(e.coefficients[i]) - 1) * largest(part)
+        return apart <= 50 * mp.fsum(e.room) * max(1, *map(abs, e.coefficients)) + e.bound
 
     _c = claims.COEFFICIENTS[_i]
     rule(f"mine {_i}", f"{_mark} {_c} = 1")(_once)
     rule(f"mine {_i}", f"{_mark} @ {_c} = #")(_station)
     rule(f"mine {_i}", f"{_mark} {_c} ≈ #")(
-        lambda e, number, i=_i: e.weights is None or is_weight(e, i, f"about {number}")
+        lambda e, number, i=_i: e.coefficients is None or is_coefficient(e, i, f"about {number}")
     )
     rule(f"mine {_i}", f"{_mark} about # times {_c} ≈ #")(
-        lambda e, one, other, i=_i: one == other and is_weight(e, i, f"about {one}")
+        lambda e, one, other, i=_i: one == other and is_coefficient(e, i, f"about {one}")
     )
     rule(f"mine {_i}", f"{_mark} nothing flows here {_c}: any")(
         lambda e, i=_i: largest((e.direct, e.via_var, e.via_mean)[i]) <= 4 * e.bound
@@ -195,10 +203,10 @@ for _all, _word in (
     ("come half", "half"),
 ):
     rule("mine", f"all three paths {_all}.")(
-        lambda e, word=_word: all(is_weight(e, i, word) for i in range(3))
+        lambda e, word=_word: all(is_coefficient(e, i, word) for i in range(3))
     )
 rule("mine", "all three paths come @ times.")(
-    lambda e, word: all(is_weight(e, i, word) for i in range(3))
+    lambda e, word: all(is_coefficient(e, i, word) for i in range(3))
 )
 
 
@@ -228,7 +236,7 @@ rule("mine", "Neuron # is wrong, and so few samples can’t tell which path it i
 rule("mine", "the difference isn’t made of the three paths.")(
     # A path that can't be told from nothing makes nothing.
     lambda e: (
-        e.weights is None
+        e.coefficients is None
         or min(map(largest, (e.direct, e.via_var, e.via_mean))) <= 8 * largest(e.room)
     )
 )
@@ -241,8 +249,8 @@ rule("mine", "the difference isn’t made of the three paths.")(
 )
 def _near(e: Handed, left: str) -> object:
     away = [v - r for v, r in zip(e.mine, e.dx, strict=True)]
-    if e.weights is not None:  # of rounding something may be left
-        return read(left) <= 100 * largest(e.room) * max(map(abs, e.weights))
+    if e.coefficients is not None:  # of rounding something may be left
+        return read(left) <= 100 * largest(e.room) * max(map(abs, e.coefficients))
     return any(e.off) and read(left) <= largest(away) * e.n
 
 
@@ -252,7 +260,7 @@ def _total(e: Handed, value: str) -> object:
 
 
 rule("mine sum", "③ doesn’t take what ① brings: they don’t come equally often.")(
-    lambda e: e.weights is not None and e.weights[0] != e.weights[2]
+    lambda e: e.coefficients is not None and e.coefficients[0] != e.coefficients[2]
 )
 rule("mine sum", "Σ∂L/∂x is 0.")(lambda e: e.sums_to_zero and not any(e.off))
 rule("mine sum", "Σ∂L/∂x is 0 all the same: adding up does not show it.")(
@@ -264,7 +272,7 @@ rule("mine sum", "Σ∂L/∂x may be 0: the digits are too few to tell.")(
 always("mine legend", "Plus is solid, above its line; minus is hatched, below it.")
 rule("mine legend", "Dashed is where the right one runs.")(lambda e: any(e.off))
 rule("mine legend", "“?” is what is left over.")(
-    lambda e: e.weights is None or e.n <= 3 or e.faint or not e.makes(e.weights)
+    lambda e: e.coefficients is None or e.n <= 3 or e.faint or not e.makes(e.coefficients)
 )
 rule(
     "mine shown",

@@ -188,7 +188,7 @@ def _slips(t: Trace, term: str, rng: np.random.Generator) -> Iterator[tuple[str,
     if term == "dx":
         for c in ((1, -2, 1), (1, 0.37, 1), (2, 1, 1), (0, 1, 1)):
             parts = (t.dx_direct, t.dx_via_var, t.dx_via_mean)
-            yield "weights", np.sum([w * p for w, p in zip(c, parts, strict=True)], axis=0)
+            yield "coefficients", np.sum([w * p for w, p in zip(c, parts, strict=True)], axis=0)
         yield "other std", t.dx * (1.0 + 0.5 * np.arange(1, v.shape[1] + 1))
     if term == "dweight" and t.scenario.weight is not None:
         yield "decay", v + 0.1 * t.scenario.weight
@@ -992,7 +992,7 @@ rule(K, "# entries are 0 that should not be, and the rest is right")(
 PATH = {"①": 0, "② via σ²": 1, "③ via μ": 2}
 
 
-@rule(K, "It is made of the right three paths, with other weights than 1, 1, 1 – @")
+@rule(K, "It is made of the right three paths, with other coefficients than 1, 1, 1 – @")
 def _weights(h: _Named, listed: str) -> object:
     for told in listed.split("; "):
         found = re.fullmatch(r"neuron (\d+): (.+)", told)

@@ -23,7 +23,7 @@ from bnviz.proof.judge import checkable, diagnose
 from bnviz.proof.losses import LOSSES, under
 from bnviz.proof.reading import Pasted
 from bnviz.study import neighbours
-from bnviz.study.invariance import as_layer
+from bnviz.study.invariance import as_computed
 from bnviz.study.lever import Look, lever
 from bnviz.study.precision import passes
 from bnviz.study.weight_gradient import VANISHING
@@ -72,10 +72,10 @@ def _of(s: Scenario, t: Trace, j: int, p: int) -> Iterator[str]:
         for case in VANISHING:
             found[f"weights: {case.title}"] = weights.vanishing(case, s, j, p).holds
     if s.d and not p:
-        layer = as_layer(s)
-        found["weights: growth"] = weights.growth(layer, j).holds
+        computed = as_computed(s)
+        found["weights: growth"] = weights.growth(computed, j).holds
         for power in (-3.0, -1.0, 0.0, 2.0):
-            found[f"weights: scale, 10^{power:g}"] = weights.scale(layer, j, power).holds
+            found[f"weights: scale, 10^{power:g}"] = weights.scale(computed, j, power).holds
     yield from (name for name, holds in found.items() if not holds)
 
 

@@ -11,7 +11,7 @@ from mpmath import mp
 from bnviz.claims import weights as claims
 from bnviz.core.scenario import Scenario
 from bnviz.core.trace import run
-from bnviz.study.invariance import as_layer, scaled
+from bnviz.study.invariance import as_computed, scaled
 from bnviz.study.weight_gradient import VANISHING
 from bnviz.words.claim import Claim
 from tests.harness.exact import SMALL, Exact, largest, read, reals, shows
@@ -41,11 +41,11 @@ def texts(s: Scenario, neuron: int, input: int) -> Iterator[Text]:
     yield from _all("geometry", claims.geometry(run(s), neuron), e)
     if input:
         return  # what follows is of a neuron and all its inputs
-    layer = as_layer(s)
+    computed = as_computed(s)
     for power in (-3.0, 0.0, 3.0):
-        own = Exact(scaled(layer, 10.0**power), neuron, 0)
-        yield from _all("scale", claims.scale(layer, neuron, power), own)
-    yield from _all("growth", claims.growth(layer, neuron), Exact(layer, neuron, 0))
+        own = Exact(scaled(computed, 10.0**power), neuron, 0)
+        yield from _all("scale", claims.scale(computed, neuron, power), own)
+    yield from _all("growth", claims.growth(computed, neuron), Exact(computed, neuron, 0))
 
 
 rule("weights verdict", "✓")(lambda e: True)

@@ -11,7 +11,7 @@ from bnviz.core.trace import run
 from bnviz.inputs.batches import random_scenario
 from bnviz.inputs.presets import PRESETS
 from bnviz.study.geometry import eigenvalues, eigenvalues_by_formula, jacobian, split
-from bnviz.study.invariance import as_layer, descend, invariance, scaled
+from bnviz.study.invariance import as_computed, descend, invariance, scaled
 from bnviz.study.weight_gradient import (
     VANISHING,
     Vanishing,
@@ -22,7 +22,9 @@ from bnviz.study.weight_gradient import (
 from tests.kinds import there
 
 scenarios = st.builds(
-    lambda seed, n, k, d, layer, eps: random_scenario(seed, n, k, d, computed=layer).edit(eps=eps),
+    lambda seed, n, k, d, computed, eps: random_scenario(seed, n, k, d, computed=computed).edit(
+        eps=eps
+    ),
     st.integers(0, 10_000),
     st.integers(2, 10),
     st.integers(1, 3),
@@ -94,25 +96,25 @@ def test_an_uncorrelated_upstream_still_moves_the_samples() -> None:
 @given(scenarios, st.floats(-2, 2))
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_the_gradient_stands_across_the_weights(s: Scenario, power: float) -> None:
-    layer = scaled(as_layer(s), 10.0**power)
-    assert layer.computed
+    computed = scaled(as_computed(s), 10.0**power)
+    assert computed.computed
     for j in range(s.shape[1]):
-        found = invariance(layer, j)
+        found = invariance(computed, j)
         assert found.holds
-        w = there(layer.weight)[:, j]
-        v = layer.x[:, j].var()
-        x_hat = (layer.x[:, j] - layer.x[:, j].mean()) / np.sqrt(v + layer.eps)
-        said = layer.eps / (v + layer.eps) * layer.gamma[j] * (layer.dy[:, j] @ x_hat)
+        w = there(computed.weight)[:, j]
+        v = computed.x[:, j].var()
+        x_hat = (computed.x[:, j] - computed.x[:, j].mean()) / np.sqrt(v + computed.eps)
+        said = computed.eps / (v + computed.eps) * computed.gamma[j] * (computed.dy[:, j] @ x_hat)
         assert found.formula == pytest.approx(said, rel=1e-6, abs=1e-8)
         assert found.weight == pytest.approx(float(np.sqrt((w**2).sum())))
 
 
 def test_a_wrong_weight_gradient_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer = PRESETS["layer"].scenario
-    assert invariance(layer, 0).holds
+    computed = PRESETS["layer"].scenario
+    assert invariance(computed, 0).holds
     # Averaged instead of added: the classic slip.
     monkeypatch.setattr("bnviz.core.linear.dweight", lambda a, dx: a.T @ (dx + 1) / a.shape[0])
-    assert not invariance(layer, 0).holds
+    assert not invariance(computed, 0).holds
 
 
 def test_plain_steps_make_the_weights_longer_as_foretold() -> None:
@@ -127,11 +129,11 @@ def test_plain_steps_make_the_weights_longer_as_foretold() -> None:
 
 def test_a_layer_near_the_numbers_set_by_hand() -> None:
     s = PRESETS["puzzle"].scenario
-    layer = as_layer(s)
+    computed = as_computed(s)
     design = np.column_stack([there(s.a), np.ones(6)])
     best = design @ np.linalg.pinv(design) @ s.x
-    assert np.abs(layer.x - best).max() < 0.05
-    assert as_layer(layer) is layer
+    assert np.abs(computed.x - best).max() < 0.05
+    assert as_computed(computed) is computed
 
 
 @given(scenarios)

@@ -221,9 +221,9 @@ export class Walk {
     const odd = Boolean(along.river); // of other numbers: good enough until the river's own come
     if (shape === this.smallOf?.shape && (odd || !this.smallOf.odd)) return;
     this.smallOf = { shape, odd };
-    const copies = [["strands", 1], ["drops", 0.4], ["ribbons", 1]].map(([layer, opacity]) => {
+    const copies = [["strands", 1], ["drops", 0.4], ["ribbons", 1]].map(([plane, opacity]) => {
       const copy = draw("g", { opacity });
-      for (const part of river.layers[layer].querySelectorAll("path, rect")) copy.append(part.cloneNode());
+      for (const part of river.planes[plane].querySelectorAll("path, rect")) copy.append(part.cloneNode());
       return copy;
     });
     this.data.steps.forEach((step, at) => {

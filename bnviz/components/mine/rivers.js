@@ -80,7 +80,7 @@ export class Rivers {
   panel(left, top, drawn, river, mine) {
     const { g, data } = this;
     const at = draw("g", { transform: `translate(${left} ${top})`, "data-panel": mine ? "mine" : "right" }, this.svg);
-    this.layers = Object.fromEntries(["back", "strands", "ribbons", "marks", "words"].map((name) => [name, draw("g", {}, at)]));
+    this.planes = Object.fromEntries(["back", "strands", "ribbons", "marks", "words"].map((name) => [name, draw("g", {}, at)]));
     this.mine = mine;
     const { part } = data;
     const scale = !mine || part === 1 ? "" : part > 1 ? `, drawn at 1/${part}` : `, drawn ${1 / part} times larger`;
@@ -137,12 +137,12 @@ export class Rivers {
   }
 
   stations() {
-    const { g, data, layers } = this;
+    const { g, data, planes } = this;
     const top = g.first - g.room * 0.6;
     for (const name of this.bands) {
       if (name === "besides" && !this.mine) continue;
-      draw("rect", { x: g.x[name] - g.band, y: top, width: 2 * g.band, height: g.sum + 8 - top, rx: 8, class: "bnm-station" }, layers.back);
-      draw("circle", { cx: g.x[name], cy: 92, r: 15, class: "bnm-node" }, layers.marks);
+      draw("rect", { x: g.x[name] - g.band, y: top, width: 2 * g.band, height: g.sum + 8 - top, rx: 8, class: "bnm-station" }, planes.back);
+      draw("circle", { cx: g.x[name], cy: 92, r: 15, class: "bnm-node" }, planes.marks);
       if (name === "besides") this.text(g.x[name], 97, "?", "bnm-title");
       else this.math(name, g.x[name], 92);
     }
@@ -153,28 +153,28 @@ export class Rivers {
 
   // What is said of a path; where it is wrong, on dark ground.
   head(path, i, x) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const alarms = this.mine && path.alarms;
     const mark = "①②③"[i];
     const said = this.mine && !(g.phone && path.said.length > 15) ? path.said : mark;
     const wide = g.phone ? said.length * 6.3 + 8 : said.length * 7.3 + 16;
     const from = Math.min(x - wide / 2, g.w - wide);
-    if (alarms) draw("rect", { x: from, y: 27, width: wide, height: 23, rx: 6, class: "bnm-flag" }, layers.words);
+    if (alarms) draw("rect", { x: from, y: 27, width: wide, height: 23, rx: 6, class: "bnm-flag" }, planes.words);
     this.text(alarms ? from + wide / 2 : x, 43, said, `bnm-say${alarms ? " bnm-on" : ""}${g.phone ? " bnm-small" : ""}`);
     if (this.mine) this.text(alarms ? from + wide / 2 : x, 66, path.written, "bnm-small bnm-num");
   }
 
   lane(lane, right) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const edge = (v, x) => lane.y - thick(this.level(v, x) * g.u);
-    draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: lane.y, y2: lane.y, class: "bnm-zero" }, layers.marks);
-    const group = draw("g", { class: "bnm-lane", "data-row": lane.row ?? "" }, layers.ribbons);
+    draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: lane.y, y2: lane.y, class: "bnm-zero" }, planes.marks);
+    const group = draw("g", { class: "bnm-lane", "data-row": lane.row ?? "" }, planes.ribbons);
     ribbon(pen, group, this.samples().map((x) => [x, lane.y, edge(lane.v, x)]), lane.color, lane.pattern);
     if (!right) return;
     const far = this.samples().some((x) => Math.abs(edge(right.v, x) - edge(lane.v, x)) > 1);
     if (!far) return;
     const d = this.samples().map((x, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${edge(right.v, x).toFixed(2)}`).join("");
-    draw("path", { d, class: "bnm-ghost", "data-ghost": lane.row ?? "" }, layers.marks);
+    draw("path", { d, class: "bnm-ghost", "data-ghost": lane.row ?? "" }, planes.marks);
   }
 
   // What a station adds to each lane, side by side, minus and plus apart: as in the large river.
@@ -197,13 +197,13 @@ export class Rivers {
   }
 
   strand(lane, term, x, width, missing) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const value = lane.v[term];
     const from = 107;
     const edge = Math.min(lane.y, lane.y - this.level(lane.v, x) * g.u) - 1;
     const strong = Math.max(from, edge - Math.min(16, g.room * 0.4));
     const kind = missing ? "missing" : value > 0 ? "plus" : "minus";
-    const group = draw("g", { class: "bnm-strand", "data-strand": term, "data-row": lane.row ?? "", "data-kind": kind, "data-value": value }, layers.strands);
+    const group = draw("g", { class: "bnm-strand", "data-strand": term, "data-row": lane.row ?? "", "data-kind": kind, "data-value": value }, planes.strands);
     const box = (y, high, more) => draw("rect", { x: x - width / 2, y, width, height: Math.max(0, high), ...more }, group);
     if (missing) {
       box(from, edge - from, { class: "bnm-gone", stroke: lane.color });
@@ -218,14 +218,14 @@ export class Rivers {
 
   // All lanes together: it runs dry, or what is left is seen.
   sum(drawn, batch) {
-    const { g, data, layers } = this;
+    const { g, data, planes } = this;
     const total = data.ledger.sums[this.mine ? "mine" : "right"];
     const { zero } = total;
     const v = Object.fromEntries(Object.entries(drawn).map(([term, value]) => [term, Number.isFinite(real(value)) ? real(value) : 0]));
     if (zero) v.dx = 0;
     const color = zero ? GREY : ALARM;
-    draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnm-base" }, layers.marks);
-    const group = draw("g", { "data-total": this.mine ? "mine" : "right", "data-value": batch.dx }, layers.ribbons);
+    draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnm-base" }, planes.marks);
+    const group = draw("g", { "data-total": this.mine ? "mine" : "right", "data-value": batch.dx }, planes.ribbons);
     ribbon(pen, group, this.samples().map((x) => [x, g.sum, g.sum - this.level(v, x) * g.us]), color, `url(#bnm-${zero ? "sum" : "alarm"})`);
     this.text(g.x.label, g.sum + 6, "Σ", "bnm-title");
     const under = (value) => g.sum + (value < 0 ? -7 : 19);
@@ -251,32 +251,32 @@ export class Rivers {
   }
 
   onLane(lane, x, content, cls) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const y = lane.y - (g.dense ? 0 : (this.level(lane.v, x) * g.u) / 2);
     const wide = content.length * (g.phone ? 6.4 : 7.4) + 6;
     const high = Math.min(17, Math.max(12, (g.pitch || 40) - 2));
-    draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnm-gap" }, layers.words);
+    draw("rect", { x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 4, class: "bnm-gap" }, planes.words);
     this.text(x, y + 4.6, content, cls);
   }
 
   label(lane) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     if (lane.row === null) {
       this.text(g.x.label, lane.y + 5, lane.name, "bnm-small bnm-b");
       return;
     }
     const r = Math.min(10.5, (g.pitch || 30) / 2 - 0.5);
     const half = Math.max(r, 4 + lane.name.length * 4); // wide enough for its number
-    draw("rect", { x: g.x.label - half, y: lane.y - r, width: 2 * half, height: 2 * r, rx: r, fill: lane.color }, layers.words);
+    draw("rect", { x: g.x.label - half, y: lane.y - r, width: 2 * half, height: 2 * r, rx: r, fill: lane.color }, planes.words);
     this.text(g.x.label, lane.y + 4.7, lane.name, isLight(lane.color) ? "bnm-in bnm-dark" : "bnm-in");
   }
 
   text(x, y, content, cls, anchor = "middle") {
-    return draw("text", { x, y, class: cls, "text-anchor": anchor }, this.layers.words, content);
+    return draw("text", { x, y, class: cls, "text-anchor": anchor }, this.planes.words, content);
   }
 
   math(name, x, y) {
-    const box = draw("foreignObject", { x: x - 40, y: y - 25, width: 80, height: 50, class: "bnm-box" }, this.layers.words);
+    const box = draw("foreignObject", { x: x - 40, y: y - 25, width: 80, height: 50, class: "bnm-box" }, this.planes.words);
     setMath(make("div", "bnm-formula", box), this.data.formulas[name]);
   }
 

@@ -87,8 +87,8 @@ export class River {
     setAttribute(svg, "viewBox", `0 ${this.small ? 84 : top} ${g.w} ${high - (this.small ? 84 : top)}`);
     setAttribute(svg, "aria-label", this.data.alt);
     // Formulas and hatching take the browser long: they are drawn once, and left where they are.
-    const { frozen, a, weights, colors, parts } = this.data;
-    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, weights.length, g.x, colors, parts]);
+    const { frozen, a, all_dweight: entries, colors, parts } = this.data;
+    const shape = JSON.stringify([width, Boolean(this.along), g.part, g.count, frozen, !a, entries.length, g.x, colors, parts]);
     const anew = shape !== this.shape;
     if (anew) {
       svg.replaceChildren();
@@ -104,8 +104,8 @@ export class River {
     const { body } = this;
     this.pen.begin(body);
     const names = ["back", "strands", "drops", "ribbons", "marks", "moving", "words"];
-    this.layers = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
-    this.layers.heads = this.heads;
+    this.planes = Object.fromEntries(names.map((name) => [name, this.pen.draw("g", {}, body)]));
+    this.planes.heads = this.heads;
     this.drawStations();
     this.list.forEach((lane) => this.drawLane(lane));
     if (!this.data.frozen && this.has.norm) {
@@ -129,7 +129,7 @@ export class River {
     this.drawAtHeads();
     this.drawNumbers();
     this.drawSaid();
-    this.drawWeights();
+    this.drawEntries();
   }
 
   // What is not lit lies under a veil of paper; the names of two on one page must differ.
@@ -189,14 +189,14 @@ export class River {
       this.pen.draw(
         "rect",
         { x: g.x[name] - g.band[name], y: g.first - g.room * 0.62, width: 2 * g.band[name], height: end - g.first + g.room * 0.62, rx: 8, class: "bnr-station" },
-        this.layers.back,
+        this.planes.back,
       );
     const low = this.has.sum ? g.sum + 8 : last + g.room * 0.62;
     if (this.has.norm) for (const name of ["gate", "var", "mean"]) band(name, low);
     if (this.data.a) band("turn", last + g.room * 0.5);
     if (!this.has.sum) return;
     const rule = g.sum - Math.max(40, g.caps.sum + 4);
-    this.pen.draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.layers.back);
+    this.pen.draw("line", { x1: g.phone ? g.x.end : g.x.dx - 20, x2: g.w, y1: rule, y2: rule, class: "bnr-rule" }, this.planes.back);
   }
 
   // Before the story has opened the norm: what happens in it is not seen.
@@ -205,7 +205,7 @@ export class River {
     const { from, to } = this.inside;
     const [top, end] = [g.first - g.room * 0.62, this.has.sum ? g.sum + 12 : g.low];
     const place = { x: from, y: top, width: to - from, height: end - top, rx: 10 };
-    this.pen.draw("rect", { ...place, class: "bnr-closed" }, this.layers.marks);
+    this.pen.draw("rect", { ...place, class: "bnr-closed" }, this.planes.marks);
     this.text((from + to) / 2, (top + end) / 2, "the norm", "bnr-card bnr-quiet");
   }
 
@@ -226,9 +226,9 @@ export class River {
   }
 
   drawLane(lane) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const end = this.data.a || lane.v.dweight !== undefined ? g.x.end : g.x.dx - 30;
-    this.pen.draw("line", { x1: end, x2: g.x.label - 12, y1: lane.y, y2: lane.y, class: "bnr-zero" }, layers.marks);
+    this.pen.draw("line", { x1: end, x2: g.x.label - 12, y1: lane.y, y2: lane.y, class: "bnr-zero" }, planes.marks);
     const points = [];
     const out = lane.v.dweight === undefined ? 0 : lane.v.dweight * g.by;
     for (const x of this.samples(end)) {
@@ -236,7 +236,7 @@ export class River {
       points.push([x, lane.y, lane.y - thick(this.height(lane.v, x) * (1 - t) + out * t)]);
     }
     points.push([end, lane.y, lane.y - thick(lane.v.dweight === undefined ? lane.v.dx * g.u : out)]);
-    const group = this.pen.draw("g", { class: "bnr-lane" }, layers.ribbons);
+    const group = this.pen.draw("g", { class: "bnr-lane" }, planes.ribbons);
     ribbon(this.pen, group, points, lane.color, lane.pattern);
   }
 
@@ -265,13 +265,13 @@ export class River {
   }
 
   drawStrand(lane, term, station, x, width) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const value = lane.v[term];
     const fill = value > 0 ? lane.color : lane.pattern;
     const from = g.node.y + g.node.r;
     const edge = Math.min(lane.y, lane.y - this.height(lane.v, x)) - 1;
     const strong = Math.max(from, edge - (g.phone ? 12 : Math.min(18, g.room * 0.4)));
-    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, layers.strands);
+    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, planes.strands);
     const stroke = value > 0 ? "none" : lane.color;
     this.pen.draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, strong - from), fill: lane.color, class: "bnr-far" }, group);
     this.pen.draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), class: "bnr-paper" }, group);
@@ -284,13 +284,13 @@ export class River {
 
   // The Σ lane gets all of them at once: as thick as what it brings, and so it runs dry.
   drawSumStrand(term) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const value = real(this.data.batch[term]);
     const width = Math.abs(value) * g.u;
     const edge = g.sum - Math.max(0, real(this.data.batch.after_var) * g.u) - 2;
     const top = edge - 22;
     const x = g.x.mean + g.band.mean - width / 2 - 3;
-    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, layers.strands);
+    const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-sum": term, "data-value": value }, planes.strands);
     const fill = value > 0 ? GREY : this.grey;
     this.pen.draw("rect", { x: x - width / 2, y: top, width, height: edge - top - 3, fill, stroke: GREY, "stroke-width": 0.8 }, group);
     const head = width / 2 + 4;
@@ -298,7 +298,7 @@ export class River {
   }
 
   drawSum() {
-    const { g, layers, data } = this;
+    const { g, planes, data } = this;
     const v = Object.fromEntries(Object.entries(data.batch).map(([term, value]) => [term, real(value)]));
     for (const term of Object.keys(v)) if (!Number.isFinite(v[term])) v[term] = 0;
     // What is zero by its sum is drawn as zero, not as what rounding left.
@@ -307,15 +307,15 @@ export class River {
     const points = [];
     for (const x of this.samples(end)) points.push([x, g.sum, g.sum - this.height(v, x)]);
     points.push([end, g.sum, g.sum - this.height(v, end)]);
-    ribbon(this.pen, layers.ribbons, points, GREY, this.grey);
-    if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, layers.marks);
+    ribbon(this.pen, planes.ribbons, points, GREY, this.grey);
+    if (g.phone) this.pen.draw("line", { x1: 2, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnr-base" }, planes.marks);
     if (!g.phone || this.has.bias || this.has.weight) {
-      this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, layers.marks);
+      this.pen.draw("line", { x1: 4, x2: g.phone ? g.w : g.x.mouth + 24, y1: g.base, y2: g.base, class: "bnr-base" }, planes.marks);
     }
     if (this.small) return;
     const under = (term, x, value, cls, change = false) => {
       const y = g.sum + (this.height(v, g.x.dx_direct) < 0 ? -7 : 18);
-      const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, layers.words);
+      const group = this.pen.draw("g", { "data-sum": term, "data-value": data.batch[term] }, planes.words);
       const zero = data.zero[term] ?? (term === "after_var" && data.zero.dx_direct);
       const moved = number(real(data.moved), false, this.places);
       const shares = change && term === "dx_via_var" && zero && data.moved > data.bound && moved.length < 6;
@@ -351,7 +351,7 @@ export class River {
       if (!data.zero.dweight && Number.isFinite(total)) {
         const high = Math.max(1.5, Math.abs(total) * g.by);
         if (!g.phone && !this.small) this.netLabel(total, total > 0 ? g.base - high - 6 : g.base - 6);
-        this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.layers.ribbons);
+        this.pen.draw("rect", { x: g.weight[0] - g.net - 9, y: total > 0 ? g.base - high : g.base, width: g.net, height: high, class: "bnr-net" }, this.planes.ribbons);
       }
     }
   }
@@ -365,7 +365,7 @@ export class River {
   }
 
   pile(term, [x, width], u) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     let up = g.base;
     let down = g.base;
     const blocks = new Map();
@@ -383,7 +383,7 @@ export class River {
     for (const [lane, [from, to]] of blocks) {
       const high = Math.max(1.2, Math.abs(to - from));
       const y = Math.min(from, to);
-      const group = this.pen.draw("g", { "data-pile": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, layers.ribbons);
+      const group = this.pen.draw("g", { "data-pile": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, planes.ribbons);
       this.pen.draw("rect", { x, y, width, height: high, class: "bnr-paper" }, group);
       const fill = lane.v[term] > 0 ? lane.color : lane.pattern;
       const stroke = lane.v[term] > 0 ? "var(--bnr-paper)" : lane.color;
@@ -401,7 +401,7 @@ export class River {
   // Each lane, as it is, goes down to the pile of the bias: as thick as the lane, and so as
   // its block. The upper a block, the nearer its strand: none crosses another.
   drawDrops() {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const order = [...this.bias.blocks].sort(([, [a, b]], [, [c, d]]) => Math.min(a, b) - Math.min(c, d));
     let x = g.bias[0] + g.bias[1] + 12;
     for (const [lane, [from, to]] of order) {
@@ -411,14 +411,14 @@ export class River {
       const turn = Math.min(10, width / 2 + 4);
       const color = lane.v.dx > 0 || width <= 3 ? lane.color : lane.pattern;
       const d = `M${centre} ${lane.y}V${y - turn}Q${centre} ${y} ${centre - turn} ${y}H${g.bias[0] + g.bias[1]}`;
-      const group = this.pen.draw("g", { class: "bnr-drop", "data-pile": "dx", "data-row": lane.row ?? "" }, layers.drops);
+      const group = this.pen.draw("g", { class: "bnr-drop", "data-pile": "dx", "data-row": lane.row ?? "" }, planes.drops);
       this.pen.draw("path", { d, fill: "none", stroke: color, "stroke-width": width }, group);
       x += width + 1.5;
     }
   }
 
   drawFan() {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const end = g.weight[0] + g.weight[1];
     for (const [lane, [from, to]] of this.pileW.blocks) {
       const width = Math.abs(thick(lane.v.dweight * g.by));
@@ -427,20 +427,20 @@ export class River {
       const middle = (g.x.end + end) / 2;
       const d = `M${g.x.end + 0.5} ${y0}C${middle} ${y0} ${middle} ${y1} ${end} ${y1}`;
       const stroke = lane.v.dweight > 0 ? lane.color : width > 3 ? lane.pattern : lane.color;
-      this.pen.draw("path", { d, fill: "none", "stroke-width": width + 1.6, class: "bnr-edge" }, layers.ribbons);
-      this.pen.draw("path", { d, fill: "none", stroke, "stroke-width": width }, layers.ribbons);
+      this.pen.draw("path", { d, fill: "none", "stroke-width": width + 1.6, class: "bnr-edge" }, planes.ribbons);
+      this.pen.draw("path", { d, fill: "none", stroke, "stroke-width": width }, planes.ribbons);
     }
   }
 
   drawGather() {
     const { g } = this;
     const low = g.base - Math.max(16, this.pileW.up < g.base ? g.base - this.pileW.up + 8 : 16);
-    this.pen.draw("path", { d: `M2 ${g.first}V${low}m-4 -7l4 7 4 -7`, class: "bnr-gather" }, this.layers.marks);
+    this.pen.draw("path", { d: `M2 ${g.first}V${low}m-4 -7l4 7 4 -7`, class: "bnr-gather" }, this.planes.marks);
   }
 
   // ---- Words -------------------------------------------------------------------
 
-  text(x, y, content, cls, anchor = "middle", parent = this.layers.words) {
+  text(x, y, content, cls, anchor = "middle", parent = this.planes.words) {
     const put = parent === this.heads ? draw : (...given) => this.pen.draw(...given);
     return put("text", { x, y, class: cls, "text-anchor": anchor }, parent, content);
   }
@@ -454,7 +454,7 @@ export class River {
   math(name, x, y, cls = "", anchor = "middle") {
     const wide = 220;
     const left = x - { start: 0, middle: wide / 2, end: wide }[anchor];
-    const box = draw("foreignObject", { x: left, y: y - 25, width: wide, height: 50, class: "bnr-box" }, this.layers.heads);
+    const box = draw("foreignObject", { x: left, y: y - 25, width: wide, height: 50, class: "bnr-box" }, this.planes.heads);
     const place = make("div", `bnr-formula bnr-${anchor} ${cls}`, box);
     setMath(place, this.formulas[name]);
   }
@@ -462,7 +462,7 @@ export class River {
   // What stands over the stations whatever the numbers are.
   drawHeads() {
     const { g, data } = this;
-    const parent = this.layers.heads;
+    const parent = this.planes.heads;
     const quiet = (x, y, content, anchor) => this.text(x, y, content, "bnr-small bnr-quiet", anchor, parent);
     if (!g.phone) quiet(g.w - 1, g.first - 24, this.list.length > 1 ? "samples" : "sample", "end");
     for (const [name, letters, said, gradient] of !this.has.norm ? [] : [["var", "var", "variance", "dvar"], ["mean", "mean", "mean", "dmean"]]) {
@@ -501,12 +501,12 @@ export class River {
       if (g.part > 1) quiet(half, g.equation + 25, `from here at 1/${g.part}`);
     }
     if (this.has.norm) this.drawEquation(sign, quiet, aside);
-    if (data.weights.length) {
+    if (data.all_dweight.length) {
       quiet(0, 13, "all of", "start");
       this.math("dweight", 38, 9, "bnr-tight", "start");
     }
     if (g.narrow || !this.has.weight) return;
-    this.math("forward", 0, 46 + 19 * data.weights.length, "bnr-tight bnr-muted", "start");
+    this.math("forward", 0, 46 + 19 * data.all_dweight.length, "bnr-tight bnr-muted", "start");
   }
 
   // ∂L/∂xᵢ = ③ + ② + ①, over the columns in which the three stand.
@@ -553,7 +553,7 @@ export class River {
     const { g } = this;
     const content = number(lane.v[term], true, term === "dy" ? this.ledger.places.dy : term === "dweight" ? this.ledger.places.dweight : this.places);
     const y = lane.y - (g.dense ? 0 : height / 2);
-    const group = this.pen.draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-value", "data-term": term, "data-row": lane.row ?? "", "data-value": lane.v[term] }, this.planes.words);
     const tight = g.phone && content.length > 5; // a longer number is set narrower
     const wide = tight ? 41 : content.length * (g.phone ? 6.4 : 7.6) + 6;
     if (term === "dy") x = Math.min(x, g.x.mouth - 3 - wide / 2); // clear of the mouth, however long
@@ -602,7 +602,7 @@ export class River {
   change(lane) {
     const { g } = this;
     const edge = lane.y - Math.max(0, this.height(lane.v, g.x.var), this.height(lane.v, g.x.dx_via_var) / 2);
-    const group = this.pen.draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-value", "data-term": "dx_via_var", "data-row": lane.row ?? "", "data-value": lane.v.dx_via_var }, this.planes.words);
     const content = Math.abs(lane.v.dx_via_var) <= this.data.bound ? "≈ 0" : number(lane.v.dx_via_var, true, this.places);
     this.text(g.x.var - g.band.var - (g.phone ? -2 : 3), edge - 8, content, "bnr-small bnr-quiet bnr-halo", g.phone ? "middle" : "end", group);
   }
@@ -611,7 +611,7 @@ export class River {
     const { g } = this;
     const r = Math.min(this.small ? 18 : 11, (g.pitch || 30) / 2 - 0.5);
     const choose = this.along && lane.row !== null ? { class: "bnr-cell", "data-sample": lane.row } : {};
-    const group = this.pen.draw("g", choose, this.layers.words);
+    const group = this.pen.draw("g", choose, this.planes.words);
     if (lane.row === null) {
       this.text(g.w - 1, lane.y + 6, String(this.data.others), "bnr-small bnr-b", "end", group);
       this.text(g.w - 1, lane.y + 19, lane.name, "bnr-small bnr-quiet", "end", group);
@@ -632,7 +632,7 @@ export class River {
     const most = Math.max(...this.list.map((other) => Math.abs(other.deviation ?? 0))) || 1;
     const y = lane.y + 9;
     const way = (lane.deviation / most) * (g.band.var - 6);
-    const group = this.pen.draw("g", { class: "bnr-gauge" }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-gauge" }, this.planes.words);
     this.pen.draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way bnr-way-paper" }, group);
     this.pen.draw("line", { x1: g.x.var, x2: g.x.var + way, y1: y, y2: y, class: "bnr-way" }, group);
     this.pen.draw("line", { x1: g.x.var, x2: g.x.var, y1: y - 4, y2: y + 4, class: "bnr-tick" }, group);
@@ -681,8 +681,8 @@ export class River {
 
   key(x, y, height, content) {
     const points = [[x + 16, y, y], [x + 14, y, y - height], [x + 2, y, y - height], [x, y, y]];
-    ribbon(this.pen, this.layers.words, points, GREY, this.grey);
-    this.pen.draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.layers.words);
+    ribbon(this.pen, this.planes.words, points, GREY, this.grey);
+    this.pen.draw("line", { x1: x - 2, x2: x + 18, y1: y, y2: y, class: "bnr-zero" }, this.planes.words);
     this.text(x + 23, y + (height > 0 ? 1 : 8), content, "bnr-small bnr-quiet", "start");
   }
 
@@ -698,7 +698,7 @@ export class River {
       if (real(pair[1])) put(outside ? Math.min(pile.down + 14, g.base + 44) : Math.max(pile.down - 2, g.base + 15), pair[1]);
     };
     const card = (x, width, cls, content) => {
-      this.pen.draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.layers.words);
+      this.pen.draw("rect", { x, y: low, width, height: 31, rx: 8, class: `bnr-plate ${cls}` }, this.planes.words);
       this.text(x + width / 2, low + 21, content, `bnr-card bnr-b ${cls}-text`);
     };
     const width = g.phone ? 180 : 172;
@@ -731,24 +731,24 @@ export class River {
   }
 
   // All of ∂L/∂W, small: choosing an entry chooses its neuron and its input.
-  drawWeights() {
+  drawEntries() {
     const { g, data, ledger } = this;
-    const { weights } = data;
-    if (!weights.length || g.phone) return;
-    const rows = weights.length;
-    const columns = weights[0].length;
-    const most = Math.max(...weights.flat().map(({ v, zero }) => (zero ? 0 : Math.abs(real(v))))) || 1;
+    const entries = data.all_dweight;
+    if (!entries.length || g.phone) return;
+    const rows = entries.length;
+    const columns = entries[0].length;
+    const most = Math.max(...entries.flat().map(({ v, zero }) => (zero ? 0 : Math.abs(real(v))))) || 1;
     const [left, top, width, high] = [58, 36, Math.min(76, 170 / columns), 19];
     for (let j = 0; j < columns; j += 1) this.text(left + j * width + (width - 5) / 2, 31, columns > 2 ? String(j + 1) : `neuron ${j + 1}`, "bnr-small bnr-quiet");
     for (let p = 0; p < rows; p += 1) {
       this.text(0, top + p * high + 13, `input ${p + 1}`, "bnr-small bnr-quiet", "start");
       for (let j = 0; j < columns; j += 1) {
-        const { v, zero, lost } = weights[p][j];
+        const { v, zero, lost } = entries[p][j];
         const mine = p === ledger.input && j === ledger.neuron;
         const x = left + j * width;
         const centre = x + (width - 5) / 2;
         const bar = zero ? 0 : (Math.abs(real(v)) / most) * ((width - 5) / 2 - 4);
-        const cell = this.pen.draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.layers.words);
+        const cell = this.pen.draw("g", { class: "bnr-cell", "data-p": p, "data-j": j, "data-value": v }, this.planes.words);
         this.pen.draw("title", {}, cell, `input ${p + 1}, neuron ${j + 1}: ${lost ? "lost in rounding" : zero ? "0" : number(v, true)}`);
         this.pen.draw("rect", { x, y: top + p * high, width: width - 5, height: high - 4, rx: 4, class: mine ? "bnr-mine" : "bnr-other" }, cell);
         this.pen.draw("rect", { x: real(v) < 0 ? centre - bar : centre, y: top + p * high + 4, width: bar, height: 7, class: mine ? "bnr-net" : "bnr-dull" }, cell);
@@ -763,7 +763,7 @@ export class River {
     const { g } = this;
     if (!this.ledger.editable.includes("dy")) return;
     const x = g.x.mouth + (out ? (g.phone ? 12 : 19) : 0);
-    const group = this.pen.draw("g", { class: "bnr-hold", "data-hold": "dy", "data-row": lane.row }, this.layers.words);
+    const group = this.pen.draw("g", { class: "bnr-hold", "data-hold": "dy", "data-row": lane.row }, this.planes.words);
     this.pen.draw("rect", { x: x - 8, y: edge - 16, width: 32, height: 32, class: "bnr-target" }, group);
     this.pen.draw("rect", { x: x - 1, y: edge - 8.5, width: 17, height: 17, rx: 6, class: "bnr-pill" }, group);
     this.pen.draw("path", { d: `M${x + 3.5} ${edge - 1.8}l4 -4.2 4 4.2ZM${x + 3.5} ${edge + 1.8}l4 4.2 4 -4.2Z`, class: "bnr-grip" }, group);
@@ -774,7 +774,7 @@ export class River {
     const held = this.ledger.editable.includes("a") && (term !== "gamma" || this.gamma);
     const width = content.length * (g.phone ? 6.8 : 7.4) + (held ? 24 : 12);
     const high = large ? 25 : g.dense ? Math.min(19, g.pitch - 1) : 22;
-    const group = this.pen.draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.layers.words);
+    const group = this.pen.draw("g", { class: held ? "bnr-hold" : "", "data-hold": held ? term : "", "data-row": row }, this.planes.words);
     this.pen.draw("rect", { x: x - width / 2, y: y - high / 2, width, height: high, rx: high / 2, class: "bnr-pill" }, group);
     if (held) {
       for (const dx of [0, 4]) for (const dy of [-4, 0, 4]) this.pen.draw("circle", { cx: x - width / 2 + 9 + dx, cy: y + dy, r: 1.1, class: "bnr-grip" }, group);
@@ -867,20 +867,20 @@ export class River {
     const start = performance.now();
     const tick = (now) => {
       if (!this.root.isConnected || this.stage.hold.gesture) {
-        this.layers.moving.replaceChildren();
+        this.planes.moving.replaceChildren();
         return;
       }
       const share = Math.min(1, (now - start) / PASS_MS);
       this.chevrons(share);
       if (share < 1) this.frame = requestAnimationFrame(tick);
-      else this.layers.moving.replaceChildren();
+      else this.planes.moving.replaceChildren();
     };
     this.frame = requestAnimationFrame(tick);
   }
 
   // Their number goes with the thickness of the lane.
   chevrons(share) {
-    const { g, layers } = this;
+    const { g, planes } = this;
     const from = g.x.mouth - 14;
     const to = this.data.a ? g.x.turn + g.band.turn + 6 : g.x.end;
     const columns = ["dy", "dx_direct", "dx_via_var", "dx", "pill"].map((name) => g.x[name]);
@@ -900,8 +900,8 @@ export class River {
         else hatched += mark;
       }
     }
-    layers.moving.replaceChildren();
-    draw("path", { d, class: "bnr-chevron" }, layers.moving);
-    draw("path", { d: hatched, class: "bnr-chevron bnr-ink" }, layers.moving);
+    planes.moving.replaceChildren();
+    draw("path", { d, class: "bnr-chevron" }, planes.moving);
+    draw("path", { d: hatched, class: "bnr-chevron bnr-ink" }, planes.moving);
   }
 }

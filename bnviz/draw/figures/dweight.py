@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnviz.claims.ledger import blurred_weights
+from bnviz.claims.ledger import blurred_dweight
 from bnviz.core.columns import column_sums
 from bnviz.core.trace import Trace
 from bnviz.core.view import View
@@ -24,7 +24,7 @@ def dweight_bars(t: Trace, view: View) -> Picture:
             for p in range(d)
         ]
     )
-    lost = blurred_weights(t)
+    lost = blurred_dweight(t)
     texts = [
         ["lost" if lost[p, j] else number(float(shown[p, j]), signed=True) for j in range(k)]
         for p in range(d)

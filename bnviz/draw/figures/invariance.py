@@ -21,10 +21,10 @@ def _share(found: Invariance, inner: float) -> float:
     return 0.0 if only_rounding or not product else abs(inner) / product
 
 
-def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
+def along_weight(s: Scenario, neuron: int, power: float) -> Picture:
     """How much of ∂L/∂w lies along w, over six powers of ten of the size of w."""
-    found = [invariance(scaled(layer, 10.0**p), neuron) for p in POWERS]
-    here = invariance(scaled(layer, 10.0**power), neuron)
+    found = [invariance(scaled(s, 10.0**p), neuron) for p in POWERS]
+    here = invariance(scaled(s, 10.0**power), neuron)
     xs = [float(10.0**p) for p in POWERS]
     foretold = [_share(f, f.formula) for f in found]
     computed = [_share(f, f.inner) for f in found]
@@ -64,7 +64,7 @@ def along_weight(layer: Scenario, neuron: int, power: float) -> Picture:
             else "w is 0, so no share"
             if not here.weight
             else "ε is 0, so no share"
-            if not layer.eps
+            if not s.eps
             else "nothing of it lies along w"
         )
         figure.note(xref="paper", yref="paper", x=0.5, y=0.5, text=why)

@@ -100,7 +100,7 @@ def other_std(case: Case, p: Paths) -> Iterator[Cause]:
         front = 1.0 / np.square(r * t.inv_std)  # σ² + ε, as it would be
     fixed = (np.abs(c[:, 1:]) <= np.where(np.isfinite(p.off[:, 1:]), p.off[:, 1:], 0)).all()
     parts = np.stack([t.dx_direct, t.dx_via_var, t.dx_via_mean], axis=2)
-    # Where paths are parallel the weights are open, and the numbers must tell.
+    # Where paths are parallel the coefficients are open, and the numbers must tell.
     if fixed and (r > 0).all() and (front > 0).all() and case.fits(r * t.dx_direct, 2 * SOLVED):
         told = ", ".join(significant(float(v)) for v in front[:8] - t.scenario.eps)
         yield Cause(
@@ -121,7 +121,7 @@ def other_std(case: Case, p: Paths) -> Iterator[Cause]:
             continue
         expected = np.column_stack(pattern)
         room = off + off[:, :1] * np.maximum(1, 3 * share**2)[:, None]
-        # Where paths are parallel the weights are open, and the numbers must tell.
+        # Where paths are parallel the coefficients are open, and the numbers must tell.
         made = (parts * expected).sum(axis=2)
         fits = (np.abs(c - expected) <= room).all() and case.fits(made, 2 * SOLVED)
         if fits and (np.abs(share - 1) > 1e-9).any():

@@ -1,4 +1,4 @@
-"""Wrong weights of the three paths, γ where it doesn't belong, and a factor on all of it."""
+"""Wrong coefficients of the three paths, γ where it doesn't belong, and a factor on all of it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _gamma_in(*names: str) -> Callable[[Pass], Changes]:
 
 
 PATHS: Mapping[str, Fault] = {
-    # The paths of ∂L/∂x, each with a weight.
+    # The paths of ∂L/∂x, each with a coefficient.
     "variance": own("variance"),
     "mean": own("mean"),
     "both": own("both"),

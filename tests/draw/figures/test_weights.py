@@ -11,7 +11,7 @@ from bnviz.draw.figures.style import NEUTRAL
 from bnviz.draw.palette import sample_colors
 from bnviz.inputs.batches import resized
 from bnviz.inputs.presets import PRESETS
-from bnviz.study.invariance import as_layer, descend
+from bnviz.study.invariance import as_computed, descend
 from tests.kinds import there
 
 from .valid import valid
@@ -24,11 +24,11 @@ def test_every_picture_draws_every_preset(name: str) -> None:
     s = PRESETS[name].scenario.training()
     t = run(s)
     n = s.shape[0]
-    layer = as_layer(s)
+    computed = as_computed(s)
     pictures = [
         *(p for upto in {1, n} for p in outer.outer_products(t, upto)),
-        invariance.along_weight(layer, 0, 1.0),
-        invariance.growth(descend(layer, 0)),
+        invariance.along_weight(computed, 0, 1.0),
+        invariance.growth(descend(computed, 0)),
         geometry.energy(t, 0),
         geometry.matrix(t, 0),
         geometry.over_eps(s, 0),
@@ -182,7 +182,7 @@ def test_the_labels_of_both_curves_stand_apart() -> None:
 
 
 def test_rounding_is_no_curve() -> None:
-    figure, title, _ = valid(invariance.along_weight(as_layer(PRESETS["two"].scenario), 0, 0.0))
+    figure, title, _ = valid(invariance.along_weight(as_computed(PRESETS["two"].scenario), 0, 0.0))
     low, high = figure.layout.yaxis.range
     assert high - low >= 1
     assert low < min(np.log10([v for curve in figure.data for v in curve.y if v])) < high
@@ -198,8 +198,8 @@ def test_rounding_is_no_curve() -> None:
     ],
 )
 def test_an_empty_picture_says_why(name: str, eps: float, why: str) -> None:
-    layer = as_layer(PRESETS[name].scenario.training().edit(eps=eps))
-    figure, title, _ = valid(invariance.along_weight(layer, 0, 0.0))
+    computed = as_computed(PRESETS[name].scenario.training().edit(eps=eps))
+    figure, title, _ = valid(invariance.along_weight(computed, 0, 0.0))
     assert not any(v for curve in figure.data for v in curve.y)
     assert figure.layout.annotations[0].text == f"{why}, so no share"
     assert title.startswith("No share")

@@ -1,4 +1,4 @@
-"""Causes: the three paths of ∂L/∂x, with other weights."""
+"""Causes: the three paths of ∂L/∂x, with other coefficients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bnviz.words.numbers import significant
 
 
 def weighed(case: Case) -> Iterator[Cause]:
-    """The three paths of ∂L/∂x, with other weights, as one would write them."""
+    """The three paths of ∂L/∂x, with other coefficients, as one would write them."""
     mine = shaped(case.mine, case.right.shape)
     if case.term != "dx" or mine.values.shape != case.right.shape:
         return
@@ -29,7 +29,7 @@ def weighed(case: Case) -> Iterator[Cause]:
             if word != "1"
         ]
         yield Cause(
-            "weights",
+            "coefficients",
             "; ".join(parts),
             f"dx = ({names[0]}) * direct + ({names[1]}) * via_var + ({names[2]}) * via_mean",
             "dx = direct + via_var + via_mean",
@@ -39,7 +39,7 @@ def weighed(case: Case) -> Iterator[Cause]:
 
 
 def reweighed(case: Case) -> Iterator[Cause]:
-    """The same with any weights."""
+    """The same with any coefficients."""
     mine = shaped(case.mine, case.right.shape)
     if case.term != "dx" or mine.values.shape != case.right.shape or case.right.shape[0] <= 3:
         return
@@ -51,8 +51,8 @@ def reweighed(case: Case) -> Iterator[Cause]:
             for j, row in enumerate(p.rounded()[:4])
         )
         yield Cause(
-            "weights",
-            f"It is made of the right three paths, with other weights than 1, 1, 1 – {told}",
+            "coefficients",
+            f"It is made of the right three paths, with other coefficients than 1, 1, 1 – {told}",
             "dx = c1 * direct + c2 * via_var + c3 * via_mean",
             "dx = direct + via_var + via_mean",
         )
