@@ -4,6 +4,9 @@
 const SPELLED = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 export const real = (value) => (typeof value === "string" ? SPELLED[value] ?? Number(value) : value);
 
+// What is not finite is drawn as nothing.
+export const finite = (value) => (Number.isFinite(real(value)) ? real(value) : 0);
+
 const withMinus = (text) => text.replaceAll("-", "−");
 
 export function number(given, signed = false, places = 2) {

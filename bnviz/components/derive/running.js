@@ -2,7 +2,7 @@
 // there is so far is as thick as its size. Python added it up; this only places it.
 
 import { draw, make, setAttribute, setMath, setText } from "../bnviz.common/dom.js";
-import { real } from "../bnviz.common/numbers.js";
+import { finite } from "../bnviz.common/numbers.js";
 import { Pen } from "../bnviz.river/pen.js";
 import { isLight, ribbon, smooth, thick } from "../bnviz.river/shapes.js";
 
@@ -92,5 +92,3 @@ export class Running {
     pen.end();
   }
 }
-
-const finite = (value) => (Number.isFinite(real(value)) ? real(value) : 0);

@@ -2,17 +2,16 @@
 // turned round or comes more than once, the lanes show it, and a dashed line where they should be.
 
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
-import { number, real } from "../bnviz.common/numbers.js";
+import { finite, number, real } from "../bnviz.common/numbers.js";
+import { fits } from "../bnviz.river/layout.js";
 import { hatch, isLight, ribbon, smooth, thick } from "../bnviz.river/shapes.js";
+import { bundle, strand } from "../bnviz.river/strands.js";
 
 const GREY = "var(--bnm-sum)";
 const ALARM = "var(--bnm-alarm)";
 const TERMS = ["dx_direct", "dx_via_var", "dx_via_mean"];
 const HEADS = ["dx_direct", "var", "mean"]; // where each of the three is written
 const pen = { draw };
-
-const size = (values) => Math.max(0, ...values.map((v) => Math.abs(real(v))).filter(Number.isFinite));
-const fits = (room, values) => room / Math.max(size(values), 1e-300);
 
 function layout(width, data) {
   const wide = width >= 900;
@@ -101,7 +100,7 @@ export class Rivers {
 
   lanes({ lanes, rest }) {
     const { rows, colors, others } = this.data;
-    const clean = (terms) => Object.fromEntries(terms.map(([term, value]) => [term, Number.isFinite(real(value)) ? real(value) : 0]));
+    const clean = (terms) => Object.fromEntries(terms.map(([term, value]) => [term, finite(value)]));
     const list = rows.map((row, r) => ({
       row, r, color: colors[r], pattern: `url(#bnm-${r})`, name: String(row + 1),
       v: clean(Object.entries(lanes).map(([term, values]) => [term, values[r]])),
@@ -177,43 +176,26 @@ export class Rivers {
     draw("path", { d, class: "bnm-ghost", "data-ghost": lane.row ?? "" }, planes.marks);
   }
 
-  // What a station adds to each lane, side by side, minus and plus apart: as in the large river.
-  // missing: it is not there, and only its outline is drawn.
+  // missing: what the station should add is not there, and only its outline is drawn.
   bundle(lanes, term, at, missing) {
     const { g } = this;
-    const bringing = lanes.filter((lane) => Math.abs(lane.v[term]) * g.u > 0.02);
-    const widthOf = (lane) => Math.max(1, Math.abs(lane.v[term]) * g.u);
-    const gap = g.phone ? 0.4 : 0.8;
-    const groups = [bringing.filter((lane) => lane.v[term] < 0), bringing.filter((lane) => lane.v[term] > 0)];
-    const apart = groups[0].length && groups[1].length ? 6 : 0;
-    let x = at - (bringing.reduce((sum, lane) => sum + widthOf(lane) + gap, 0) + apart) / 2;
-    for (const group of groups) {
-      for (const lane of group) {
-        this.strand(lane, term, x + widthOf(lane) / 2, widthOf(lane), missing);
-        x += widthOf(lane) + gap;
-      }
-      if (group === groups[0]) x += apart;
-    }
+    for (const one of bundle(lanes, term, g.u, at, g.phone ? 0.4 : 0.8, 6)) this.strand(one, term, missing);
   }
 
-  strand(lane, term, x, width, missing) {
+  strand(one, term, missing) {
     const { g, planes } = this;
+    const { lane, x, width } = one;
     const value = lane.v[term];
     const from = 107;
     const edge = Math.min(lane.y, lane.y - this.level(lane.v, x) * g.u) - 1;
-    const strong = Math.max(from, edge - Math.min(16, g.room * 0.4));
     const kind = missing ? "missing" : value > 0 ? "plus" : "minus";
     const group = draw("g", { class: "bnm-strand", "data-strand": term, "data-row": lane.row ?? "", "data-kind": kind, "data-value": value }, planes.strands);
-    const box = (y, high, more) => draw("rect", { x: x - width / 2, y, width, height: Math.max(0, high), ...more }, group);
     if (missing) {
-      box(from, edge - from, { class: "bnm-gone", stroke: lane.color });
+      draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, edge - from), class: "bnm-gone", stroke: lane.color }, group);
       return;
     }
-    box(from, strong - from, { fill: lane.color, class: "bnm-far" });
-    box(strong, edge - strong, { class: "bnm-paper" });
-    box(strong, edge - strong, { fill: value > 0 ? lane.color : lane.pattern, stroke: value > 0 ? "none" : lane.color, "stroke-width": 0.8 });
-    const head = Math.max(3, width / 2 + 2);
-    if (width >= 1.2) draw("path", { d: `M${x - head} ${edge - 4}L${x} ${edge + 2}L${x + head} ${edge - 4}Z`, fill: lane.color }, group);
+    const head = width >= 1.2 ? Math.max(3, width / 2 + 2) : 0;
+    strand(pen, group, one, value, { from, edge, last: Math.min(16, g.room * 0.4), head });
   }
 
   // All lanes together: it runs dry, or what is left is seen.
@@ -221,7 +203,7 @@ export class Rivers {
     const { g, data, planes } = this;
     const total = data.ledger.sums[this.mine ? "mine" : "right"];
     const { zero } = total;
-    const v = Object.fromEntries(Object.entries(drawn).map(([term, value]) => [term, Number.isFinite(real(value)) ? real(value) : 0]));
+    const v = Object.fromEntries(Object.entries(drawn).map(([term, value]) => [term, finite(value)]));
     if (zero) v.dx = 0;
     const color = zero ? GREY : ALARM;
     draw("line", { x1: g.x.end, x2: g.x.mouth + 8, y1: g.sum, y2: g.sum, class: "bnm-base" }, planes.marks);

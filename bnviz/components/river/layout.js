@@ -7,6 +7,9 @@ import { real } from "../bnviz.common/numbers.js";
 
 const size = (values) => Math.max(0, ...values.map((v) => Math.abs(real(v))).filter(Number.isFinite));
 
+// So many pixels a unit that the largest of the values fits into the room.
+export const fits = (room, values) => room / Math.max(size(values), 1e-300);
+
 // From the loss (0) to the point where the lanes end (1).
 const STATIONS = {
   label: 0,
@@ -181,7 +184,6 @@ export function layout(width, river) {
   const count = river.rows.length + (rest ? 1 : 0);
   const parts = shown(river);
   const g = width < 560 ? phone(count, parts) : wide(width, count, parts);
-  const fits = (room, values) => room / Math.max(size(values), 1e-300);
   const u = Math.min(
     fits(g.room * 0.54, [...all("dx_direct"), ...all("after_var"), ...all("dx")]),
     fits(g.caps.up, [piles.bias[0]]),

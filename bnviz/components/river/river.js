@@ -3,10 +3,11 @@
 // hatched is minus. It adds nothing up: every level of every lane is given.
 
 import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
-import { number, real, short } from "../bnviz.common/numbers.js";
+import { finite, number, real, short } from "../bnviz.common/numbers.js";
 import { layout, lit } from "./layout.js";
 import { Pen } from "./pen.js";
 import { hatch, isLight, ribbon, smooth, thick } from "./shapes.js";
+import { bundle, strand } from "./strands.js";
 
 const PASS_MS = 6000; // one pass of the chevrons
 const GREY = "var(--bnr-sum)";
@@ -147,19 +148,18 @@ export class River {
   lanesOf() {
     const { rows, colors, lanes, rest, others, a, deviation } = this.data;
     const list = rows.map((row, r) => {
-      const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, real(values[r])]));
+      const v = Object.fromEntries(Object.entries(lanes).map(([term, values]) => [term, finite(values[r])]));
       return {
         row, r, v, color: colors[r], pattern: `url(#${this.id}-${r})`, name: String(row + 1),
         a: a ? real(a[r]) : null, deviation: real(deviation[r]),
       };
     });
     if (rest) {
-      const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, real(value)]));
+      const v = Object.fromEntries(Object.entries(rest).map(([term, value]) => [term, finite(value)]));
       list.push({ row: null, v, color: GREY, pattern: this.grey, name: "others", a: null });
     }
     list.forEach((lane, i) => {
       lane.y = this.g.first + i * this.g.pitch;
-      for (const term of Object.keys(lane.v)) if (!Number.isFinite(lane.v[term])) lane.v[term] = 0;
     });
     return list;
   }
@@ -240,46 +240,26 @@ export class River {
     ribbon(this.pen, group, points, lane.color, lane.pattern);
   }
 
-  // What a station adds to each lane, as a strand into it: solid for plus, hatched for minus,
-  // as thick as what it brings; side by side, plus and minus apart, they are the bundle.
   drawStrands(station, term) {
     const { g } = this;
-    const bringing = this.list.filter((lane) => Math.abs(lane.v[term]) * g.u > 0.02);
-    const widthOf = (lane) => Math.max(1, Math.abs(lane.v[term]) * g.u);
-    const gap = g.phone ? 0.3 : 0.8;
-    const total = (lanes) => lanes.reduce((sum, lane) => sum + widthOf(lane) + gap, 0);
-    const plus = bringing.filter((lane) => lane.v[term] > 0);
-    const minus = bringing.filter((lane) => lane.v[term] < 0);
-    const apart = plus.length && minus.length ? (g.phone ? 4 : 10) : 0;
-    let x = g.x[station] - (total(plus) + total(minus) + apart) / 2;
-    for (const group of [minus, plus]) {
-      for (const lane of group) {
-        this.drawStrand(lane, term, station, x + widthOf(lane) / 2, widthOf(lane));
-        x += widthOf(lane) + gap;
-      }
-      x += group === minus ? apart : 0;
-    }
+    const [gap, apart] = g.phone ? [0.3, 4] : [0.8, 10];
+    for (const one of bundle(this.list, term, g.u, g.x[station], gap, apart)) this.drawStrand(one, term);
     if (station === "mean" && this.has.sum && !g.phone && Math.abs(real(this.data.batch.dx_via_mean)) * g.u >= 1) {
       this.drawSumStrand(term);
     }
   }
 
-  drawStrand(lane, term, station, x, width) {
+  drawStrand(one, term) {
     const { g, planes } = this;
+    const { lane, x, width } = one;
     const value = lane.v[term];
-    const fill = value > 0 ? lane.color : lane.pattern;
-    const from = g.node.y + g.node.r;
-    const edge = Math.min(lane.y, lane.y - this.height(lane.v, x)) - 1;
-    const strong = Math.max(from, edge - (g.phone ? 12 : Math.min(18, g.room * 0.4)));
     const group = this.pen.draw("g", { class: "bnr-strand", "data-strand": term, "data-row": lane.row ?? "", "data-value": value }, planes.strands);
-    const stroke = value > 0 ? "none" : lane.color;
-    this.pen.draw("rect", { x: x - width / 2, y: from, width, height: Math.max(0, strong - from), fill: lane.color, class: "bnr-far" }, group);
-    this.pen.draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), class: "bnr-paper" }, group);
-    this.pen.draw("rect", { x: x - width / 2, y: strong, width, height: Math.max(0, edge - strong), fill, stroke, "stroke-width": 0.8 }, group);
-    const head = Math.max(3.2, width / 2 + 2.2);
-    if (width >= (g.dense ? 2.4 : 1.2)) {
-      this.pen.draw("path", { d: `M${x - head} ${edge - 4}L${x} ${edge + 2}L${x + head} ${edge - 4}Z`, fill: lane.color }, group);
-    }
+    strand(this.pen, group, one, value, {
+      from: g.node.y + g.node.r,
+      edge: Math.min(lane.y, lane.y - this.height(lane.v, x)) - 1,
+      last: g.phone ? 12 : Math.min(18, g.room * 0.4),
+      head: width >= (g.dense ? 2.4 : 1.2) ? Math.max(3.2, width / 2 + 2.2) : 0,
+    });
   }
 
   // The Σ lane gets all of them at once: as thick as what it brings, and so it runs dry.
@@ -299,8 +279,7 @@ export class River {
 
   drawSum() {
     const { g, planes, data } = this;
-    const v = Object.fromEntries(Object.entries(data.batch).map(([term, value]) => [term, real(value)]));
-    for (const term of Object.keys(v)) if (!Number.isFinite(v[term])) v[term] = 0;
+    const v = Object.fromEntries(Object.entries(data.batch).map(([term, value]) => [term, finite(value)]));
     // What is zero by its sum is drawn as zero, not as what rounding left.
     if (data.zero.dx) v.dx = 0;
     const end = this.has.bias && !g.phone ? g.x.drop + 30 : g.x.end;
