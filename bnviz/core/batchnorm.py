@@ -17,27 +17,28 @@ from bnviz.core.centre import centre, in_units, poison
 from bnviz.core.closed_form import closed_form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchNorm:
-    """All terms of one batch norm; names and shapes as in `bnviz.Trace`."""
+    """All terms of one batch norm, in the order of the derivation."""
 
-    mean: Array
-    var: Array
-    inv_std: Array
-    x_hat: Array
-    y: Array
-    dbeta: Array
-    dgamma: Array
-    dx_hat: Array
-    dvar: Array
-    dmean_direct: Array
-    dmean_via_var: Array
-    dmean: Array
-    dx_direct: Array
-    dx_via_var: Array
-    dx_via_mean: Array
-    dx: Array
-    dx_simplified: Array
+    mean: Array  # (k,)
+    var: Array  # (k,), biased
+    inv_std: Array  # (k,)
+    x_hat: Array  # (N, k)
+    y: Array  # (N, k)
+
+    dbeta: Array  # (k,)
+    dgamma: Array  # (k,)
+    dx_hat: Array  # (N, k)
+    dvar: Array  # (k,)
+    dmean_direct: Array  # (k,)
+    dmean_via_var: Array  # (k,)
+    dmean: Array  # (k,)
+    dx_direct: Array  # (N, k)
+    dx_via_var: Array  # (N, k)
+    dx_via_mean: Array  # (N, k)
+    dx: Array  # (N, k)
+    dx_simplified: Array  # (N, k)
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

@@ -15,30 +15,11 @@ from bnviz.core.scenario import Scenario
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
-    """All terms of one batch norm; `bnviz.words.glossary` says what each one is.
+class Trace(BatchNorm):
+    """All terms of one batch norm and of what is in front; `bnviz.terms` says what each one is.
 
-    The last three are None without `a` (da: without `weight`).
+    These three are None without `a` (da: without `weight`).
     """
-
-    mean: Array  # (k,)
-    var: Array  # (k,), biased
-    inv_std: Array  # (k,)
-    x_hat: Array  # (N, k)
-    y: Array  # (N, k)
-
-    dbeta: Array  # (k,)
-    dgamma: Array  # (k,)
-    dx_hat: Array  # (N, k)
-    dvar: Array  # (k,)
-    dmean_direct: Array  # (k,)
-    dmean_via_var: Array  # (k,)
-    dmean: Array  # (k,)
-    dx_direct: Array  # (N, k)
-    dx_via_var: Array  # (N, k)
-    dx_via_mean: Array  # (N, k)
-    dx: Array  # (N, k)
-    dx_simplified: Array  # (N, k)
 
     dweight: Array | None  # (d, k)
     dbias: Array | None  # (k,)

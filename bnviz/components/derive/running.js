@@ -1,7 +1,7 @@
 // A sum as a little river: each sample joins it in its turn, from the right to the left, and what
 // there is so far is as thick as its size. Python added it up; this only places it.
 
-import { draw, make, setAttribute, setMath, setText } from "../bnviz.common/dom.js";
+import { draw, make, setAttribute, setMath } from "../bnviz.common/dom.js";
 import { finite } from "../bnviz.common/numbers.js";
 import { Pen } from "../bnviz.river/pen.js";
 import { isLight, ribbon, smooth, thick } from "../bnviz.river/shapes.js";

@@ -58,6 +58,14 @@ def _own_sums(many: int, *, mean: bool = True, along: bool = True) -> Callable[[
     return make
 
 
+def _sums_over(p: Pass, rows: slice) -> Changes:
+    """What is added up over the batch, over these samples alone."""
+    found = {"dgamma": (p.dy * p.x_hat)[rows].sum(axis=0), "dbeta": p.dy[rows].sum(axis=0)}
+    if p.s.a is not None:
+        found["dweight"] = p.s.a[rows].T @ p.t.dx[rows]
+    return found
+
+
 def _first_shard(many: int) -> Callable[[Pass], Changes]:
     """What one of the workers sees, before the sums are added up."""
 
@@ -65,11 +73,7 @@ def _first_shard(many: int) -> Callable[[Pass], Changes]:
         cut = _shards(many)(p)
         if not cut:
             return {}
-        rows = cut[0]
-        found = {"dgamma": (p.dy * p.x_hat)[rows].sum(axis=0), "dbeta": p.dy[rows].sum(axis=0)}
-        if p.s.a is not None:
-            found["dweight"] = p.s.a[rows].T @ p.t.dx[rows]
-        return found
+        return _sums_over(p, cut[0])
 
     return make
 
@@ -89,11 +93,7 @@ def _some(rows: slice) -> Callable[[Pass], Changes]:
     def make(p: Pass) -> Changes:
         if p.n < 2:
             return {}
-        found = p.line(mean=lambda v: v[rows].sum(axis=0) / p.n)
-        found |= {"dgamma": (p.dy * p.x_hat)[rows].sum(axis=0), "dbeta": p.dy[rows].sum(axis=0)}
-        if p.s.a is not None:
-            found["dweight"] = p.s.a[rows].T @ p.t.dx[rows]
-        return found
+        return p.line(mean=lambda v: v[rows].sum(axis=0) / p.n) | _sums_over(p, rows)
 
     return make
 
