@@ -93,7 +93,7 @@ def main() -> None:
     # The type checker works alone for a third of a minute: the tests need not wait for it.
     with subprocess.Popen([interpreter, "-m", "mypy"], cwd=ROOT) as types:
         # What the tests import is compiled once, not by each worker and server at a time.
-        attempt(interpreter, "-m", "pytest", "--collect-only", "-qq", "--no-summary")
+        attempt(interpreter, "-m", "pytest", "--collect-only", "-qq", "--no-summary", *sys.argv[1:])
         if attempt(interpreter, "-m", "pytest", *WORKERS, *sys.argv[1:]) == FAILED:
             # A browser may time out on a machine that does too much: once more, one at a time.
             print("what failed above is tried again, alone", flush=True)

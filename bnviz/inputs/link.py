@@ -148,8 +148,8 @@ def unreadable_options(params: Mapping[str, str]) -> list[str]:
     """The options of a link that can't be read, by name."""
     return [
         key
-        for key, (_, pattern) in OPTIONS.items()
-        if params.get(key) and not pattern.fullmatch(params[key]) and params[key] != OPTIONS[key][0]
+        for key, (default, pattern) in OPTIONS.items()
+        if params.get(key, "") not in ("", default) and not pattern.fullmatch(params[key])
     ]
 
 

@@ -15,11 +15,10 @@ from bnviz.screen.sharing import sharing
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
 
-reruns.settle()
-
 
 def show(current: Page, pages: Sequence[Page]) -> None:
     """Run the current page, under links that take the scenario along."""
+    reruns.settle()
     session.start(line())
     st.html(Path(__file__).with_name("frame.css"))
     if "pages" not in session.hidden():

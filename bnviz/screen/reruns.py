@@ -18,5 +18,5 @@ def _walk(states: WStates) -> Iterator[str]:
 
 
 def settle() -> None:
-    """Once a server; for Streamlit as it is pinned."""
+    """From the first run of a server on; for Streamlit as it is pinned."""
     WStates.__iter__ = _walk  # type: ignore[method-assign]

@@ -268,10 +268,8 @@ def redo(*_event: object) -> None:
 
 
 def heard(key: str, name: str) -> Any:
-    """What a component has just said by that name; None where Streamlit no longer knows it.
-
-    A message that names no page makes it forget the components of the page whose callback it calls.
-    """
+    """What a component has just said by that name; None where Streamlit calls its callback but has
+    forgotten the component."""
     return getattr(st.session_state.get(key), name, None)
 
 

@@ -202,8 +202,7 @@ def test_a_block_is_pasted_into_the_table(app: App) -> None:
     app.assert_consistent()
 
 
-def test_what_is_pointed_at_before_there_are_numbers_is_explained_with_them(app: App) -> None:
-    """The river is drawn first, and a focus that it gets back lights its cell of the ledger."""
+def test_before_there_are_numbers_nothing_is_explained(app: App) -> None:
     said = app.page.evaluate(
         """async () => {
             const loaded = performance.getEntriesByType("resource").map(({ name }) => name);

@@ -171,8 +171,8 @@ def test_the_numbers_in_the_answers() -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 8), st.booleans())
-def test_on_any_numbers_the_answers_stay_true(seed: int, n: int, layer: bool) -> None:
-    s = random_scenario(seed, n, 2, 3, computed=layer)
+def test_on_any_numbers_the_answers_stay_true(seed: int, n: int, computed: bool) -> None:
+    s = random_scenario(seed, n, 2, 3, computed=computed)
     t = run(s)
     for index in (0, 1, 2, 3):
         assert STEPS[index].truth(t, View()) == RIGHT[index]

@@ -72,8 +72,8 @@ def test_every_preset_is_conserved(name: str) -> None:
     st.sampled_from([0.0, 1e-5, 1.0]),
     st.booleans(),
 )
-def test_any_batch_is_conserved(seed: int, n: int, eps: float, layer: bool) -> None:
-    s = random_scenario(seed, n, 2, 2, computed=layer).edit(eps=eps, gamma=[-1.5, 0.25])
+def test_any_batch_is_conserved(seed: int, n: int, eps: float, computed: bool) -> None:
+    s = random_scenario(seed, n, 2, 2, computed=computed).edit(eps=eps, gamma=[-1.5, 0.25])
     assert_conserved(columns(run(s), View(seed % 2, seed % 2)))
 
 

@@ -19,10 +19,10 @@ numbers = st.floats(-1e100, 1e100, allow_nan=False)
 
 @given(sizes, st.booleans(), st.integers(0, 99), st.data())
 def test_round_trip_to_the_last_bit(
-    size: tuple[int, int, int], layer: bool, seed: int, data: st.DataObject
+    size: tuple[int, int, int], computed: bool, seed: int, data: st.DataObject
 ) -> None:
     n, k, d = size
-    s = random_scenario(seed, n, k, d, computed=layer)
+    s = random_scenario(seed, n, k, d, computed=computed)
     odd = data.draw(st.lists(numbers, min_size=k, max_size=k))
     eps = data.draw(st.floats(0, 1e100))
     s = s.edit(gamma=odd, beta=odd[::-1], eps=eps, dy=np.tile(odd, (n, 1)))

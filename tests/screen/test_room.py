@@ -113,6 +113,17 @@ def test_a_number_set_while_another_run_ends_reaches_the_room(
     assert "dy=1.8" in after
 
 
+def test_a_number_set_just_before_the_answers_are_shown_reaches_the_room(store: Sqlite) -> None:
+    teacher = press(window(), "Open a room")
+    code = address(teacher)[:6]
+    s = teacher.session_state["scenario"]
+    teacher.session_state["scenario"] = s.edit(dy=s.dy * 2)  # by an event of the same run
+    press(teacher, "Show the answers")
+    room = store.read(code)
+    assert room.shown
+    assert "dy=1.8" in room.link
+
+
 def test_a_code_without_its_secret_steers_nothing(store: Sqlite) -> None:
     code, _ = store.open()
     at = window({"room": code + "0" * 32, "lesson": "4"})

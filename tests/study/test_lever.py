@@ -36,9 +36,9 @@ def textbook(x: np.ndarray, dy: np.ndarray, gamma: float, eps: float) -> np.ndar
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.floats(-20, 20))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_the_pushes_cancel_and_no_mark_changes_the_turn(
-    seed: int, layer: bool, mark: float
+    seed: int, computed: bool, mark: float
 ) -> None:
-    s = random_scenario(seed, 7, 2, 3, computed=layer)
+    s = random_scenario(seed, 7, 2, 3, computed=computed)
     v, t = at(s, View(1, 2), mark=mark), run(s)
     a, dx = there(s.a)[:, 2], t.dx[:, 1]
     np.testing.assert_array_equal(v.pushes, -dx)

@@ -4,7 +4,8 @@
 const SMALLEST = 0.6; // below it nobody reads: then the page scrolls
 const LARGEST = 4;
 const TRIES = 8;
-const CLOSE = [0.97, 1]; // of the window's height: then nothing is tried any more
+const CLOSE = 0.97; // of the window's height, to all of it: then nothing is tried any more
+const AIM = (1 + CLOSE) / 2;
 const QUIET_MS = 120; // after the last change of what is on the page
 
 const places = new WeakMap();
@@ -99,11 +100,11 @@ class Fit {
       const [zoom, full] = [this.zoom, this.height() / room];
       if (full <= 1) low = zoom;
       else high = zoom;
-      if ((full > CLOSE[0] && full <= CLOSE[1]) || high < 1.01 * low) break;
+      if ((full > CLOSE && full <= 1) || high < 1.01 * low) break;
       // Letters that are larger fill more lines: as a power of the zoom, seen at the last two tries.
       const power = before ? Math.log(full / before.full) / Math.log(zoom / before.zoom) : 2;
       before = { zoom, full };
-      const near = zoom * (0.985 / full) ** (1 / Math.min(Math.max(power || 2, 0.7), 4));
+      const near = zoom * (AIM / full) ** (1 / Math.min(Math.max(power || 2, 0.7), 4));
       await this.set(near > low && near < high ? near : (low + high) / 2);
     }
     if (this.height() > room) await this.set(low);

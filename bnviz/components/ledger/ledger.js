@@ -332,7 +332,7 @@ export class Ledger {
   }
 
   light(what, aloud) {
-    if (this.root.hidden || !this.data) return; // a mouse may rest where the river is drawn first
+    if (this.root.hidden || !this.data) return; // the river is drawn first, and may be pointed at
     setAttribute(this.explain, "aria-live", aloud && !this.stage.hold.gesture ? "polite" : "off");
     this.pointed = what;
     this.drawExplanation();
